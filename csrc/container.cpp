@@ -1,0 +1,216 @@
+#include "container.hpp"
+
+#include <algorithm>
+
+#include "crc32c.hpp"
+#include "error.hpp"
+
+namespace recodec {
+
+namespace {
+
+// Enough for 32 bits; a longer one is malformed.
+constexpr int kMaxVarintBytes = 5;
+
+void put_varint(Bytes& out, std::uint32_t value) {
+    while (value >= 0x80) {
+        out.push_back(static_cast<std::uint8_t>(value | 0x80));
+        value >>= 7;
+    }
+    out.push_back(static_cast<std::uint8_t>(value));
+}
+
+void put_u32(Bytes& out, std::uint32_t value) {
+    for (int shift = 0; shift < 32; shift += 8) out.push_back(static_cast<std::uint8_t>(value >> shift));
+}
+
+// Bounds-checked forward reader. `ended` tells a short read apart from a malformed one.
+class Reader {
+public:
+    explicit Reader(ByteView data, std::size_t position = 0) : data_(data), position_(position) {}
+
+    std::size_t position() const { return position_; }
+    std::size_t left() const { return data_.size() - position_; }
+
+    std::optional<std::uint8_t> byte() {
+        if (left() == 0) return std::nullopt;
+        return data_[position_++];
+    }
+
+    std::optional<std::uint32_t> varint() {
+        std::uint64_t value = 0;
+        for (int i = 0; i < kMaxVarintBytes; ++i) {
+            const auto next = byte();
+            if (!next) return std::nullopt;
+            value |= std::uint64_t{*next & 0x7Fu} << (7 * i);
+            if (*next < 0x80) {
+                if (value > 0xFFFFFFFFu) break;
+                if (i > 0 && *next == 0) throw Error(Errc::format, "a variable-length integer has a needless last byte");
+                return static_cast<std::uint32_t>(value);
+            }
+        }
+        throw Error(Errc::format, "a variable-length integer exceeds 32 bits");
+    }
+
+private:
+    ByteView data_;
+    std::size_t position_;
+};
+
+// Fields inside the header body: running out of bytes there is an error of format, not a cut file.
+class BodyReader {
+public:
+    explicit BodyReader(ByteView body) : reader_(body) {}
+
+    std::uint8_t byte() { return take(reader_.byte()); }
+    std::uint32_t varint() { return take(reader_.varint()); }
+
+private:
+    template <typename T>
+    static T take(std::optional<T> value) {
+        if (!value) throw Error(Errc::format, "the header body is shorter than its fields");
+        return *value;
+    }
+
+    Reader reader_;
+};
+
+bool valid_model_name(const std::string& name) {
+    return !name.empty() && name.size() <= kMaxModelName && std::all_of(name.begin(), name.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+    });
+}
+
+void require(bool condition, Errc code, const char* field, std::uint64_t value, const char* limit) {
+    if (!condition) {
+        throw Error(code, std::string("header field ") + field + " is " + std::to_string(value) + "; " + limit);
+    }
+}
+
+void check(const Header& h) {
+    require(h.width >= 1 && h.width <= kMaxSide, Errc::format, "width", h.width, "it must lie in 1..2^30");
+    require(h.height >= 1 && h.height <= kMaxSide, Errc::format, "height", h.height, "it must lie in 1..2^30");
+    require(h.channels == 1 || h.channels == 3, Errc::unsupported, "channels", h.channels, "this version knows 1 and 3");
+    require(h.bit_depth == 8, Errc::unsupported, "bit depth", h.bit_depth, "this version knows 8");
+    require(h.colour <= 1, Errc::unsupported, "colour", h.colour, "this version knows 0 (sRGB) and 1 (ICC)");
+    require(h.alpha == 0, Errc::unsupported, "alpha method", h.alpha, "this version knows 0 (none)");
+    require(h.family == 1, Errc::unsupported, "family", h.family, "this version knows 1 (recurrent)");
+    require(h.stride >= 1, Errc::format, "stride", h.stride, "it must lie in 1..255");
+    require(h.depth >= 1 && h.depth <= kMaxDepth, Errc::format, "depth", h.depth, "it must lie in 1..256");
+    require(h.entropy == 1, Errc::unsupported, "entropy coder", h.entropy, "this version knows 1 (adaptive contexts)");
+    require(h.entropy_version == 1, Errc::unsupported, "entropy coder version", h.entropy_version, "this version knows 1");
+    require(h.tile_columns == 1 && h.tile_rows == 1, Errc::unsupported, "tile count",
+            std::uint64_t{h.tile_columns} * h.tile_rows, "this version knows a single tile");
+    require(h.halo == 0, Errc::unsupported, "halo", h.halo, "a single tile has none");
+    if (!valid_model_name(h.model)) {
+        throw Error(Errc::format, "the model id must be 1 to 32 characters out of a-z, 0-9 and '-'");
+    }
+}
+
+}  // namespace
+
+Bytes write_header(const Header& h) {
+    check(h);
+    Bytes body;
+    body.push_back(0);
+    put_varint(body, h.width);
+    put_varint(body, h.height);
+    body.push_back(static_cast<std::uint8_t>((h.bit_depth - 1) << 4 | h.channels));
+    body.push_back(static_cast<std::uint8_t>(h.alpha << 4 | h.colour));
+    body.push_back(h.family);
+    body.push_back(static_cast<std::uint8_t>(h.model.size()));
+    body.insert(body.end(), h.model.begin(), h.model.end());
+    body.insert(body.end(), h.model_hash.begin(), h.model_hash.end());
+    body.push_back(h.stride);
+    put_varint(body, h.depth);
+    body.push_back(h.entropy);
+    body.push_back(h.entropy_version);
+    put_varint(body, h.tile_columns);
+    put_varint(body, h.tile_rows);
+    put_varint(body, h.halo);
+
+    Bytes out(kMagic.begin(), kMagic.end());
+    out.push_back(kFormatVersion);
+    put_varint(out, static_cast<std::uint32_t>(body.size()));
+    out.insert(out.end(), body.begin(), body.end());
+    put_u32(out, crc32c(out));
+    return out;
+}
+
+Header read_header(ByteView data, std::size_t& end) {
+    const std::size_t magic = std::min(data.size(), kMagic.size());
+    if (data.empty()) throw Error(Errc::truncated, "the data is empty; a file has at least a header");
+    if (!std::ranges::equal(data.first(magic), std::span(kMagic).first(magic))) {
+        throw Error(Errc::format, "this is not a recodec file: the first four bytes are not 8E 52 43 44");
+    }
+    Reader prefix(data, magic);
+    const auto cut = [&] {
+        return Error(Errc::truncated, "the file ends inside its header, after " + std::to_string(data.size()) + " bytes");
+    };
+    const auto version = prefix.byte();
+    if (!version) throw cut();
+    if (*version != kFormatVersion) {
+        throw Error(Errc::unsupported, "format version " + std::to_string(*version) +
+                                           "; this release reads version 1, a newer one may read it");
+    }
+    const auto size = prefix.varint();
+    if (!size) throw cut();
+    if (*size > kMaxHeaderBody) {
+        throw Error(Errc::format, "the header body claims " + std::to_string(*size) + " bytes; at most 512 are allowed");
+    }
+    if (prefix.left() < *size + 4u) throw cut();
+    const ByteView body = data.subspan(prefix.position(), *size);
+    const std::size_t crc_at = prefix.position() + *size;
+    std::uint32_t stored = 0;
+    for (int i = 3; i >= 0; --i) stored = stored << 8 | data[crc_at + static_cast<std::size_t>(i)];
+    if (stored != crc32c(data.first(crc_at))) {
+        throw Error(Errc::checksum, "the header checksum does not match: the file is damaged");
+    }
+
+    BodyReader in(body);
+    Header h;
+    const std::uint8_t flags = in.byte();
+    require((flags & 0x0F) == 0, Errc::unsupported, "flags", flags, "reserved bits 0 to 3 must be zero");
+    h.width = in.varint();
+    h.height = in.varint();
+    const std::uint8_t samples = in.byte();
+    h.channels = samples & 0x0F;
+    h.bit_depth = static_cast<std::uint8_t>((samples >> 4) + 1);
+    const std::uint8_t colour = in.byte();
+    h.colour = colour & 0x0F;
+    h.alpha = colour >> 4;
+    h.family = in.byte();
+    const std::uint8_t name = in.byte();
+    require(name <= kMaxModelName, Errc::format, "model id length", name, "at most 32 characters are allowed");
+    for (int i = 0; i < name; ++i) h.model.push_back(static_cast<char>(in.byte()));
+    for (auto& byte : h.model_hash) byte = in.byte();
+    h.stride = in.byte();
+    h.depth = in.varint();
+    h.entropy = in.byte();
+    h.entropy_version = in.byte();
+    h.tile_columns = in.varint();
+    h.tile_rows = in.varint();
+    h.halo = in.varint();
+    check(h);
+    end = crc_at + 4;
+    return h;
+}
+
+Bytes write_chunk(std::uint8_t type, ByteView payload) {
+    if (payload.size() > 0xFFFFFFFFu) throw Error(Errc::limit, "a chunk holds at most 2^32 - 1 bytes");
+    Bytes out{type};
+    put_varint(out, static_cast<std::uint32_t>(payload.size()));
+    out.insert(out.end(), payload.begin(), payload.end());
+    return out;
+}
+
+std::optional<Chunk> read_chunk(ByteView data, std::size_t offset) {
+    if (offset >= data.size()) return std::nullopt;
+    Reader in(data, offset);
+    const auto type = in.byte();
+    const auto size = in.varint();
+    if (!size || in.left() < *size) return std::nullopt;
+    return Chunk{*type, in.position(), *size, in.position() + *size};
+}
+
+}  // namespace recodec

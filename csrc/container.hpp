@@ -1,0 +1,65 @@
+// The file format: one header, then typed, length-prefixed chunks. FORMAT.md is the definition.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace recodec {
+
+using Bytes = std::vector<std::uint8_t>;
+using ByteView = std::span<const std::uint8_t>;
+
+inline constexpr std::array<std::uint8_t, 4> kMagic = {0x8E, 'R', 'C', 'D'};
+inline constexpr std::uint8_t kFormatVersion = 1;
+inline constexpr std::uint32_t kMaxSide = 1u << 30;
+inline constexpr std::uint32_t kMaxDepth = 256;
+inline constexpr std::size_t kMaxHeaderBody = 512;
+inline constexpr std::size_t kMaxModelName = 32;
+
+enum class ChunkType : std::uint8_t { end = 0, codes = 1, icc = 2, alpha = 3, exif = 4, xmp = 5 };
+
+struct Header {
+    std::uint32_t width = 0;
+    std::uint32_t height = 0;
+    std::uint8_t channels = 3;
+    std::uint8_t bit_depth = 8;
+    std::uint8_t colour = 0;
+    std::uint8_t alpha = 0;
+    std::uint8_t family = 1;
+    std::string model;
+    std::array<std::uint8_t, 8> model_hash{};
+    std::uint8_t stride = 16;
+    std::uint32_t depth = 32;
+    std::uint8_t entropy = 1;
+    std::uint8_t entropy_version = 1;
+    std::uint32_t tile_columns = 1;
+    std::uint32_t tile_rows = 1;
+    std::uint32_t halo = 0;
+};
+
+// One chunk's place in the data: payload is [payload, payload + size), the next chunk starts at next.
+struct Chunk {
+    std::uint8_t type = 0;
+    std::size_t payload = 0;
+    std::size_t size = 0;
+    std::size_t next = 0;
+};
+
+// Throws Error if a field is outside what the format can hold.
+Bytes write_header(const Header& header);
+
+// Reads the header at the start of `data` and sets `end` to the first byte after it. Throws Error.
+Header read_header(ByteView data, std::size_t& end);
+
+// Type, length, payload.
+Bytes write_chunk(std::uint8_t type, ByteView payload);
+
+// The chunk at `offset`, or nothing if `data` ends before the chunk does. Throws Error.
+std::optional<Chunk> read_chunk(ByteView data, std::size_t offset);
+
+}  // namespace recodec

@@ -1,0 +1,210 @@
+// Python bindings: buffers in and out, GIL released, errors translated. No logic lives here.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "adaptive_coder.hpp"
+#include "container.hpp"
+#include "crc32c.hpp"
+#include "error.hpp"
+#include "range_coder.hpp"
+
+namespace py = pybind11;
+using namespace recodec;
+
+namespace {
+
+template <typename T>
+using Array = py::array_t<T, py::array::c_style>;
+
+template <typename T>
+std::span<const T> view(const Array<T>& array) {
+    return {array.data(), static_cast<std::size_t>(array.size())};
+}
+
+// A contiguous view of any bytes-like object, valid while the object lives.
+class BufferView {
+public:
+    explicit BufferView(const py::buffer& source) : info_(source.request()) {
+        if (info_.itemsize != 1 || info_.ndim != 1 || (info_.size > 1 && info_.strides[0] != 1)) {
+            throw py::type_error("expected contiguous bytes, bytearray or memoryview");
+        }
+    }
+    operator ByteView() const {
+        return {static_cast<const std::uint8_t*>(info_.ptr), static_cast<std::size_t>(info_.size)};
+    }
+
+private:
+    py::buffer_info info_;
+};
+
+py::bytes to_bytes(const Bytes& data) {
+    return {reinterpret_cast<const char*>(data.data()), data.size()};
+}
+
+void require_equal(py::ssize_t got, std::size_t expected, const char* what) {
+    if (static_cast<std::size_t>(got) != expected) {
+        throw py::value_error(std::string(what) + " has " + std::to_string(got) + " elements; " +
+                              std::to_string(expected) + " are needed");
+    }
+}
+
+py::bytes range_encode(const Array<std::uint8_t>& bits, const Array<std::uint16_t>& probabilities) {
+    require_equal(probabilities.size(), static_cast<std::size_t>(bits.size()), "probabilities");
+    const auto b = view(bits);
+    const auto p = view(probabilities);
+    Bytes out;
+    bool valid = true;
+    {
+        py::gil_scoped_release release;
+        out.reserve(b.size() / 8 + 16);
+        RangeEncoder encoder(out);
+        for (std::size_t i = 0; i < b.size() && valid; ++i) {
+            valid = p[i] != 0;
+            encoder.encode(b[i] != 0, p[i]);
+        }
+        if (valid) encoder.finish();
+    }
+    if (!valid) throw py::value_error("a probability is 0; they must lie in 1..65535");
+    return to_bytes(out);
+}
+
+Array<std::uint8_t> range_decode(const py::buffer& data, const Array<std::uint16_t>& probabilities) {
+    const BufferView source(data);
+    const auto p = view(probabilities);
+    Array<std::uint8_t> bits(probabilities.size());
+    std::uint8_t* out = bits.mutable_data();
+    bool valid = true;
+    {
+        py::gil_scoped_release release;
+        RangeDecoder decoder(source);
+        for (std::size_t i = 0; i < p.size(); ++i) {
+            valid &= p[i] != 0;
+            out[i] = decoder.decode(p[i]);
+        }
+    }
+    if (!valid) throw py::value_error("a probability is 0; they must lie in 1..65535");
+    return bits;
+}
+
+using Mask = std::optional<Array<std::uint8_t>>;
+
+std::span<const std::uint8_t> mask_view(const Mask& sent, const AdaptiveCoder& coder) {
+    if (!sent) return {};
+    require_equal(sent->size(), coder.positions(), "sent");
+    return view(*sent);
+}
+
+// Payload of a code chunk without its checksum, and that checksum (FORMAT.md, "Code chunks").
+std::uint32_t code_checksum(const AdaptiveCoder& coder, ByteView payload) {
+    const std::uint8_t type = static_cast<std::uint8_t>(ChunkType::codes);
+    return coder.checksum(crc32c(payload, crc32c(ByteView(&type, 1))));
+}
+
+py::tuple encode_plane(AdaptiveCoder& coder, const Array<std::int8_t>& codes, const Mask& sent) {
+    require_equal(codes.size(), coder.plane_size(), "codes");
+    const auto mask = mask_view(sent, coder);
+    Bytes out;
+    std::uint32_t crc = 0;
+    {
+        py::gil_scoped_release release;
+        out = coder.encode(view(codes), mask);
+        crc = code_checksum(coder, out);
+    }
+    return py::make_tuple(to_bytes(out), crc);
+}
+
+py::tuple decode_plane(AdaptiveCoder& coder, const py::buffer& data, const Mask& sent) {
+    const BufferView source(data);
+    const auto mask = mask_view(sent, coder);
+    Array<std::int8_t> codes(static_cast<py::ssize_t>(coder.plane_size()));
+    std::int8_t* out = codes.mutable_data();
+    std::uint32_t crc = 0;
+    {
+        py::gil_scoped_release release;
+        coder.decode(source, {out, coder.plane_size()}, mask);
+        crc = code_checksum(coder, source);
+    }
+    return py::make_tuple(codes, crc);
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
+    m.doc() = "Range coder, adaptive contexts and container of recodec";
+    m.attr("FORMAT_VERSION") = kFormatVersion;
+    m.attr("MAGIC") = py::bytes(reinterpret_cast<const char*>(kMagic.data()), kMagic.size());
+    m.attr("COMPILER") = RECODEC_COMPILER;
+
+    static PyObject* core_error = PyErr_NewException("recodec._core.CoreError", nullptr, nullptr);
+    m.add_object("CoreError", py::reinterpret_borrow<py::object>(core_error));
+    py::register_exception_translator([](std::exception_ptr pointer) {
+        try {
+            if (pointer) std::rethrow_exception(pointer);
+        } catch (const Error& error) {
+            PyErr_SetObject(core_error, py::make_tuple(static_cast<int>(error.code()), error.what()).ptr());
+        }
+    });
+
+    py::class_<Header>(m, "Header")
+        .def(py::init<>())
+        .def_readwrite("width", &Header::width)
+        .def_readwrite("height", &Header::height)
+        .def_readwrite("channels", &Header::channels)
+        .def_readwrite("bit_depth", &Header::bit_depth)
+        .def_readwrite("colour", &Header::colour)
+        .def_readwrite("alpha", &Header::alpha)
+        .def_readwrite("family", &Header::family)
+        .def_readwrite("model", &Header::model)
+        .def_property(
+            "model_hash",
+            [](const Header& h) {
+                return py::bytes(reinterpret_cast<const char*>(h.model_hash.data()), h.model_hash.size());
+            },
+            [](Header& h, const py::bytes& value) {
+                const auto text = static_cast<std::string>(value);
+                require_equal(static_cast<py::ssize_t>(text.size()), h.model_hash.size(), "model_hash");
+                std::copy(text.begin(), text.end(), h.model_hash.begin());
+            })
+        .def_readwrite("stride", &Header::stride)
+        .def_readwrite("depth", &Header::depth)
+        .def_readwrite("entropy", &Header::entropy)
+        .def_readwrite("entropy_version", &Header::entropy_version)
+        .def_readwrite("tile_columns", &Header::tile_columns)
+        .def_readwrite("tile_rows", &Header::tile_rows)
+        .def_readwrite("halo", &Header::halo);
+
+    py::class_<Chunk>(m, "Chunk")
+        .def_readonly("type", &Chunk::type)
+        .def_readonly("payload", &Chunk::payload)
+        .def_readonly("size", &Chunk::size)
+        .def_readonly("next", &Chunk::next);
+
+    m.def("write_header", [](const Header& h) { return to_bytes(write_header(h)); });
+    m.def("read_header", [](const py::buffer& data) {
+        std::size_t end = 0;
+        Header header = read_header(BufferView(data), end);
+        return py::make_tuple(std::move(header), end);
+    });
+    m.def("write_chunk", [](std::uint8_t type, const py::buffer& payload) {
+        return to_bytes(write_chunk(type, BufferView(payload)));
+    });
+    m.def("read_chunk", [](const py::buffer& data, std::size_t offset) {
+        return read_chunk(BufferView(data), offset);
+    });
+    m.def(
+        "crc32c", [](const py::buffer& data, std::uint32_t crc) { return crc32c(BufferView(data), crc); },
+        py::arg("data"), py::arg("crc") = 0);
+
+    m.def("range_encode", &range_encode, py::arg("bits"), py::arg("probabilities"));
+    m.def("range_decode", &range_decode, py::arg("data"), py::arg("probabilities"));
+
+    py::class_<AdaptiveCoder>(m, "AdaptiveCoder")
+        .def(py::init<std::uint32_t, std::uint32_t, std::uint32_t>(), py::arg("depth"), py::arg("height"),
+             py::arg("width"))
+        .def("encode", &encode_plane, py::arg("codes"), py::arg("sent") = py::none())
+        .def("decode", &decode_plane, py::arg("data"), py::arg("sent") = py::none());
+}
