@@ -1,0 +1,46 @@
+"""Every error that recodec raises on purpose.
+
+Messages say what was wrong, the value, the limit and what to do.
+"""
+
+from __future__ import annotations
+
+
+class RecodecError(Exception):
+    """Base of all errors raised by recodec."""
+
+
+class ImageError(RecodecError, ValueError):
+    """The image to encode cannot be used: wrong mode, shape, type or values."""
+
+
+class TargetError(RecodecError, ValueError):
+    """The requested rate, size or quality cannot be reached or is contradictory."""
+
+
+class FormatError(RecodecError, ValueError):
+    """The bytes are not a valid recodec file."""
+
+
+class TruncatedError(FormatError):
+    """The file ends too early."""
+
+
+class UnsupportedError(FormatError):
+    """The file is valid, but needs a newer version or a feature this one lacks."""
+
+
+class ChecksumError(FormatError):
+    """Stored and computed checksums differ: the file is damaged."""
+
+
+class LimitError(FormatError):
+    """The file or image exceeds a limit that the caller may raise."""
+
+
+class WeightsError(RecodecError):
+    """A model is unknown, missing, damaged or not the one the file was made with."""
+
+
+class DeviceError(RecodecError):
+    """A device or number type cannot be used."""

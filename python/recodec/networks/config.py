@@ -1,0 +1,138 @@
+"""Shape of a recurrent codec network, as plain data that travels in the weights file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from recodec.errors import WeightsError
+
+Reconstruction = Literal["one-shot", "additive"]
+FrontEnd = Literal["pixels", "dct8"]
+
+_ENCODER_FIELDS = ("encoder", "gain_slope")
+
+
+@dataclass(frozen=True, slots=True)
+class LayerConfig:
+    """One layer of the encoder or decoder.
+
+    ``kind`` is ``"conv"`` (a plain convolution) or ``"lstm"`` (a convolutional LSTM). ``resample`` is
+    the stride of the input convolution in the encoder, and the depth-to-space factor applied to the
+    output in the decoder. ``hidden_kernel`` is ignored for ``"conv"``.
+    """
+
+    kind: Literal["conv", "lstm"]
+    width: int
+    kernel: int = 3
+    hidden_kernel: int = 1
+    resample: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkConfig:
+    """Everything that fixes the shape of a recurrent codec network.
+
+    ``depth`` is the number of binary codes per grid position and iteration (D), ``iterations`` the
+    number of iterations the weights were trained for and the most a file may hold.
+    """
+
+    depth: int
+    iterations: int
+    reconstruction: Reconstruction
+    front_end: FrontEnd
+    encoder: tuple[LayerConfig, ...]
+    decoder: tuple[LayerConfig, ...]
+    gains: bool = False
+    gain_slope: float = 0.12
+    shortcut: bool = False
+
+    def __post_init__(self) -> None:
+        down, up = self.stride, self._front_end_stride
+        for layer in self.decoder:
+            up *= layer.resample
+            if layer.resample > 1 and layer.width % layer.resample**2:
+                raise WeightsError(
+                    f"decoder layer width {layer.width} cannot be split into "
+                    f"{layer.resample}x{layer.resample} blocks; make it a multiple of {layer.resample**2}"
+                )
+        if down != up:
+            raise WeightsError(
+                f"the encoder shrinks by {down} but the decoder grows by {up}; make the factors equal"
+            )
+        if not 1 <= self.depth <= 256:
+            raise WeightsError(f"depth is {self.depth}; it must lie in 1..256")
+        if not 1 <= self.iterations <= 255:
+            raise WeightsError(f"iterations is {self.iterations}; it must lie in 1..255")
+
+    @property
+    def _front_end_stride(self) -> int:
+        return 8 if self.front_end == "dct8" else 1
+
+    @property
+    def stride(self) -> int:
+        """Pixels per grid position along each axis (s)."""
+        stride = self._front_end_stride
+        for layer in self.encoder:
+            stride *= layer.resample
+        return stride
+
+    @property
+    def grid_factor(self) -> int:
+        """Front-end positions per grid position along each axis."""
+        return self.stride // self._front_end_stride
+
+    def to_texts(self) -> dict[str, str]:
+        """Two canonical JSON texts: ``"decoder"``, all that decoding depends on, and ``"encoder"``.
+
+        Weights files keep both word for word and the decoder's is hashed, so a field added later, with
+        a default, changes no hash of a model that exists.
+        """
+        data = asdict(self)
+        sides = {"decoder": {k: v for k, v in data.items() if k not in _ENCODER_FIELDS}}
+        sides["encoder"] = {k: data[k] for k in _ENCODER_FIELDS}
+        return {side: json.dumps(part, sort_keys=True, separators=(",", ":")) for side, part in sides.items()}
+
+    @classmethod
+    def from_texts(cls, texts: Mapping[str, str]) -> NetworkConfig:
+        """Read what :meth:`to_texts` wrote. Raises :class:`WeightsError` on anything else."""
+        try:
+            return cls.from_dict({**json.loads(texts["decoder"]), **json.loads(texts["encoder"])})
+        except (KeyError, json.JSONDecodeError) as error:
+            raise WeightsError(f"the network configuration cannot be read: {error!r}") from error
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> NetworkConfig:
+        """Build from nested plain data, as found in JSON or TOML."""
+        try:
+            layers = {
+                side: tuple(LayerConfig(**layer) for layer in data[side]) for side in ("encoder", "decoder")
+            }
+            return cls(**{**data, **layers})
+        except (KeyError, TypeError) as error:
+            raise WeightsError(f"the network configuration does not fit this version: {error}") from error
+
+
+def paper_config(reconstruction: Reconstruction = "one-shot") -> NetworkConfig:
+    """The full-size ConvLSTM network of Toderici et al. 2017, figure 1 (30.2 M parameters)."""
+    return NetworkConfig(
+        depth=32,
+        iterations=16,
+        reconstruction=reconstruction,
+        front_end="pixels",
+        encoder=(
+            LayerConfig("conv", 64, 3, resample=2),
+            LayerConfig("lstm", 256, 3, 1, resample=2),
+            LayerConfig("lstm", 512, 3, 1, resample=2),
+            LayerConfig("lstm", 512, 3, 1, resample=2),
+        ),
+        decoder=(
+            LayerConfig("conv", 512, 1),
+            LayerConfig("lstm", 512, 2, 1, resample=2),
+            LayerConfig("lstm", 512, 3, 1, resample=2),
+            LayerConfig("lstm", 256, 3, 3, resample=2),
+            LayerConfig("lstm", 128, 3, 3, resample=2),
+        ),
+    )

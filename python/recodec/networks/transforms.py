@@ -1,0 +1,85 @@
+"""Fixed rearrangements and transforms between pixels and feature maps."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+def depth_to_space(x: Tensor, factor: int) -> Tensor:
+    """Block-major depth-to-space: (N, f·f·C, H, W) to (N, C, f·H, f·W).
+
+    Input channel (dy·f + dx)·C + c goes to output pixel (f·y + dy, f·x + dx) of channel c. This is
+    TensorFlow's order, not that of ``torch.pixel_shuffle``; trained weights depend on it.
+    """
+    n, channels, height, width = x.shape
+    depth = channels // (factor * factor)
+    x = x.view(n, factor, factor, depth, height, width)
+    return x.permute(0, 3, 4, 1, 5, 2).reshape(n, depth, factor * height, factor * width)
+
+
+def space_to_depth(x: Tensor, factor: int) -> Tensor:
+    """Inverse of :func:`depth_to_space`: (N, C, f·H, f·W) to (N, f·f·C, H, W)."""
+    n, depth, height, width = x.shape
+    x = x.view(n, depth, height // factor, factor, width // factor, factor)
+    return x.permute(0, 3, 5, 1, 2, 4).reshape(n, factor * factor * depth, height // factor, width // factor)
+
+
+def _dct_basis() -> Tensor:
+    """Orthonormal rows, (192, 3·8·8): the 8×8 DCT-II of three rotated colour channels."""
+    k = torch.arange(8, dtype=torch.float64)
+    dct = torch.cos((2 * k[None, :] + 1) * k[:, None] * math.pi / 16) * 0.5
+    dct[0] /= math.sqrt(2)
+    # Rows: brightness, blue against red, green against the two others; orthonormal.
+    colour = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 2.0, -1.0]], dtype=torch.float64)
+    colour = colour / colour.norm(dim=1, keepdim=True)
+    return torch.einsum("kc,uy,vx->kuvcyx", colour, dct, dct).reshape(192, 192)
+
+
+class BlockDCT(nn.Module):
+    """Fixed 8×8 block DCT in a rotated colour space, each coefficient divided by a rough scale.
+
+    ``scale`` (192 positive values, one per coefficient) is estimated from training photographs and
+    stored with the weights; it brings all coefficients to a similar size.
+    """
+
+    basis: Tensor
+    scale: Tensor
+    stride = 8
+    width = 192
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("basis", _dct_basis().float(), persistent=False)
+        self.register_buffer("scale", torch.ones(self.width))
+
+    def analyse(self, x: Tensor) -> Tensor:
+        """(N, 3, 8h, 8w) pixels to (N, 192, h, w) coefficients."""
+        n, channels, height, width = x.shape
+        blocks = x.view(n, channels, height // 8, 8, width // 8, 8).permute(0, 2, 4, 1, 3, 5)
+        y = blocks.reshape(n, height // 8, width // 8, self.width) @ (self.basis / self.scale[:, None]).t()
+        return y.permute(0, 3, 1, 2)
+
+    def synthesise(self, y: Tensor) -> Tensor:
+        """Inverse of :meth:`analyse`."""
+        n, _, height, width = y.shape
+        blocks = y.permute(0, 2, 3, 1) @ (self.basis * self.scale[:, None])
+        x = blocks.view(n, height, width, 3, 8, 8).permute(0, 3, 1, 4, 2, 5)
+        return x.reshape(n, 3, 8 * height, 8 * width)
+
+
+class Pixels(nn.Module):
+    """The paper's front end: none."""
+
+    stride = 1
+    width = 3
+
+    def analyse(self, x: Tensor) -> Tensor:
+        """Return ``x``."""
+        return x
+
+    def synthesise(self, y: Tensor) -> Tensor:
+        """Return ``y``."""
+        return y
