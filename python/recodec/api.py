@@ -1,0 +1,94 @@
+"""The functions behind ``import recodec`` that need a codec; they find or share one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import chain
+from typing import Literal, Unpack, overload
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from recodec.bitstream import Reader
+from recodec.codec import Codec, DecodeOptions, EncodeOptions, Output
+from recodec.errors import TruncatedError
+from recodec.images import ImageLike, check_kind
+from recodec.limits import DEFAULT_MAX_PIXELS, check_pixels
+from recodec.sources import Source, growing_prefixes, read_source
+from recodec.weights import DEFAULT_MODEL, SEARCH_PATH_VARIABLE, available_models, load_model
+
+
+def load(
+    model: str | os.PathLike[str] = "default",
+    *,
+    device: str | torch.device = "cpu",
+    dtype: str | torch.dtype = "float32",
+) -> Codec:
+    """Load a model by id (see :func:`models`), or a weights file by :class:`os.PathLike`.
+
+    Raises :class:`WeightsError` if it is unknown or damaged.
+    """
+    return Codec(load_model(DEFAULT_MODEL if model == "default" else model), device, dtype)
+
+
+@lru_cache(maxsize=4)
+def _shared_codec(model: str, search_path: str) -> Codec:
+    return load(model)
+
+
+def _codec(model: str) -> Codec:
+    # The search path is part of the key so that a change of the variable is seen.
+    return _shared_codec(model, os.environ.get(SEARCH_PATH_VARIABLE, ""))
+
+
+def models() -> tuple[str, ...]:
+    """Ids of the models that can be loaded here."""
+    return available_models()
+
+
+def encode(image: ImageLike, *, model: str = "default", **options: Unpack[EncodeOptions]) -> bytes:
+    """Encode one image; see :meth:`Codec.encode` for the targets. ``model`` is a model id."""
+    return _codec(model).encode(image, **options)
+
+
+@overload
+def decode(
+    data: Source, *, like: Literal["pil"] = "pil", **options: Unpack[DecodeOptions]
+) -> Image.Image: ...
+@overload
+def decode(
+    data: Source, *, like: Literal["numpy"], **options: Unpack[DecodeOptions]
+) -> NDArray[np.uint8]: ...
+@overload
+def decode(data: Source, *, like: Literal["torch"], **options: Unpack[DecodeOptions]) -> Tensor: ...
+@overload
+def decode(data: Source, *, like: str, **options: Unpack[DecodeOptions]) -> Output: ...
+
+
+def decode(data: Source, *, like: str = "pil", **options: Unpack[DecodeOptions]) -> Output:
+    """Decode one file with the model it names; see :meth:`Codec.decode` for the options."""
+    content = read_source(data)
+    header = Reader(content).header()
+    check_pixels(header.width, header.height, options.get("max_pixels", DEFAULT_MAX_PIXELS))
+    return _codec(header.model).decode(content, like=like, **options)
+
+
+def progressive(data: Source, *, like: str = "pil", max_pixels: int = DEFAULT_MAX_PIXELS) -> Iterator[Output]:
+    """Yield one ever better image per code chunk; see :meth:`Codec.progressive`."""
+    kind = check_kind(like)
+    prefixes = growing_prefixes(data)
+    for prefix in prefixes:
+        try:
+            header = Reader(prefix).header()
+        except TruncatedError:
+            continue
+        check_pixels(header.width, header.height, max_pixels)
+        codec = _codec(header.model)
+        yield from codec.progressive_prefixes(chain([prefix], prefixes), kind, max_pixels)
+        return
+    raise TruncatedError("the data ends inside the header")

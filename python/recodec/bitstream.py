@@ -1,0 +1,282 @@
+"""Typed view of the file format: what a file holds, and how one is put together.
+
+The bytes themselves are read and written by the C++ core; FORMAT.md is the definition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from recodec import _core
+from recodec.errors import (
+    ChecksumError,
+    FormatError,
+    LimitError,
+    RecodecError,
+    TruncatedError,
+    UnsupportedError,
+)
+
+END, CODES, ICC, EXIF, XMP = 0, 1, 2, 4, 5
+METADATA_NAMES = {ICC: "icc", EXIF: "exif", XMP: "xmp"}
+MAX_ITERATIONS = 255
+_CHECKSUM_BYTES = 4
+
+Buffer = bytes | bytearray | memoryview
+
+_CORE_ERRORS: dict[int, type[RecodecError]] = {
+    1: FormatError,
+    2: TruncatedError,
+    3: UnsupportedError,
+    4: ChecksumError,
+    5: LimitError,
+}
+
+
+@contextmanager
+def core_errors() -> Iterator[None]:
+    """Turn errors of the C++ core into recodec's own."""
+    try:
+        yield
+    except _core.CoreError as error:
+        code, message = error.args
+        raise _CORE_ERRORS[code](message) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What a file says about itself, readable without its model.
+
+    ``chunk_bytes`` holds the size of every whole code chunk, ``truncated`` tells whether the file ends
+    before its end mark.
+    """
+
+    width: int
+    height: int
+    channels: int
+    bit_depth: int
+    model: str
+    model_hash: str
+    stride: int
+    depth: int
+    entropy: str
+    iterations: int
+    file_bytes: int
+    header_bytes: int
+    chunk_bytes: tuple[int, ...]
+    metadata: tuple[str, ...]
+    truncated: bool
+    _chunk_ends: tuple[int, ...] = field(repr=False)
+
+    @property
+    def pixels(self) -> int:
+        """Width times height."""
+        return self.width * self.height
+
+    @property
+    def bpp(self) -> float:
+        """Bits per pixel of the whole file."""
+        return 8 * self.file_bytes / self.pixels
+
+    def prefix_bytes(self, iterations: int) -> int:
+        """Bytes from the start of the file to the end of the given code chunk (from 1)."""
+        if not 1 <= iterations <= self.iterations:
+            raise FormatError(f"iterations is {iterations}; the file holds {self.iterations}")
+        return self._chunk_ends[iterations - 1]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for JSON, ``bpp`` included."""
+        data = {name: value for name, value in asdict(self).items() if not name.startswith("_")}
+        return {**data, "bpp": self.bpp}
+
+
+class Chunk:
+    """One chunk of a file: its type and payload."""
+
+    __slots__ = ("end", "payload", "type")
+
+    def __init__(self, kind: int, payload: memoryview, end: int):
+        self.type, self.payload, self.end = kind, payload, end
+
+    @property
+    def checksum(self) -> int:
+        """The stored CRC-32C. Raises :class:`FormatError` if the chunk is too short to hold one."""
+        if len(self.payload) < _CHECKSUM_BYTES:
+            raise FormatError(
+                f"a chunk of type {self.type} has {len(self.payload)} bytes; its checksum takes 4"
+            )
+        return int.from_bytes(self.payload[:_CHECKSUM_BYTES], "little")
+
+    @property
+    def content(self) -> memoryview:
+        """The payload without its checksum."""
+        return self.payload[_CHECKSUM_BYTES:]
+
+    def metadata(self) -> bytes:
+        """Content of a metadata chunk, verified. Raises :class:`ChecksumError`."""
+        if _metadata_checksum(self.type, self.content) != self.checksum:
+            raise ChecksumError(
+                f"the {METADATA_NAMES[self.type]} chunk is damaged: its checksum does not match"
+            )
+        return bytes(self.content)
+
+
+def _metadata_checksum(kind: int, content: Buffer) -> int:
+    return _core.crc32c(content, _core.crc32c(bytes([kind])))
+
+
+class Reader:
+    """Reads a file from bytes that may still be growing.
+
+    ``chunks`` yields each whole chunk once and can be called again after :meth:`feed`; ``ended`` turns
+    true at the end mark. Raises :class:`RecodecError` where the bytes are wrong, not where they are short.
+    """
+
+    def __init__(self, data: Buffer = b""):
+        self._data = data
+        self._position = 0
+        self._header: _core.Header | None = None
+        self.header_bytes = 0
+        self.iterations = 0
+        self.ended = False
+
+    def feed(self, data: Buffer) -> None:
+        """Replace the bytes by a longer version of them."""
+        self._data = data
+
+    def header(self) -> _core.Header:
+        """The header. Raises :class:`TruncatedError` if it is not complete yet."""
+        if self._header is None:
+            with core_errors():
+                self._header, self.header_bytes = _core.read_header(self._data)
+            self._position = self.header_bytes
+        return self._header
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Yield the whole chunks not yielded before, up to the end mark."""
+        self.header()
+        while not self.ended:
+            with core_errors():
+                found = _core.read_chunk(self._data, self._position)
+            if found is None:
+                return
+            self._position = found.next
+            payload = memoryview(self._data)[found.payload : found.payload + found.size]
+            if found.type == END:
+                self._check_end(payload)
+                self.ended = True
+                return
+            if found.type == CODES:
+                self.iterations += 1
+                if self.iterations > MAX_ITERATIONS:
+                    raise FormatError(
+                        f"the file has more than {MAX_ITERATIONS} code chunks, the most allowed"
+                    )
+            yield Chunk(found.type, payload, found.next)
+
+    def _check_end(self, payload: memoryview) -> None:
+        if bytes(payload) != _end_payload(self.iterations):
+            raise FormatError(
+                f"the end mark disagrees with the {self.iterations} code chunks before it: the file is damaged"
+            )
+
+
+def _end_payload(iterations: int) -> bytes:
+    if iterations < 0x80:
+        return bytes([iterations])
+    return bytes([iterations & 0x7F | 0x80, iterations >> 7])
+
+
+def code_chunk(content: bytes, checksum: int) -> bytes:
+    """A code chunk, ready for the file."""
+    return _core.write_chunk(CODES, checksum.to_bytes(_CHECKSUM_BYTES, "little") + content)
+
+
+def metadata_chunk(kind: int, content: bytes) -> bytes:
+    """An ICC, EXIF or XMP chunk, ready for the file."""
+    checksum = _metadata_checksum(kind, content).to_bytes(_CHECKSUM_BYTES, "little")
+    return _core.write_chunk(kind, checksum + content)
+
+
+def end_chunk(iterations: int) -> bytes:
+    """The end mark of a file with this many code chunks."""
+    return _core.write_chunk(END, _end_payload(iterations))
+
+
+class Assembly:
+    """A file being put together: what comes before the codes, the code chunks, what comes after."""
+
+    def __init__(self, before: bytes, after: bytes):
+        self._before, self._after = before, after
+        self.code_chunks: list[bytes] = []
+
+    def size_with(self, chunk: bytes) -> int:
+        """File size in bytes if ``chunk`` were the last code chunk."""
+        codes = sum(map(len, self.code_chunks)) + len(chunk)
+        end = len(end_chunk(len(self.code_chunks) + 1))
+        return len(self._before) + codes + len(self._after) + end
+
+    def to_bytes(self) -> bytes:
+        """The complete file."""
+        return b"".join([self._before, *self.code_chunks, self._after, end_chunk(len(self.code_chunks))])
+
+
+def read_info(data: Buffer) -> Info:
+    """Read everything but codes and pixels. Raises :class:`FormatError` if there is no whole code chunk."""
+    reader = Reader(data)
+    header = reader.header()
+    sizes: list[int] = []
+    ends: list[int] = []
+    names: list[str] = []
+    previous = reader.header_bytes
+    for chunk in reader.chunks():
+        if chunk.type == CODES:
+            sizes.append(chunk.end - previous)
+            ends.append(chunk.end)
+        elif chunk.type in METADATA_NAMES:
+            names.append(METADATA_NAMES[chunk.type])
+        previous = chunk.end
+    if not sizes:
+        raise TruncatedError(f"the file ends before its first code chunk, after {len(data)} bytes")
+    return Info(
+        width=header.width,
+        height=header.height,
+        channels=header.channels,
+        bit_depth=header.bit_depth,
+        model=header.model,
+        model_hash=header.model_hash.hex(),
+        stride=header.stride,
+        depth=header.depth,
+        entropy=f"adaptive-{header.entropy_version}",
+        iterations=len(sizes),
+        file_bytes=len(data),
+        header_bytes=reader.header_bytes,
+        chunk_bytes=tuple(sizes),
+        metadata=tuple(names),
+        truncated=not reader.ended,
+        _chunk_ends=tuple(ends),
+    )
+
+
+def split(data: Buffer) -> tuple[Assembly, list[bytes]]:
+    """Take a file apart: an :class:`Assembly` without code chunks, and the code chunks."""
+    reader = Reader(data)
+    reader.header()
+    before, after = [bytes(data[: reader.header_bytes])], []
+    codes: list[bytes] = []
+    previous = reader.header_bytes
+    for chunk in reader.chunks():
+        raw = bytes(data[previous : chunk.end])
+        previous = chunk.end
+        if chunk.type == CODES:
+            codes.append(raw)
+        elif codes:
+            after.append(raw)
+        else:
+            before.append(raw)
+    if not codes:
+        raise TruncatedError(f"the file ends before its first code chunk, after {len(data)} bytes")
+    return Assembly(b"".join(before), b"".join(after)), codes

@@ -1,0 +1,292 @@
+"""The codec: one model on one device, ready to encode and decode."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal, TypeAlias, TypedDict, Unpack, overload
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from recodec import _core, bitstream
+from recodec.bitstream import CODES, METADATA_NAMES, Assembly, Buffer, Reader
+from recodec.entropy import Codes, PlaneDecoder, PlaneEncoder, grid_shape
+from recodec.errors import DeviceError, FormatError, TargetError, TruncatedError, WeightsError
+from recodec.images import (
+    ImageLike,
+    Kind,
+    Picture,
+    check_kind,
+    make_image,
+    pad_to_stride,
+    read_picture,
+    to_uint8,
+)
+from recodec.limits import DEFAULT_MAX_PIXELS, check_pixels
+from recodec.networks.recurrent import DecoderState, EncoderState
+from recodec.rate import Target, Targets, resolve_target, too_small
+from recodec.sources import Source, growing_prefixes, read_source
+from recodec.weights import Model
+
+Output: TypeAlias = Image.Image | NDArray[np.uint8] | Tensor
+
+
+def _psnr(a: Tensor, b: Tensor) -> float:
+    error = (a.float() - b.float()).square().mean().item()
+    return math.inf if error == 0 else 10 * math.log10(255**2 / error)
+
+
+class EncodeOptions(Targets, total=False):
+    """Keyword arguments of :meth:`Codec.encode`."""
+
+    max_pixels: int
+
+
+class DecodeOptions(TypedDict, total=False):
+    """Keyword arguments of :meth:`Codec.decode` beside ``like``."""
+
+    iterations: int | None
+    strict: bool
+    max_pixels: int
+
+
+class Codec:
+    """Encodes and decodes with one model. Holds no state between calls: share it between threads.
+
+    Made by :func:`recodec.load`.
+    """
+
+    def __init__(
+        self, model: Model, device: str | torch.device = "cpu", dtype: str | torch.dtype = "float32"
+    ):
+        self.model = model
+        self.dtype = getattr(torch, dtype) if isinstance(dtype, str) else dtype
+        if self.dtype not in (torch.float32, torch.bfloat16, torch.float16):
+            raise DeviceError(f"dtype is {dtype}; it must be float32, bfloat16 or float16")
+        try:
+            self.device = torch.device(device)
+            self._network = model.network.to(self.device, self.dtype)
+        # A build of torch without a back end fails an assertion instead.
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).splitlines()[0]
+            raise DeviceError(f"the device {str(device)!r} cannot be used: {reason}") from error
+
+    @property
+    def iterations(self) -> int:
+        """The most iterations a file of this model can hold."""
+        return self.model.network.config.iterations
+
+    @overload
+    def encode(self, image: list[ImageLike], **options: Unpack[EncodeOptions]) -> list[bytes]: ...
+    @overload
+    def encode(self, image: ImageLike, **options: Unpack[EncodeOptions]) -> bytes: ...
+
+    def encode(
+        self, image: ImageLike | list[ImageLike], **options: Unpack[EncodeOptions]
+    ) -> bytes | list[bytes]:
+        """Encode one image to a file, or a list (or N×C×H×W tensor) of images to a list of files.
+
+        Give at most one target; none means ``quality=60``. ``iterations`` writes that many chunks.
+        ``bpp`` and ``max_bytes`` bound the whole file and are never exceeded. ``quality`` (0 to 100)
+        is a target rate of 2^(quality/20 − 4) bpp, at least one chunk. ``psnr`` (dB, RGB) stops at the
+        first chunk that reaches it. ``max_pixels`` bounds the picture. Raises :class:`ImageError`,
+        :class:`TargetError`, :class:`LimitError`.
+        """
+        if isinstance(image, list) or (isinstance(image, Tensor) and image.ndim == 4):
+            return [self._encode_one(item, **options) for item in image]
+        return self._encode_one(image, **options)
+
+    def _encode_one(
+        self, image: ImageLike, *, max_pixels: int = DEFAULT_MAX_PIXELS, **targets: Unpack[Targets]
+    ) -> bytes:
+        picture = read_picture(image, self.device, max_pixels)
+        return self._encode(picture, resolve_target(picture.width * picture.height, **targets))
+
+    @torch.inference_mode()
+    def _encode(self, picture: Picture, target: Target) -> bytes:
+        network, config = self._network, self.model.network.config
+        if target.iterations is not None and target.iterations > config.iterations:
+            raise TargetError(
+                f"iterations is {target.iterations}; model {self.model.id} has {config.iterations}"
+            )
+        last = target.iterations or config.iterations
+        assembly = self._start_file(picture)
+        rows, columns = grid_shape(picture.width, picture.height, config.stride)
+        coder = PlaneEncoder(config.depth, rows, columns)
+        features = network.front_end.analyse(pad_to_stride(picture.pixels, config.stride).to(self.dtype))
+        original = to_uint8(picture.pixels, picture.height, picture.width, picture.channels)
+        residual, reached = features, 0.0
+        encoder: EncoderState | None = None
+        decoder: DecoderState | None = None
+        while True:
+            codes, encoder = network.encode_step(residual, encoder)
+            chunk = coder.encode(codes[0].to(torch.int8).cpu().numpy())
+            first = not assembly.code_chunks
+            if target.max_bytes is not None and assembly.size_with(chunk) > target.max_bytes:
+                if first and not target.soft:
+                    raise too_small(target.max_bytes, assembly.size_with(chunk))
+                if not first:
+                    break
+            assembly.code_chunks.append(chunk)
+            if len(assembly.code_chunks) == last and target.psnr is None:
+                break
+            reconstruction, decoder = network.decoder.step(codes, decoder)
+            if target.psnr is not None:
+                shown = to_uint8(
+                    network.pixels(reconstruction), picture.height, picture.width, picture.channels
+                )
+                reached = _psnr(shown, original)
+                if reached >= target.psnr:
+                    break
+                if len(assembly.code_chunks) == last:
+                    raise TargetError(
+                        f"psnr is {target.psnr} dB, but all {last} iterations reach {reached:.2f} dB on this "
+                        "picture; lower it"
+                    )
+            residual = features - reconstruction
+        return assembly.to_bytes()
+
+    def _start_file(self, picture: Picture) -> Assembly:
+        header = _core.Header()
+        header.width, header.height, header.channels = picture.width, picture.height, picture.channels
+        header.colour = int(bitstream.ICC in picture.metadata)
+        header.model, header.model_hash = self.model.id, self.model.hash
+        header.stride, header.depth = self.model.network.config.stride, self.model.network.config.depth
+        with bitstream.core_errors():
+            before = _core.write_header(header)
+        chunks = {kind: bitstream.metadata_chunk(kind, data) for kind, data in picture.metadata.items()}
+        icc = chunks.pop(bitstream.ICC, b"")
+        return Assembly(before + icc, b"".join(chunks[kind] for kind in sorted(chunks)))
+
+    @overload
+    def decode(
+        self, data: Source, *, like: Literal["pil"] = "pil", **options: Unpack[DecodeOptions]
+    ) -> Image.Image: ...
+    @overload
+    def decode(
+        self, data: Source, *, like: Literal["numpy"], **options: Unpack[DecodeOptions]
+    ) -> NDArray[np.uint8]: ...
+    @overload
+    def decode(self, data: Source, *, like: Literal["torch"], **options: Unpack[DecodeOptions]) -> Tensor: ...
+    @overload
+    def decode(self, data: Source, *, like: str, **options: Unpack[DecodeOptions]) -> Output: ...
+    @overload
+    def decode(
+        self, data: list[Source], *, like: str = "pil", **options: Unpack[DecodeOptions]
+    ) -> list[Any]: ...
+
+    def decode(
+        self, data: Source | list[Source], *, like: str = "pil", **options: Unpack[DecodeOptions]
+    ) -> Output | list[Any]:
+        """Decode a file (bytes, path or open binary file), or a list of them.
+
+        ``like`` is "pil", "numpy" (H×W×C uint8) or "torch" (C×H×W uint8 on the codec's device).
+        ``iterations`` stops after so many chunks. A file cut short decodes as far as its whole chunks
+        go, or is an error with ``strict``. Nothing is shown unless every chunk used is intact. Raises
+        :class:`FormatError`, :class:`WeightsError`, :class:`TargetError`.
+        """
+        if isinstance(data, list):
+            return [self._decode_one(item, check_kind(like), **options) for item in data]
+        return self._decode_one(data, check_kind(like), **options)
+
+    def _decode_one(
+        self,
+        data: Source,
+        kind: Kind,
+        *,
+        iterations: int | None = None,
+        strict: bool = False,
+        max_pixels: int = DEFAULT_MAX_PIXELS,
+    ) -> Output:
+        if iterations is not None and iterations < 1:
+            raise TargetError(f"iterations is {iterations}; it must be at least 1")
+        reader = Reader(read_source(data))
+        planes = self._open(reader, max_pixels)
+        codes: list[Codes] = []
+        metadata: dict[int, bytes] = {}
+        for chunk in reader.chunks():
+            if chunk.type in METADATA_NAMES:
+                metadata.setdefault(chunk.type, chunk.metadata())
+            elif chunk.type == CODES and (iterations is None or len(codes) < iterations):
+                codes.append(planes.decode(chunk))
+        if strict and not reader.ended:
+            raise TruncatedError(
+                f"the file is cut after {reader.iterations} whole code chunks; decode without strict to use them"
+            )
+        if not codes:
+            raise TruncatedError("the file ends before its first code chunk")
+        state: DecoderState | None = None
+        for plane in codes:
+            state = self._advance(plane, state)
+        assert state is not None
+        return self._show(state, reader, kind, metadata)
+
+    def progressive(
+        self, data: Source, *, like: str = "pil", max_pixels: int = DEFAULT_MAX_PIXELS
+    ) -> Iterator[Output]:
+        """Yield one ever better image per code chunk.
+
+        ``data`` may be a binary file object that is still being filled (a pipe, a socket's file): each
+        image comes as soon as its chunk is complete. Raises like :meth:`decode`.
+        """
+        return self.progressive_prefixes(growing_prefixes(data), check_kind(like), max_pixels)
+
+    def progressive_prefixes(
+        self, prefixes: Iterable[Buffer], kind: Kind, max_pixels: int
+    ) -> Iterator[Output]:
+        """:meth:`progressive` over ever longer prefixes of the file."""
+        reader = Reader()
+        planes: PlaneDecoder | None = None
+        state: DecoderState | None = None
+        metadata: dict[int, bytes] = {}
+        for prefix in prefixes:
+            reader.feed(prefix)
+            if planes is None:
+                try:
+                    planes = self._open(reader, max_pixels)
+                except TruncatedError:
+                    continue
+            for chunk in reader.chunks():
+                if chunk.type in METADATA_NAMES:
+                    metadata.setdefault(chunk.type, chunk.metadata())
+                elif chunk.type == CODES:
+                    state = self._advance(planes.decode(chunk), state)
+                    yield self._show(state, reader, kind, metadata)
+        if state is None:
+            raise TruncatedError("the data ends before the first code chunk")
+
+    def _open(self, reader: Reader, max_pixels: int) -> PlaneDecoder:
+        """Check the header against limits and model, before any memory is taken."""
+        header, config = reader.header(), self.model.network.config
+        check_pixels(header.width, header.height, max_pixels)
+        if (header.model, header.model_hash) != (self.model.id, self.model.hash):
+            raise WeightsError(
+                f"the file was made with model {header.model!r} ({header.model_hash.hex()}), but this codec holds "
+                f"{self.model.id!r} ({self.model.hash.hex()}); get the weights that the file names"
+            )
+        if (header.stride, header.depth) != (config.stride, config.depth):
+            raise FormatError(
+                f"the file has stride {header.stride} and depth {header.depth}, but model {self.model.id} has "
+                f"{config.stride} and {config.depth}: the file is damaged"
+            )
+        return PlaneDecoder(header, max_pixels)
+
+    @torch.inference_mode()
+    def _advance(self, plane: Codes, state: DecoderState | None) -> DecoderState:
+        if state is not None and state.iteration >= self.iterations:
+            raise FormatError(
+                f"the file has more code chunks than the {self.iterations} of model {self.model.id}"
+            )
+        codes = torch.from_numpy(plane)[None].to(self.device, self.dtype)
+        _, state = self._network.decoder.step(codes, state)
+        return state
+
+    @torch.inference_mode()
+    def _show(self, state: DecoderState, reader: Reader, kind: Kind, metadata: dict[int, bytes]) -> Output:
+        header = reader.header()
+        pixels = self._network.pixels(state.reconstruction)
+        return make_image(to_uint8(pixels, header.height, header.width, header.channels), kind, metadata)

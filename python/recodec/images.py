@@ -1,0 +1,163 @@
+"""Pictures in and out: Pillow images, NumPy arrays, torch tensors, files.
+
+Inside, a picture is a (1, 3, H, W) float tensor in [−0.5, 0.5]; a grey one is shown to the network
+as three equal channels.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+from torch.nn import functional as F
+
+from recodec.bitstream import EXIF, ICC, XMP
+from recodec.errors import ImageError, TargetError
+from recodec.limits import check_pixels
+
+ImageLike: TypeAlias = Image.Image | NDArray[np.uint8] | Tensor | str | os.PathLike[str]
+Kind = Literal["pil", "numpy", "torch"]
+
+_REMEDY = {
+    "RGBA": "transparency is not stored yet; drop it with image.convert('RGB')",
+    "LA": "transparency is not stored yet; drop it with image.convert('L')",
+    "CMYK": "convert it with image.convert('RGB')",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture on its way in: (1, 3, H, W) pixels in [−0.5, 0.5] and what is stored beside them."""
+
+    pixels: Tensor
+    channels: int
+    metadata: dict[int, bytes]
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return int(self.pixels.shape[2])
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return int(self.pixels.shape[3])
+
+
+def check_kind(like: str) -> Kind:
+    """Return ``like`` if it names a kind of image. Raises :class:`TargetError` otherwise."""
+    if like not in get_args(Kind):
+        raise TargetError(f"like is {like!r}; it must be one of {', '.join(get_args(Kind))}")
+    return like  # type: ignore[return-value]
+
+
+def read_picture(image: ImageLike, device: torch.device, max_pixels: int) -> Picture:
+    """Accept any supported kind of single image. Raises :class:`ImageError` or :class:`LimitError`."""
+    if isinstance(image, Tensor):
+        return _from_torch(image, device, max_pixels)
+    if isinstance(image, np.ndarray):
+        return _from_numpy(image, {}, device, max_pixels)
+    if isinstance(image, Image.Image):
+        return _from_pil(image, device, max_pixels)
+    if isinstance(image, str | os.PathLike):
+        try:
+            with Image.open(image) as opened:
+                check_pixels(opened.width, opened.height, max_pixels)
+                opened.load()
+                return _from_pil(opened, device, max_pixels)
+        except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
+            raise ImageError(f"{os.fspath(image)} cannot be read as an image: {error}") from error
+    raise ImageError(
+        f"a {type(image).__name__} is not an image; give a Pillow image, a uint8 NumPy array, a torch tensor or a path"
+    )
+
+
+def _from_pil(image: Image.Image, device: torch.device, max_pixels: int) -> Picture:
+    check_pixels(image.width, image.height, max_pixels)
+    has_alpha = "transparency" in image.info or image.mode in ("RGBA", "LA", "PA")
+    if has_alpha or image.mode not in ("RGB", "L", "1", "P"):
+        mode = "RGBA" if has_alpha and image.mode != "LA" else image.mode
+        raise ImageError(
+            f"the image has mode {image.mode}{' with transparency' if has_alpha else ''}; recodec stores 8-bit "
+            f"RGB and grey: {_REMEDY.get(mode, 'convert it to RGB or L first')}"
+        )
+    try:
+        image = ImageOps.exif_transpose(image)
+        exif = image.getexif()
+        metadata = {
+            ICC: image.info.get("icc_profile"),
+            EXIF: exif.tobytes() if exif else None,
+            XMP: image.info.get("xmp"),
+        }
+        converted = image.convert("L" if image.mode in ("L", "1") else "RGB")
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ImageError(f"the image cannot be read: {error}") from error
+    stored = {kind: bytes(content) for kind, content in metadata.items() if content}
+    return _from_numpy(np.asarray(converted), stored, device, max_pixels)
+
+
+def _from_numpy(
+    array: NDArray[Any], metadata: dict[int, bytes], device: torch.device, max_pixels: int
+) -> Picture:
+    if array.dtype != np.uint8:
+        raise ImageError(f"the array has type {array.dtype}; give uint8 in 0..255")
+    if array.ndim == 2:
+        array = array[:, :, None]
+    if array.ndim != 3 or array.shape[2] not in (1, 3) or 0 in array.shape:
+        raise ImageError(f"the array has shape {array.shape}; give H x W, H x W x 1 or H x W x 3")
+    check_pixels(array.shape[1], array.shape[0], max_pixels)
+    pixels = torch.tensor(array, device=device).permute(2, 0, 1)[None].float() / 255 - 0.5
+    return Picture(pixels.expand(1, 3, -1, -1), array.shape[2], metadata)
+
+
+def _from_torch(tensor: Tensor, device: torch.device, max_pixels: int) -> Picture:
+    if tensor.ndim != 3 or tensor.shape[0] not in (1, 3) or 0 in tensor.shape:
+        raise ImageError(f"the tensor has shape {tuple(tensor.shape)}; give C x H x W with 1 or 3 channels")
+    check_pixels(tensor.shape[2], tensor.shape[1], max_pixels)
+    tensor = tensor.detach().to(device)
+    if tensor.dtype == torch.uint8:
+        pixels = tensor.float() / 255
+    elif tensor.is_floating_point():
+        pixels = tensor.float()
+        # One comparison catches NaN too.
+        if not bool(((pixels >= 0) & (pixels <= 1)).all()):
+            raise ImageError("the tensor holds NaN or values outside [0, 1]; scale and clamp it first")
+    else:
+        raise ImageError(f"the tensor has type {tensor.dtype}; give uint8 or floating point")
+    return Picture((pixels[None] - 0.5).expand(1, 3, -1, -1), tensor.shape[0], {})
+
+
+def pad_to_stride(pixels: Tensor, stride: int) -> Tensor:
+    """Replicate the last row and column until both sides are multiples of ``stride``."""
+    height, width = pixels.shape[2:]
+    return F.pad(pixels, (0, -width % stride, 0, -height % stride), mode="replicate")
+
+
+def to_uint8(pixels: Tensor, height: int, width: int, channels: int) -> Tensor:
+    """(1, 3, H', W') in [−0.5, 0.5] to (channels, height, width) uint8, cropped and rounded."""
+    pixels = pixels[0, :, :height, :width].float()
+    if channels == 1:
+        pixels = pixels.mean(dim=0, keepdim=True)
+    return ((pixels + 0.5).clamp(0, 1) * 255).round().to(torch.uint8)
+
+
+def make_image(
+    samples: Tensor, like: Kind, metadata: dict[int, bytes]
+) -> Image.Image | NDArray[np.uint8] | Tensor:
+    """(C, H, W) uint8 to the kind of image asked for."""
+    if like == "torch":
+        return samples
+    array = samples.permute(1, 2, 0).contiguous().cpu().numpy()
+    if like == "numpy":
+        return array
+    image = Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)
+    for kind, name in ((ICC, "icc_profile"), (EXIF, "exif"), (XMP, "xmp")):
+        if kind in metadata:
+            image.info[name] = metadata[kind]
+    return image

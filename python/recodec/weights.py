@@ -1,0 +1,128 @@
+"""Models: where their weights lie, how they are read, and the hash that ties a file to one.
+
+A model is a safetensors file named after its id. Its metadata holds the network configuration, so a
+file of weights is complete by itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from recodec.errors import WeightsError
+from recodec.networks.config import NetworkConfig
+from recodec.networks.recurrent import RecurrentCodec
+
+DEFAULT_MODEL = "dev-1"
+SEARCH_PATH_VARIABLE = "RECODEC_WEIGHTS"
+
+_MODEL_ID = re.compile(r"[a-z0-9-]{1,32}")
+_FORMAT = "recodec-weights-1"
+# What a decoder computes with; the encoder may improve without touching old files.
+_DECODER_PARTS = ("decoder.", "front_end.")
+
+
+@dataclass(frozen=True)
+class Model:
+    """Weights in memory. ``hash`` is what files made with this model carry (8 bytes)."""
+
+    id: str
+    hash: bytes
+    network: RecurrentCodec
+    notes: dict[str, Any]
+
+
+def _search_path() -> list[Path]:
+    folders = [Path(part) for part in os.environ.get(SEARCH_PATH_VARIABLE, "").split(os.pathsep) if part]
+    return [*folders, Path(__file__).parent / "weights"]
+
+
+def available_models() -> tuple[str, ...]:
+    """Ids of all models that can be loaded: those in ``$RECODEC_WEIGHTS`` and those in the package."""
+    found = {path.stem for folder in _search_path() for path in folder.glob("*.safetensors")}
+    return tuple(sorted(name for name in found if _MODEL_ID.fullmatch(name)))
+
+
+def find_model(model: str) -> Path:
+    """The weights file of a model id. Raises :class:`WeightsError` if there is none.
+
+    Ids come from untrusted files: anything but ``[a-z0-9-]{1,32}`` is refused before any look-up.
+    """
+    if _MODEL_ID.fullmatch(model):
+        for folder in _search_path():
+            path = folder / f"{model}.safetensors"
+            if path.is_file():
+                return path
+    raise WeightsError(
+        f"there is no model {model!r}; available are {', '.join(available_models()) or 'none'}, and "
+        f"{SEARCH_PATH_VARIABLE} may name folders with more"
+    )
+
+
+def decoder_hash(decoder_text: str, tensors: dict[str, Tensor]) -> bytes:
+    """First 8 bytes of the SHA-256 over everything that decoding depends on; defined in FORMAT.md."""
+    digest = hashlib.sha256(decoder_text.encode())
+    for name in sorted(tensors):
+        if name.startswith(_DECODER_PARTS):
+            tensor = tensors[name].contiguous()
+            kind = str(tensor.dtype).removeprefix("torch.")
+            shape = "x".join(map(str, tensor.shape))
+            digest.update(f"{name}\0{kind}\0{shape}\0".encode())
+            digest.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
+    return digest.digest()[:8]
+
+
+def save_model(path: Path, network: RecurrentCodec, notes: dict[str, Any]) -> None:
+    """Write weights as fp16 with their configuration; ``notes`` (JSON data) says where they come from."""
+    tensors = {
+        name: value.to("cpu", torch.float16).contiguous() for name, value in network.state_dict().items()
+    }
+    metadata = {"format": _FORMAT, "notes": json.dumps(notes, sort_keys=True), **network.config.to_texts()}
+    temporary = path.with_suffix(".tmp")
+    temporary.write_bytes(save(tensors, metadata))
+    os.replace(temporary, path)
+
+
+def load_model(model: str | os.PathLike[str]) -> Model:
+    """Read a model by id, or a weights file by :class:`os.PathLike`.
+
+    Raises :class:`WeightsError` if it is unknown, unreadable, incomplete or holds values that are not
+    finite.
+    """
+    path = find_model(model) if isinstance(model, str) else Path(model)
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path} cannot be read as weights: {error}") from error
+    if metadata.get("format") != _FORMAT:
+        raise WeightsError(
+            f"{path} is not a file of recodec weights: its format is {metadata.get('format')!r}"
+        )
+    config = NetworkConfig.from_texts(metadata)
+    for name, tensor in tensors.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise WeightsError(f"{path}: tensor {name} holds values that are not finite; get the file anew")
+    network = RecurrentCodec(config)
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise WeightsError(f"{path} does not fit its own network configuration: {error}") from error
+    network.eval().requires_grad_(False)
+    return Model(
+        path.stem,
+        decoder_hash(metadata["decoder"], tensors),
+        network,
+        json.loads(metadata.get("notes", "{}")),
+    )
