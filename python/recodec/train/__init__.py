@@ -1,0 +1,1 @@
+"""How models are made: photographs, losses, recipes, the training loop."""
