@@ -1,0 +1,1 @@
+"""How pictures and codecs are judged: distortion metrics, and JPEG to compare with."""

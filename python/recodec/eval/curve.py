@@ -1,0 +1,87 @@
+"""Rate and distortion of one picture, iteration by iteration, measured on real files."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO, cast
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+import recodec
+from recodec.codec import Codec
+from recodec.errors import ImageError
+from recodec.eval.jpeg import JpegLadder
+from recodec.eval.metrics import Pixels, ms_ssim, psnr
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Size of a file and distortion of the picture in it. ``ms_ssim`` is None for small pictures."""
+
+    bytes: int
+    bpp: float
+    psnr: float
+    ms_ssim: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a file holds after so many iterations."""
+
+    iterations: int
+    file: bytes
+    pixels: Pixels
+    score: Score
+
+
+def load_rgb(source: str | os.PathLike[str] | IO[bytes]) -> Pixels:
+    """Upright 8-bit RGB pixels of an image file, without its metadata. Raises :class:`ImageError`."""
+    try:
+        with Image.open(source) as image:
+            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    except (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
+        raise ImageError(f"this cannot be read as an image: {error}") from error
+
+
+def score(original: Pixels, decoded: Pixels, size: int) -> Score:
+    """Compare a decoded picture with its original; ``size`` is that of the whole file."""
+    height, width = original.shape[:2]
+    return Score(size, 8 * size / (width * height), psnr(original, decoded), ms_ssim(original, decoded))
+
+
+def decode_pixels(codec: Codec, file: bytes) -> Pixels:
+    """Decode to H×W×C uint8."""
+    return codec.decode(file, like="numpy")
+
+
+def progressive_pixels(codec: Codec, file: bytes) -> Iterator[Pixels]:
+    """Decode to H×W×C uint8, once per code chunk."""
+    return cast(Iterator[Pixels], codec.progressive(file, like="numpy"))
+
+
+def measure(codec: Codec, original: Pixels, iterations: int | None = None) -> Iterator[Step]:
+    """Encode once, with all iterations unless told, and score every prefix as a file of its own."""
+    data = codec.encode(original, iterations=iterations or codec.iterations)
+    for count, pixels in enumerate(progressive_pixels(codec, data), start=1):
+        file = recodec.truncate(data, iterations=count)
+        yield Step(count, file, pixels, score(original, pixels, len(file)))
+
+
+class JpegRival:
+    """The best JPEG of one picture at any size."""
+
+    def __init__(self, original: Pixels):
+        self._original = original
+        self._ladder = JpegLadder(Image.fromarray(original))
+
+    def within(self, max_bytes: int) -> tuple[Pixels, Score] | None:
+        """Decoded picture and score of the best JPEG in ``max_bytes``; None if there is none that small."""
+        file = self._ladder.largest_within(max_bytes)
+        if file is None:
+            return None
+        decoded = load_rgb(io.BytesIO(file))
+        return decoded, score(self._original, decoded, len(file))
