@@ -1,0 +1,113 @@
+"""``recodec demo``: the whole story on one photograph."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from recodec.cli import jobs, models, options, output
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from recodec.eval.comparison import Panel
+    from recodec.eval.curve import Score, Step
+    from recodec.eval.metrics import Pixels
+
+# About where JPEG starts to fall apart.
+_COMPARISON_BPP = 0.3
+
+
+@click.command()
+@options.apply(
+    click.argument("photo", required=False),
+    options.model,
+    options.device,
+    click.option("--output-dir", default="demo", show_default=True, metavar="DIR", help="Made if missing."),
+)
+def demo(photo: str | None, model: str, device: str, output_dir: str) -> None:
+    """Encode a photograph and compare every prefix of the file with JPEG.
+
+    Without PHOTO, the one that comes with recodec. Writes photo.rcd and comparison.png. Needs the extra
+    "metrics".
+    """
+    with jobs.one_line_errors(photo or "demo"):
+        _demo(photo, model, device, Path(output_dir))
+
+
+def _demo(photo: str | None, model: str, device: str, folder: Path) -> None:
+    from rich.console import Console
+
+    from recodec.cli.decode import to_bytes
+    from recodec.eval.comparison import draw_comparison
+    from recodec.eval.curve import JpegRival, load_rgb, measure
+    from recodec.eval.metrics import require_ms_ssim
+
+    require_ms_ssim()
+    packaged = resources.files("recodec") / "demo" / "photo.png"
+    with Path(photo).open("rb") if photo else packaged.open("rb") as file:
+        original = load_rgb(file)
+    codec = models.load(model, device)
+    folder.mkdir(exist_ok=True)
+    height, width = original.shape[:2]
+    count = codec.iterations
+    console = Console()
+    console.print(
+        f"Encoding {photo or 'the photograph of the package'} ({width} x {height}) once with model "
+        f"{codec.model.id}, {count} iterations; every prefix is then decoded and compared with the best JPEG "
+        "(4:2:0, optimised tables) of at most the same size. That takes seconds to a minute."
+    )
+    rival = JpegRival(original)
+    steps: list[Step] = []
+    with Console(stderr=True).status("encoding") as status:
+        for step in measure(codec, original):
+            steps.append(step)
+            status.update(f"compared {len(steps)} of {count} chunks")
+        jpegs = [rival.within(step.score.bytes) for step in steps]
+    console.print(_table(steps, [jpeg and jpeg[1] for jpeg in jpegs]))
+    output.write(str(folder / "photo.rcd"), steps[-1].file)
+    sheet = draw_comparison(_panels(original, steps, jpegs))
+    output.write(str(folder / "comparison.png"), to_bytes(sheet, "PNG"))
+    console.print(f"Wrote {folder / 'photo.rcd'} and {folder / 'comparison.png'}", highlight=False)
+
+
+def _table(steps: list[Step], jpegs: list[Score | None]) -> Table:
+    from rich.table import Table
+
+    table = Table()
+    for name in ("chunk", "bytes", "bpp", "PSNR", "MS-SSIM", "JPEG bytes", "PSNR", "MS-SSIM"):
+        table.add_column(name, justify="right")
+    for step, jpeg in zip(steps, jpegs, strict=True):
+        ours, theirs = _cells(step.score), _cells(jpeg)
+        table.add_row(str(step.iterations), ours[0], f"{step.score.bpp:.3f}", *ours[1:], *theirs)
+    return table
+
+
+def _cells(score: Score | None) -> tuple[str, str, str]:
+    if score is None:
+        return "-", "-", "-"
+    similarity = "-" if score.ms_ssim is None else f"{score.ms_ssim:.4f}"
+    return str(score.bytes), f"{score.psnr:.2f}", similarity
+
+
+def _panels(original: Pixels, steps: list[Step], jpegs: list[tuple[Pixels, Score] | None]) -> list[Panel]:
+    from recodec.eval.comparison import Panel
+
+    comparable = [(step, jpeg) for step, jpeg in zip(steps, jpegs, strict=True) if jpeg]
+    affordable = [pair for pair in comparable if pair[0].score.bpp <= _COMPARISON_BPP]
+    pairs = affordable[-1:] or comparable[:1]
+    panels = [Panel("original", f"{original.size} bytes, 24 bpp", original)]
+    if pairs:
+        step, jpeg = pairs[0]
+        panels.append(Panel("JPEG", _caption(jpeg[1]), jpeg[0]))
+    else:
+        step = steps[-1]
+    return [*panels, Panel("recodec", _caption(step.score), step.pixels)]
+
+
+def _caption(score: Score) -> str:
+    text = f"{score.bytes} bytes, {score.bpp:.3f} bpp, {score.psnr:.2f} dB"
+    return text if score.ms_ssim is None else f"{text}, MS-SSIM {score.ms_ssim:.3f}"

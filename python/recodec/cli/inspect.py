@@ -1,0 +1,88 @@
+"""``recodec info``, ``verify`` and ``truncate``: commands that need no model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+import recodec
+from recodec.cli import jobs, options, output
+from recodec.cli.encode import written
+from recodec.cli.jobs import Job, Outcome
+
+if TYPE_CHECKING:
+    from recodec import Info
+
+
+@click.command()
+@options.apply(options.files, options.as_json)
+def info(files: tuple[str, ...], as_json: bool) -> None:
+    """Show what .rcd files hold, without decoding them."""
+
+    def work(job: Job) -> Outcome:
+        found = recodec.info(output.read(job.source))
+        return Outcome(found.to_dict(), f"{job.source}\n{_describe(found)}")
+
+    jobs.run([Job(file) for file in files], work, as_json=as_json, to_stdout=True)
+
+
+@click.command()
+@options.apply(options.files, options.as_json, options.quiet)
+def verify(files: tuple[str, ...], as_json: bool, quiet: bool) -> None:
+    """Check every checksum of .rcd files by decoding all codes."""
+
+    def work(job: Job) -> Outcome:
+        found = recodec.verify(output.read(job.source))
+        record = {"ok": True, "iterations": found.iterations, "bytes": found.file_bytes}
+        return Outcome(
+            record, f"{job.source}: sound, {found.iterations} iterations, {found.file_bytes} bytes"
+        )
+
+    jobs.run([Job(file) for file in files], work, quiet=quiet, as_json=as_json, to_stdout=True)
+
+
+@click.command()
+@options.apply(
+    click.argument("source", metavar="IN"),
+    click.argument("target", metavar="OUT"),
+    options.truncate_target,
+    options.no_overwrite,
+    options.as_json,
+    options.quiet,
+)
+def truncate(
+    source: str,
+    target: str,
+    iterations: int | None,
+    bpp: float | None,
+    max_bytes: int | None,
+    no_overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Shorten a .rcd file without encoding anew."""
+    chosen = options.chosen_target(
+        {"iterations": iterations, "bpp": bpp, "max_bytes": max_bytes}, required=True
+    )
+    planned = jobs.plan([source, target], None, ".rcd")
+
+    def work(job: Job) -> Outcome:
+        data = recodec.truncate(output.read(job.source), **chosen)
+        output.write(job.target, data)
+        return written(job, data)
+
+    jobs.run(planned, work, overwrite=not no_overwrite, quiet=quiet, as_json=as_json)
+
+
+def _describe(info: Info) -> str:
+    rows = {
+        "picture": f"{info.width} x {info.height}, {info.channels} channels of {info.bit_depth} bits",
+        "model": f"{info.model} ({info.model_hash})",
+        "codes": f"{info.depth} per {info.stride} x {info.stride} block and iteration, entropy {info.entropy}",
+        "bytes": f"{info.file_bytes} ({info.bpp:.3f} bpp), of which header {info.header_bytes}",
+        "chunks": f"{info.iterations}: {' '.join(map(str, info.chunk_bytes))} bytes",
+        "metadata": ", ".join(info.metadata) or "none",
+        "state": "cut before its end" if info.truncated else "complete",
+    }
+    return "\n".join(f"  {name:<9}{value}" for name, value in rows.items())

@@ -1,0 +1,20 @@
+"""Loading a model for a command."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from recodec import Codec
+
+
+def load(model: str, device: str) -> Codec:
+    """A codec on a device. Raises a usage error if the device is not there."""
+    import recodec
+
+    try:
+        return recodec.load(model, device=device)
+    except recodec.DeviceError as error:
+        raise click.UsageError(str(error)) from error

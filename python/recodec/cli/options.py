@@ -1,0 +1,93 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?(?:([kKMG])(i?))?B?")
+_POWER = {None: 0, "k": 1, "K": 1, "M": 2, "G": 3}
+
+
+class Size(click.ParamType[int]):
+    """A whole number with an optional suffix: ``20k`` is 20000, ``1.5MiB`` is 1572864."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read text; a number is kept."""
+        if isinstance(value, int):
+            return value
+        match = _SIZE.fullmatch(value)
+        if not match:
+            self.fail(f"{value!r} is not a size; give for example 24000, 24k, 1.5M or 64KiB", param, ctx)
+        number, prefix, binary = match.groups()
+        size = int(float(number) * (1024 if binary else 1000) ** _POWER[prefix])
+        if size < 1:
+            self.fail(f"{value!r} is less than 1", param, ctx)
+        return size
+
+
+SIZE = Size()
+
+_ITERATIONS = click.option(
+    "--iterations", type=click.IntRange(min=1), metavar="N", help="Number of iterations."
+)
+_BPP = click.option(
+    "--bpp", type=click.FloatRange(min=0, min_open=True), metavar="R", help="At most R bits per pixel."
+)
+_MAX_BYTES = click.option("--max-bytes", type=SIZE, metavar="B", help="At most B bytes in all, e.g. 24k.")
+_QUALITY = click.option(
+    "--quality",
+    type=click.FloatRange(0, 100),
+    metavar="Q",
+    help="Rate of 2^(Q/20-4) bits per pixel, Q from 0 to 100. The default is 60: 0.5 bpp.",
+)
+_PSNR = click.option("--psnr", type=float, metavar="D", help="As few iterations as reach D dB.")
+
+model = click.option(
+    "--model", default="default", metavar="ID", help="Model to encode with; see 'recodec env'."
+)
+device = click.option("--device", default="cpu", show_default=True, help="Where the network runs, e.g. cuda.")
+max_pixels = click.option("--max-pixels", type=SIZE, metavar="N", help="Refuse larger pictures, e.g. 50M.")
+output_dir = click.option("--output-dir", metavar="DIR", help="Folder for the outputs; it must exist.")
+no_overwrite = click.option(
+    "--no-overwrite", is_flag=True, help="Leave existing files alone and fail instead."
+)
+quiet = click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
+as_json = click.option(
+    "--json", "as_json", is_flag=True, help="One JSON object per input on standard output."
+)
+files = click.argument("files", nargs=-1, required=True, metavar="FILE...")
+paths = click.argument("paths", nargs=-1, required=True, metavar="IN... [OUT]")
+
+
+def apply(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Stack option decorators so that help lists them in the order given."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+encode_target = apply(_QUALITY, _BPP, _MAX_BYTES, _PSNR, _ITERATIONS)
+truncate_target = apply(_ITERATIONS, _BPP, _MAX_BYTES)
+
+
+def chosen_target(targets: dict[str, float | None], *, required: bool = False) -> dict[str, Any]:
+    """The one target that was given. Raises a usage error for two, and for none where one is required."""
+    given = {name: value for name, value in targets.items() if value is not None}
+    flags = ["--" + name.replace("_", "-") for name in (given or targets)]
+    if len(given) > 1:
+        raise click.UsageError(f"{' and '.join(flags)} exclude each other; give one of them")
+    if required and not given:
+        raise click.UsageError(f"give one of {', '.join(flags)}")
+    return given
