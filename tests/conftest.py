@@ -1,0 +1,33 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+# The pictures here are tiny; more threads only wait for each other.
+torch.set_num_threads(1)
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.fixture
+def tiny_model(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Id of the test-only model, made available through the search path."""
+    monkeypatch.setenv("RECODEC_WEIGHTS", str(GOLDEN))
+    return "tiny"
+
+
+@pytest.fixture
+def picture() -> Image.Image:
+    """A 61x45 RGB picture with smooth areas, edges and texture."""
+    y, x = np.mgrid[0:45, 0:61]
+    rng = np.random.default_rng(5)
+    red = 128 + 100 * np.sin(x / 9) * np.cos(y / 7)
+    green = np.where((x // 12 + y // 9) % 2, 200, 60) + rng.normal(0, 6, x.shape)
+    blue = 255 * (x + y) / (x + y).max()
+    return Image.fromarray(np.stack([red, green, blue], axis=2).clip(0, 255).astype(np.uint8))

@@ -1,0 +1,129 @@
+"""Seeded damage to files: what a bad disk, a bad line or an attacker might do to them.
+
+Half of the mutations of a file are repaired: the header's CRC is made right again, and so are the CRCs
+of code chunks as far as that is possible without decoding, so that damage reaches the entropy decoder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from recodec import _core
+
+Mutation = Callable[[np.random.Generator, bytearray, bytes], None]
+
+
+def place(rng: np.random.Generator, data: bytearray) -> int:
+    return int(rng.integers(len(data)))
+
+
+def flip_bits(rng: np.random.Generator, data: bytearray, other: bytes) -> None:
+    for _ in range(int(rng.integers(1, 9))):
+        data[place(rng, data)] ^= 1 << int(rng.integers(8))
+
+
+def set_bytes(rng: np.random.Generator, data: bytearray, other: bytes) -> None:
+    start = place(rng, data)
+    size = min(int(rng.integers(1, 9)), len(data) - start)
+    data[start : start + size] = bytes([int(rng.choice([0x00, 0x01, 0x7F, 0x80, 0xFF]))]) * size
+
+
+def truncate(rng: np.random.Generator, data: bytearray, other: bytes) -> None:
+    del data[place(rng, data) :]
+
+
+def insert(rng: np.random.Generator, data: bytearray, other: bytes) -> None:
+    start = place(rng, data)
+    data[start:start] = rng.bytes(int(rng.integers(1, 17)))
+
+
+def delete(rng: np.random.Generator, data: bytearray, other: bytes) -> None:
+    start = place(rng, data)
+    del data[start : start + int(rng.integers(1, 17))]
+
+
+def splice(rng: np.random.Generator, data: bytearray, other: bytes) -> None:
+    """Put a chunk of any type, of this file or another, in front of any chunk."""
+    donor = bytes(data) if rng.integers(2) else other
+    pieces = [donor[start:end] for start, end in chunk_ranges(donor)]
+    made = _core.write_chunk(int(rng.integers(256)), rng.bytes(int(rng.integers(12))))
+    starts = [start for start, _ in chunk_ranges(bytes(data))] or [len(data)]
+    start = int(rng.choice(starts))
+    data[start:start] = [*pieces, made][int(rng.integers(len(pieces) + 1))]
+
+
+def edit_header(rng: np.random.Generator, data: bytearray, other: bytes) -> None:
+    """Change bytes of the header alone: sizes, depth, stride, tags."""
+    end = header_end(bytes(data)) or len(data)
+    for _ in range(int(rng.integers(1, 4))):
+        data[int(rng.integers(min(5, end - 1), end))] = int(
+            rng.choice([0, 1, 2, 0x7F, 0x80, 0xFF, rng.integers(256)])
+        )
+
+
+MUTATIONS: tuple[Mutation, ...] = (flip_bits, set_bytes, truncate, insert, delete, splice, edit_header)
+
+
+def header_end(data: bytes) -> int | None:
+    """First byte after the header as its size field has it, CRC right or wrong; None if it is cut."""
+    size, at = 0, 5
+    for shift in range(0, 35, 7):
+        if at >= len(data):
+            return None
+        size |= (data[at] & 0x7F) << shift
+        at += 1
+        if data[at - 1] < 0x80:
+            break
+    end = at + size + 4
+    return end if end <= len(data) else None
+
+
+def chunk_ranges(data: bytes) -> list[tuple[int, int]]:
+    """Start and end of every whole chunk."""
+    found = []
+    at = header_end(data)
+    try:
+        while at is not None and (chunk := _core.read_chunk(data, at)) is not None:
+            found.append((at, chunk.next))
+            at = chunk.next
+    except _core.CoreError:
+        pass
+    return found
+
+
+def repair(data: bytearray, max_codes: int = 1 << 16) -> None:
+    """Make the header's CRC right, and those of the code chunks if the header makes sense."""
+    end = header_end(bytes(data))
+    if end is None:
+        return
+    data[end - 4 : end] = _core.crc32c(bytes(data[: end - 4])).to_bytes(4, "little")
+    try:
+        header, _ = _core.read_header(data)
+    except _core.CoreError:
+        return
+    grid = -(-header.height // header.stride), -(-header.width // header.stride)
+    if header.depth * grid[0] * grid[1] > max_codes:
+        return
+    coder = _core.AdaptiveCoder(header.depth, *grid)
+    for start, _ in chunk_ranges(bytes(data))[:16]:
+        chunk = _core.read_chunk(data, start)
+        if chunk.type == 1 and chunk.size >= 4:
+            coded = chunk.payload + 4
+            crc = coder.decode(data[coded : chunk.next])[1]
+            data[chunk.payload : coded] = crc.to_bytes(4, "little")
+
+
+def mutations(files: Sequence[bytes], count: int, seed: int) -> Iterator[bytes]:
+    """``count`` damaged versions of the files in turn, each damaged one to three times."""
+    rng = np.random.default_rng(seed)
+    for i in range(count):
+        data = bytearray(files[i // 2 % len(files)])
+        other = files[int(rng.integers(len(files)))]
+        for _ in range(int(rng.integers(1, 4))):
+            if data:
+                MUTATIONS[int(rng.integers(len(MUTATIONS)))](rng, data, other)
+        if i % 2:
+            repair(data)
+        yield bytes(data)

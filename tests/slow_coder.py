@@ -1,0 +1,298 @@
+"""A second decoder, written from FORMAT.md with Python integers: slow, plain, no code shared with the core.
+
+Section numbers are those of FORMAT.md.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+# 9.1; the one table to change with FORMAT.md.
+STAGES = 3
+REGRESSION_RATE = MIXER_RATE = 655
+WEIGHT_LIMIT = 1 << 20
+REGRESSION_SHARE, COUNTER_SHARE, CONSTANT_SHARE = 32768, 13107, 0
+CONSTANT_INPUT = 1229
+COUNT_LIMIT = 62
+LEAST = 32
+LOGIT_LIMIT = 40959
+NEIGHBOURS = {  # age, row, column
+    "W": (0, 0, -1),
+    "N": (0, -1, 0),
+    "NE": (0, -1, 1),
+    "L": (1, 0, 0),
+    "LE": (1, 0, 1),
+    "LS": (1, 1, 0),
+    "B": (2, 0, 0),
+}
+CONTEXTS = (("W", "N", "NE", "L"), ("L", "B", "W", "N"), ("L", "LE", "LS", "W"))
+LOGISTIC_TABLE = [
+    3, 4, 5, 6, 8, 10, 13, 17, 22, 28, 36, 47,
+    60, 77, 98, 126, 162, 208, 267, 342, 439, 562, 720, 922,
+    1179, 1506, 1921, 2446, 3108, 3938, 4971, 6249, 7812, 9702, 11955, 14595,
+    17625, 21025, 24743, 28693, 32768, 36843, 40793, 44511, 47911, 50941, 53581, 55834,
+    57724, 59287, 60565, 61598, 62428, 63090, 63615, 64030, 64357, 64614, 64816, 64974,
+    65097, 65194, 65269, 65328, 65374, 65410, 65438, 65459, 65476, 65489, 65500, 65508,
+    65514, 65519, 65523, 65526, 65528, 65530, 65531, 65532, 65533,
+]  # fmt: skip
+
+
+class RejectedError(Exception):
+    """The file is not one that FORMAT.md allows."""
+
+
+def clamp(value: int, low: int, high: int) -> int:
+    return min(max(value, low), high)
+
+
+def round_shift(value: int, bits: int) -> int:
+    return (value + (1 << (bits - 1))) >> bits
+
+
+def crc32c(data: bytes) -> int:
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+# 1 to 6: header and chunks
+
+
+class Reader:
+    def __init__(self, data: bytes) -> None:
+        self.data, self.at = data, 0
+
+    def take(self, size: int) -> bytes:
+        if len(self.data) - self.at < size:
+            raise EOFError
+        self.at += size
+        return self.data[self.at - size : self.at]
+
+    def u8(self) -> int:
+        return self.take(1)[0]
+
+    def u32(self) -> int:
+        return int.from_bytes(self.take(4), "little")
+
+    def varint(self) -> int:
+        value = 0
+        for i in range(5):
+            byte = self.u8()
+            value |= (byte & 0x7F) << 7 * i
+            if byte < 0x80:
+                if (i > 0 and byte == 0) or value >= 1 << 32:
+                    raise RejectedError("varint")
+                return value
+        raise RejectedError("varint")
+
+
+def reject_unless(condition: bool, what: str) -> None:
+    if not condition:
+        raise RejectedError(what)
+
+
+def read_header(reader: Reader) -> SimpleNamespace:
+    reject_unless(reader.take(4) == b"\x8eRCD", "magic")
+    reject_unless(reader.u8() == 1, "version")
+    size = reader.varint()
+    reject_unless(size <= 512, "body size")
+    body = Reader(reader.take(size))
+    expected = crc32c(reader.data[: reader.at])
+    reject_unless(reader.u32() == expected, "header CRC")
+    try:
+        return read_body(body)
+    except EOFError:
+        raise RejectedError("body") from None
+
+
+def read_body(body: Reader) -> SimpleNamespace:
+    h = SimpleNamespace()
+    reject_unless(body.u8() & 0x0F == 0, "flags")
+    h.width, h.height = body.varint(), body.varint()
+    reject_unless(1 <= h.width <= 1 << 30 and 1 <= h.height <= 1 << 30, "size")
+    samples, colour = body.u8(), body.u8()
+    h.channels, h.bit_depth, h.colour, h.alpha = samples & 15, (samples >> 4) + 1, colour & 15, colour >> 4
+    reject_unless(h.channels in (1, 3) and h.bit_depth == 8, "samples")
+    reject_unless(h.colour in (0, 1) and h.alpha == 0, "colour")
+    h.family = body.u8()
+    reject_unless(h.family == 1, "family")
+    h.model = body.take(body.u8())
+    reject_unless(1 <= len(h.model) <= 32, "model id")
+    reject_unless(set(h.model) <= set(b"abcdefghijklmnopqrstuvwxyz0123456789-"), "model id")
+    h.model_hash = body.take(8)
+    h.stride, h.depth = body.u8(), body.varint()
+    reject_unless(h.stride >= 1 and 1 <= h.depth <= 256, "stride, depth")
+    h.entropy, h.entropy_version = body.u8(), body.u8()
+    reject_unless((h.entropy, h.entropy_version) == (1, 1), "entropy coder")
+    h.tile_columns, h.tile_rows, h.halo = body.varint(), body.varint(), body.varint()
+    reject_unless((h.tile_columns, h.tile_rows, h.halo) == (1, 1, 0), "tiles")
+    return h
+
+
+def read_chunks(reader: Reader) -> Iterator[tuple[int, bytes]]:
+    """Whole chunks; END is the last if it is there at all."""
+    kind = None
+    while kind != 0:
+        try:
+            kind = reader.u8()
+            payload = reader.take(reader.varint())
+        except EOFError:
+            return
+        yield kind, payload
+
+
+# 8
+
+
+class RangeDecoder:
+    def __init__(self, data: bytes) -> None:
+        self.data, self.at, self.range = data, 0, (1 << 64) - 1
+        self.value = self.word() << 32 | self.word()
+
+    def word(self) -> int:
+        self.at += 4
+        return int.from_bytes(self.data[self.at - 4 : self.at].ljust(4, b"\0"), "big")
+
+    def decode(self, p: int) -> int:
+        split = (self.range >> 16) * p
+        bit = self.value < split
+        if bit:
+            self.range = split
+        else:
+            self.value -= split
+            self.range -= split
+        if self.range < 1 << 32:
+            self.value = (self.value << 32) % (1 << 64) | self.word()
+            self.range <<= 32
+        return int(bit)
+
+
+# 9
+
+
+def logistic(value: int) -> int:
+    s = clamp(value, -LOGIT_LIMIT, LOGIT_LIMIT) + 40960
+    low, high = LOGISTIC_TABLE[s >> 10], LOGISTIC_TABLE[(s >> 10) + 1]
+    return low + ((high - low) * (s % 1024) >> 10)
+
+
+@functools.cache
+def logit_table() -> list[int]:
+    table, value = [], -LOGIT_LIMIT
+    for i in range(4096):
+        while logistic(value) < 16 * i + 8:
+            value += 1
+        table.append(clamp(value, -32768, 32767))
+    return table
+
+
+def logit(p: int) -> int:
+    return logit_table()[p >> 4]
+
+
+@dataclass
+class Counter:
+    probability: int = 32768
+    count: int = 0
+
+    def learn(self, truth: int) -> None:
+        rate = 655360 // (10 * self.count + 16)
+        moved = self.probability + ((truth - self.probability) * rate >> 16)
+        self.probability = clamp(moved, LEAST, 65535 - LEAST)
+        self.count = min(self.count + 1, COUNT_LIMIT)
+
+
+class PlaneDecoder:
+    """Decodes the planes of one image in order; a plane maps (y, x) to its list of depth codes."""
+
+    def __init__(self, depth: int, height: int, width: int) -> None:
+        self.depth, self.height, self.width = depth, height, width
+        self.planes: list[dict[tuple[int, int], list[int]]] = []
+        self.weights = [[0] * (8 * depth + 1) for _ in range(depth)]
+        self.counters: dict[tuple[int, int, int, int], Counter] = {}
+        start = [REGRESSION_SHARE, *[COUNTER_SHARE] * len(CONTEXTS), CONSTANT_SHARE]
+        self.mixers = [[list(start) for _ in range(depth)] for _ in range(STAGES)]
+
+    def neighbour(self, y: int, x: int, age: int, dy: int, dx: int) -> list[int]:
+        plane = self.planes[-1 - age] if age < len(self.planes) else {}
+        return plane.get((y + dy, x + dx), [0] * self.depth)
+
+    def decode(self, data: bytes, sent: set[tuple[int, int]] | None = None) -> list[int]:
+        """Codes of the next plane in coding order."""
+        decoder = RangeDecoder(data)
+        self.planes.append({})
+        codes: list[int] = []
+        for position in ((y, x) for y in range(self.height) for x in range(self.width)):
+            known = [0] * self.depth
+            if sent is None or position in sent:
+                around = {name: self.neighbour(*position, *place) for name, place in NEIGHBOURS.items()}
+                for d in range(self.depth):
+                    known[d] = self.decode_code(decoder, d, around, known)
+            self.planes[-1][position] = known
+            codes += known
+        return codes
+
+    def decode_code(
+        self, decoder: RangeDecoder, d: int, around: dict[str, list[int]], known: list[int]
+    ) -> int:
+        stage = min(len(self.planes) - 1, STAGES - 1)
+        inputs = [code for codes in around.values() for code in codes] + known + [1]
+        total = sum(w * x for w, x in zip(self.weights[d], inputs, strict=True))
+        total = (total + (1 << 31)) % (1 << 32) - (1 << 31)
+        counters = []
+        for j, names in enumerate(CONTEXTS):
+            context = 0
+            for name in names:
+                context = 3 * context + around[name][d] + 1
+            counters.append(self.counters.setdefault((j, stage, d, context), Counter()))
+
+        q = [clamp(total >> 4, -LOGIT_LIMIT, LOGIT_LIMIT)]
+        q += [logit(counter.probability) for counter in counters] + [CONSTANT_INPUT]
+        mixer = self.mixers[stage][d]
+        mixed = clamp(sum(m * v for m, v in zip(mixer, q, strict=True)) >> 16, -LOGIT_LIMIT, LOGIT_LIMIT)
+        p = clamp(logistic(mixed), LEAST, 65536 - LEAST)
+        bit = decoder.decode(p)
+        truth = 65536 * bit
+
+        step = round_shift((truth - logistic(q[0])) * REGRESSION_RATE, 16)
+        for i, x in enumerate(inputs):
+            self.weights[d][i] = clamp(self.weights[d][i] + step * x, -WEIGHT_LIMIT, WEIGHT_LIMIT)
+        for i, v in enumerate(q):
+            moved = mixer[i] + round_shift(((truth - p) * v >> 12) * MIXER_RATE, 16)
+            mixer[i] = clamp(moved, -WEIGHT_LIMIT, WEIGHT_LIMIT)
+        for counter in counters:
+            counter.learn(truth)
+        return 1 if bit else -1
+
+
+def decode_file(data: bytes) -> tuple[SimpleNamespace, list[list[int]], bool]:
+    """Header, codes of every whole code chunk in coding order, and whether the file was cut."""
+    reader = Reader(data)
+    try:
+        header = read_header(reader)
+    except EOFError:
+        raise RejectedError("header") from None
+    grid = -(-header.height // header.stride), -(-header.width // header.stride)
+    decoder = PlaneDecoder(header.depth, *grid)
+    planes: list[list[int]] = []
+    ended = False
+    for kind, payload in read_chunks(reader):
+        if kind == 1:
+            reject_unless(len(payload) >= 4 and len(planes) < 255, "code chunk")
+            planes.append(decoder.decode(payload[4:]))
+            covered = b"\x01" + payload[4:] + bytes(code & 0xFF for code in planes[-1])
+            reject_unless(crc32c(covered) == int.from_bytes(payload[:4], "little"), "code CRC")
+        elif kind == 0:
+            n = len(planes)
+            reject_unless(
+                payload == bytes([n] if n < 128 else [n - 128 | 128, n >> 7]), "number of code chunks"
+            )
+            ended = True
+    reject_unless(bool(planes), "no code chunk")
+    return header, planes, not ended

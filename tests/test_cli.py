@@ -1,0 +1,298 @@
+"""The command: one small test per promise, exit codes included."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from numpy.typing import NDArray
+from PIL import Image
+
+import recodec
+from recodec.cli import main
+
+
+def run(*arguments: object, code: int = 0, stdin: bytes | None = None) -> Result:
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments], input=stdin)
+    assert result.exit_code == code, result.output
+    return result
+
+
+def error_line(result: Result) -> str:
+    """The only line on standard error."""
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("recodec: ")
+    return str(line)
+
+
+def pixels(source: bytes | Path, **options: Any) -> NDArray[np.uint8]:
+    return cast("NDArray[np.uint8]", recodec.decode(source, like="numpy", **options))
+
+
+@pytest.fixture
+def photo(tiny_model: str, picture: Image.Image, tmp_path: Path) -> Path:
+    picture.save(tmp_path / "photo.png", icc_profile=b"a profile")
+    return tmp_path / "photo.png"
+
+
+@pytest.fixture
+def coded(tiny_model: str, picture: Image.Image, tmp_path: Path) -> Path:
+    path = tmp_path / "coded.rcd"
+    path.write_bytes(recodec.encode(picture, model=tiny_model, iterations=4))
+    return path
+
+
+@pytest.fixture
+def cut(coded: Path) -> Path:
+    """A file that ends in the middle of its third chunk."""
+    info = recodec.info(coded)
+    path = coded.with_name("cut.rcd")
+    path.write_bytes(coded.read_bytes()[: info.prefix_bytes(2) + 5])
+    return path
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = "import sys; from recodec.cli import main; main(['--help'])"
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", code], capture_output=True, text=True, check=True
+    )
+    assert "Exit codes" in done.stdout
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
+    assert "click" in imported
+    assert not imported & {"torch", "numpy", "PIL", "rich"}
+
+
+def test_every_command_has_help() -> None:
+    for name in main.commands:
+        assert "Usage" in run(name, "--help").stdout
+
+
+def test_encode_and_decode_agree_with_the_api(photo: Path, tmp_path: Path) -> None:
+    result = run("encode", photo, tmp_path / "a.rcd", "--model", "tiny", "--iterations", 3)
+    data = (tmp_path / "a.rcd").read_bytes()
+    assert data == recodec.encode(photo, model="tiny", iterations=3)
+    assert f"{len(data)} bytes" in result.stderr
+    assert not result.stdout
+    run("decode", tmp_path / "a.rcd", tmp_path / "a.png", "--quiet")
+    with Image.open(tmp_path / "a.png") as image:
+        assert np.array_equal(np.asarray(image), pixels(data))
+        assert image.info["icc_profile"] == b"a profile"
+
+
+def test_quiet_says_nothing(photo: Path, tmp_path: Path) -> None:
+    assert not run("encode", photo, tmp_path / "a.rcd", "--model", "tiny", "-q").output
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "limit"),
+    [("--max-bytes", "0.3KiB", 307), ("--max-bytes", "0.3k", 300), ("--bpp", "0.9", 308)],
+)
+def test_size_targets_hold(photo: Path, option: str, value: str, limit: int) -> None:
+    run("encode", photo, photo.with_suffix(".rcd"), "--model", "tiny", option, value)
+    assert 0 < photo.with_suffix(".rcd").stat().st_size <= limit
+
+
+@pytest.mark.parametrize(
+    "options", [("--quality", 20, "--bpp", 1), ("--max-bytes", "12q"), ("--quality", 101)]
+)
+def test_bad_targets_are_wrong_usage(photo: Path, options: tuple[object, ...]) -> None:
+    run("encode", photo, photo.with_suffix(".rcd"), *options, code=2)
+    assert not photo.with_suffix(".rcd").exists()
+
+
+def test_target_out_of_reach_is_bad_input(photo: Path) -> None:
+    line = error_line(
+        run("encode", photo, photo.with_suffix(".rcd"), "--model", "tiny", "--max-bytes", 20, code=3)
+    )
+    assert "20 bytes" in line
+
+
+def test_several_inputs(photo: Path, tmp_path: Path) -> None:
+    sources = [tmp_path / "one.png", tmp_path / "two.png"]
+    for source in sources:
+        source.write_bytes(photo.read_bytes())
+    folder = tmp_path / "out"
+    folder.mkdir()
+    result = run("encode", *sources, "--output-dir", folder, "--model", "tiny", "--json", "--iterations", 1)
+    records = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [record["file"] for record in records] == [str(source) for source in sources]
+    assert [Path(record["output"]).stat().st_size for record in records] == [r["bytes"] for r in records]
+    run("decode", *sorted(folder.iterdir()), "--output-dir", folder)
+    assert {path.name for path in folder.glob("*.png")} == {"one.png", "two.png"}
+
+
+def test_one_bad_file_never_stops_the_rest(coded: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.rcd"
+    bad.write_bytes(b"no such format")
+    (tmp_path / "out").mkdir()
+    line = error_line(run("decode", bad, coded, "--output-dir", tmp_path / "out", "-q", code=1))
+    assert line.startswith(f"recodec: {bad}: ")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["coded.png"]
+
+
+def test_same_output_name_is_refused(photo: Path, tmp_path: Path) -> None:
+    result = run("encode", photo, photo.with_suffix(".jpg"), "--output-dir", tmp_path, code=2)
+    assert "would both become" in result.stderr
+
+
+def test_output_equal_to_input_is_refused(coded: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(coded)
+    run("truncate", coded, coded, "--iterations", 1, code=2)
+    run("truncate", coded, tmp_path / "link", "--iterations", 1, code=2)
+
+
+def test_number_of_paths_is_checked(photo: Path, tmp_path: Path) -> None:
+    run("encode", photo, code=2)
+    run("encode", photo, photo, photo, code=2)
+    run("encode", "-", "--output-dir", tmp_path, code=2)
+
+
+def test_missing_output_folder_is_named(photo: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "missing"
+    assert str(folder) in error_line(run("encode", photo, folder / "a.rcd", code=1))
+    assert str(folder) in error_line(run("encode", photo, "--output-dir", folder, code=1))
+
+
+def test_unreadable_inputs(tiny_model: str, tmp_path: Path) -> None:
+    assert "No such file" in error_line(run("info", tmp_path / "missing", code=1))
+    text = tmp_path / "text"
+    text.write_text("not an image, not a file of ours")
+    error_line(run("encode", text, tmp_path / "a.rcd", "--model", tiny_model, code=3))
+    for command in (("decode", text, tmp_path / "a.png"), ("info", text), ("verify", text)):
+        error_line(run(*command, code=3))
+    assert list(tmp_path.iterdir()) == [text]
+
+
+def test_unknown_model_is_named(photo: Path) -> None:
+    assert "no-such" in error_line(
+        run("encode", photo, photo.with_suffix(".rcd"), "--model", "no-such", code=4)
+    )
+
+
+def test_unknown_device_is_wrong_usage(photo: Path) -> None:
+    for device in ("no-such-device", "cuda:99"):
+        result = run(
+            "encode", photo, photo.with_suffix(".rcd"), "--model", "tiny", "--device", device, code=2
+        )
+        assert device in result.stderr
+
+
+def test_missing_model_of_a_file(coded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECODEC_WEIGHTS", str(coded.parent))
+    assert "tiny" in error_line(run("decode", coded, coded.with_suffix(".png"), code=4))
+    run("info", coded)
+    run("verify", coded)
+
+
+def test_max_pixels(photo: Path, coded: Path) -> None:
+    limits = ("--max-pixels", "1k")
+    error_line(run("encode", photo, photo.with_suffix(".rcd"), "--model", "tiny", *limits, code=3))
+    error_line(run("decode", coded, coded.with_suffix(".png"), *limits, code=3))
+
+
+def test_no_overwrite(coded: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "kept.rcd"
+    kept.write_bytes(b"old")
+    error_line(run("truncate", coded, kept, "--iterations", 1, "--no-overwrite", code=1))
+    assert kept.read_bytes() == b"old"
+    run("truncate", coded, kept, "--iterations", 1)
+    assert recodec.info(kept).iterations == 1
+
+
+def test_pipes(photo: Path, coded: Path) -> None:
+    data = run("encode", "-", "-", "--model", "tiny", "-q", stdin=photo.read_bytes()).stdout_bytes
+    assert data == recodec.encode(photo, model="tiny")
+    image = Image.open(io.BytesIO(run("decode", "-", "-", "--format", "png", "-q", stdin=data).stdout_bytes))
+    assert (image.format, image.size) == ("PNG", (61, 45))
+    assert run(
+        "truncate", "-", "-", "--iterations", 1, stdin=coded.read_bytes()
+    ).stdout_bytes == recodec.truncate(coded, iterations=1)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_binary_to_a_terminal_is_refused(coded: Path) -> None:
+    controller, terminal = os.openpty()
+    command = [
+        sys.executable,
+        "-c",
+        "from recodec.cli import main; main()",
+        "truncate",
+        str(coded),
+        "-",
+        "--bpp=1",
+    ]
+    done = subprocess.run(command, stdout=terminal, stderr=subprocess.PIPE, check=False)
+    os.close(terminal)
+    os.close(controller)
+    assert done.returncode == 2
+    assert b"terminal" in done.stderr
+
+
+def test_decode_formats(coded: Path, tmp_path: Path) -> None:
+    run("decode", coded, "-", code=2)
+    run("decode", coded, tmp_path / "a.unknown", code=2)
+    run("decode", coded, tmp_path / "no-extension", code=2)
+    run("decode", coded, "--output-dir", tmp_path, "--format", "webp")
+    with Image.open(tmp_path / "coded.webp") as image:
+        assert image.format == "WEBP"
+
+
+def test_decode_fewer_iterations(coded: Path, tmp_path: Path) -> None:
+    run("decode", coded, tmp_path / "a.png", "--iterations", 2)
+    with Image.open(tmp_path / "a.png") as image:
+        assert np.array_equal(np.asarray(image), pixels(coded, iterations=2))
+
+
+def test_cut_file(cut: Path, tmp_path: Path) -> None:
+    result = run("decode", cut, tmp_path / "a.png", "-q")
+    assert "was cut; decoded the 2 iterations" in error_line(result)
+    error_line(run("decode", cut, tmp_path / "b.png", "--strict", code=3))
+    assert not (tmp_path / "b.png").exists()
+
+
+def test_info(coded: Path, cut: Path) -> None:
+    text = run("info", coded).stdout
+    assert "61 x 45" in text
+    assert "tiny" in text
+    first, second = (json.loads(line) for line in run("info", coded, cut, "--json").stdout.splitlines())
+    assert first == json.loads(json.dumps({"file": str(coded), **recodec.info(coded).to_dict()}))
+    assert second["truncated"]
+
+
+def test_verify(coded: Path, tmp_path: Path) -> None:
+    assert "sound" in run("verify", coded).stdout
+    damaged = tmp_path / "damaged.rcd"
+    data = bytearray(coded.read_bytes())
+    data[recodec.info(coded).prefix_bytes(1) + 20] ^= 1
+    damaged.write_bytes(data)
+    result = run("verify", coded, damaged, "--json", code=1)
+    good, bad = (json.loads(line) for line in result.stdout.splitlines())
+    assert good["ok"]
+    assert (bad["file"], bad["error"]) == (str(damaged), "ChecksumError")
+    error_line(run("verify", damaged, code=3))
+
+
+def test_truncate(coded: Path, tmp_path: Path) -> None:
+    target = tmp_path / "short.rcd"
+    run("truncate", coded, target, "--max-bytes", recodec.info(coded).file_bytes - 1)
+    assert target.read_bytes() == recodec.truncate(coded, iterations=3)
+    assert not recodec.info(target).truncated
+    run("truncate", coded, target, code=2)
+    run("truncate", coded, target, "--bpp", 1, "--iterations", 1, code=2)
+    run("truncate", coded, "-", "--iterations", 1, "--json", code=2)
+
+
+def test_env(tiny_model: str) -> None:
+    found = json.loads(run("env", "--json").stdout)
+    assert found["packages"]["recodec"] == recodec.__version__
+    assert tiny_model in found["models"]
+    assert found["devices"][0] == "cpu"
+    assert "compiler" in run("env").stdout

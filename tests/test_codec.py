@@ -1,0 +1,319 @@
+"""The codec from image to file and back: prefixes, targets, threads, damage."""
+
+from __future__ import annotations
+
+import io
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import recodec
+from recodec.bitstream import CODES, Reader
+from recodec.entropy import PlaneDecoder
+from recodec.errors import (
+    ChecksumError,
+    DeviceError,
+    FormatError,
+    LimitError,
+    TargetError,
+    TruncatedError,
+    WeightsError,
+)
+from recodec.images import pad_to_stride, read_picture
+from recodec.weights import load_model
+
+
+@pytest.fixture
+def data(tiny_model: str, picture: Image.Image) -> bytes:
+    return recodec.encode(picture, iterations=8, model=tiny_model)
+
+
+def codes_of(data: bytes) -> list[np.ndarray]:
+    reader = Reader(data)
+    planes = PlaneDecoder(reader.header(), 1 << 20)
+    return [planes.decode(chunk) for chunk in reader.chunks() if chunk.type == CODES]
+
+
+def test_info_adds_up(data: bytes) -> None:
+    info = recodec.info(data)
+    assert (info.width, info.height, info.channels, info.bit_depth) == (61, 45, 3, 8)
+    assert (info.model, info.stride, info.depth, info.entropy) == ("tiny", 16, 16, "adaptive-1")
+    assert info.iterations == len(info.chunk_bytes) == 8
+    assert info.header_bytes + sum(info.chunk_bytes) + 3 == info.file_bytes == len(data)
+    assert not info.truncated
+    assert info.bpp == 8 * len(data) / (61 * 45)
+    assert info.prefix_bytes(8) + 3 == len(data)
+    assert info.to_dict()["bpp"] == info.bpp
+
+
+def test_quality_improves_with_every_chunk_early_on(data: bytes, picture: Image.Image) -> None:
+    original = np.asarray(picture, np.float64)
+    errors = [np.square(image - original).mean() for image in recodec.progressive(data, like="numpy")]
+    assert len(errors) == 8
+    assert errors[0] > errors[1] > errors[3] > errors[7]
+
+
+def test_every_prefix_is_a_picture(data: bytes) -> None:
+    pictures = list(recodec.progressive(data, like="numpy"))
+    info = recodec.info(data)
+    for k in range(1, 9):
+        for cut in (
+            data[: info.prefix_bytes(k)],
+            data[: info.prefix_bytes(k) + 2],
+            recodec.truncate(data, iterations=k),
+        ):
+            np.testing.assert_array_equal(recodec.decode(cut, like="numpy"), pictures[k - 1])
+        np.testing.assert_array_equal(recodec.decode(data, like="numpy", iterations=k), pictures[k - 1])
+
+
+def test_every_cut_decodes_or_says_why(data: bytes) -> None:
+    info = recodec.info(data)
+    first = info.prefix_bytes(1)
+    for length in range(0, len(data), 7):
+        cut = data[:length]
+        if length < first:
+            for function in (recodec.decode, recodec.info, recodec.verify):
+                with pytest.raises(TruncatedError):
+                    function(cut)
+        else:
+            assert recodec.info(cut).truncated
+            assert recodec.decode(cut).size == (61, 45)
+            with pytest.raises(TruncatedError):
+                recodec.decode(cut, strict=True)
+            with pytest.raises(TruncatedError):
+                recodec.verify(cut)
+    assert recodec.decode(data, strict=True).size == (61, 45)
+    assert recodec.verify(data) == info
+
+
+def test_truncation_makes_complete_files(data: bytes) -> None:
+    for k in range(1, 9):
+        short = recodec.truncate(data, iterations=k)
+        assert recodec.verify(short).iterations == k
+        assert recodec.truncate(data, max_bytes=len(short)) == short
+        if k > 1:
+            assert recodec.info(recodec.truncate(data, max_bytes=len(short) - 1)).iterations == k - 1
+    assert recodec.truncate(data, iterations=99) == data
+    assert recodec.truncate(data[:-2], bpp=100) == data
+    with pytest.raises(TargetError, match=str(len(recodec.truncate(data, iterations=1)))):
+        recodec.truncate(data, max_bytes=60)
+    with pytest.raises(TargetError, match="nothing says where"):
+        recodec.truncate(data)
+
+
+def test_size_targets_are_never_exceeded(tiny_model: str, picture: Image.Image, data: bytes) -> None:
+    sizes = [len(recodec.truncate(data, iterations=k)) for k in range(1, 9)]
+    for k, size in enumerate(sizes, 1):
+        assert recodec.encode(picture, max_bytes=size, model=tiny_model) == recodec.truncate(
+            data, iterations=k
+        )
+        if k > 1:
+            assert len(recodec.encode(picture, max_bytes=size - 1, model=tiny_model)) == sizes[k - 2]
+    with pytest.raises(TargetError, match=f"at least {sizes[0]}"):
+        recodec.encode(picture, max_bytes=sizes[0] - 1, model=tiny_model)
+    with pytest.raises(TargetError, match=f"at least {sizes[0]}"):
+        recodec.encode(picture, bpp=0.01, model=tiny_model)
+    assert len(recodec.encode(picture, quality=0, model=tiny_model)) == sizes[0]
+    pixels = 61 * 45
+    rate = 8 * (sizes[3] + 1) / pixels
+    assert len(recodec.encode(picture, bpp=rate, model=tiny_model)) == sizes[3]
+
+
+def test_psnr_target_is_reached_at_the_first_chunk_that_can(
+    tiny_model: str, picture: Image.Image, data: bytes
+) -> None:
+    original = np.asarray(picture, np.float64)
+    reached = [
+        10 * np.log10(255**2 / np.square(image - original).mean())
+        for image in recodec.progressive(data, like="numpy")
+    ]
+    target = float(reached[2]) - 1e-3
+    expected = next(k for k, value in enumerate(reached, 1) if value >= target)
+    assert recodec.info(recodec.encode(picture, psnr=target, model=tiny_model)).iterations == expected
+    with pytest.raises(TargetError, match="all 8 iterations reach"):
+        recodec.encode(picture, psnr=90, model=tiny_model)
+
+
+def test_too_many_iterations_are_refused(tiny_model: str, picture: Image.Image, data: bytes) -> None:
+    with pytest.raises(TargetError, match="iterations is 9; model tiny has 8"):
+        recodec.encode(picture, iterations=9, model=tiny_model)
+    with pytest.raises(TargetError, match="iterations is 0"):
+        recodec.decode(data, iterations=0)
+
+
+def test_sources_may_be_bytes_paths_or_files(data: bytes, tmp_path: object) -> None:
+    from pathlib import Path
+
+    path = Path(str(tmp_path)) / "p.rcd"
+    path.write_bytes(data)
+    expected = recodec.decode(data, like="numpy")
+    with path.open("rb") as file:
+        sources = [bytearray(data), memoryview(data), path, str(path), io.BytesIO(data), file]
+        for source in sources:
+            np.testing.assert_array_equal(recodec.decode(source, like="numpy"), expected)
+    assert recodec.info(path) == recodec.info(data)
+
+
+class Trickle(io.RawIOBase):
+    """A file that hands out a few bytes at a time, and remembers how many."""
+
+    def __init__(self, data: bytes, step: int):
+        self.data, self.step, self.given = data, step, 0
+
+    def read(self, size: int = -1) -> bytes:
+        block = self.data[self.given : self.given + self.step]
+        self.given += len(block)
+        return block
+
+
+@pytest.mark.parametrize("step", [1, 50, 10_000])
+def test_progressive_shows_each_chunk_as_it_arrives(data: bytes, step: int) -> None:
+    info = recodec.info(data)
+    source = Trickle(data, step)
+    for k, image in enumerate(recodec.progressive(source, like="numpy"), 1):
+        assert source.given - info.prefix_bytes(k) < step
+        np.testing.assert_array_equal(image, recodec.decode(data, like="numpy", iterations=k))
+    assert k == 8
+
+
+def test_progressive_without_a_chunk_is_an_error(data: bytes) -> None:
+    for cut in (b"", data[:20], data[: recodec.info(data).header_bytes + 3]):
+        with pytest.raises(TruncatedError):
+            list(recodec.progressive(Trickle(cut, 5)))
+
+
+def test_threads_share_a_codec(tiny_model: str, picture: Image.Image, data: bytes) -> None:
+    codec = recodec.load(tiny_model)
+    expected = recodec.decode(data, like="numpy")
+
+    def work(_: int) -> tuple[bytes, bool]:
+        own = codec.encode(picture, iterations=8)
+        return own, bool((codec.decode(own, like="numpy") == expected).all())
+
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(work, range(8)))
+    assert set(results) == {(data, True)}
+
+
+def test_damage_is_found_before_a_picture_is_shown(data: bytes) -> None:
+    info = recodec.info(data)
+    for k in range(1, 9):
+        damaged = bytearray(data)
+        damaged[info.prefix_bytes(k) - 1] ^= 0x10
+        with pytest.raises(ChecksumError, match=f"code chunk {k} "):
+            recodec.decode(damaged)
+        with pytest.raises(ChecksumError):
+            recodec.verify(damaged)
+        if k > 1:
+            assert recodec.decode(damaged, iterations=k - 1).size == (61, 45)
+
+
+def test_damaged_metadata_is_found(tiny_model: str, picture: Image.Image) -> None:
+    picture.info["icc_profile"] = b"icc" * 20
+    data = recodec.encode(picture, iterations=1, model=tiny_model)
+    damaged = data.replace(b"icciccicc", b"icciccicd", 1)
+    assert damaged != data
+    for function in (recodec.decode, recodec.verify):
+        with pytest.raises(ChecksumError, match="icc"):
+            function(damaged)
+
+
+def test_a_lost_chunk_is_found(data: bytes) -> None:
+    info = recodec.info(data)
+    last = data[: info.prefix_bytes(7)] + data[info.prefix_bytes(8) :]
+    with pytest.raises(FormatError, match="end mark"):
+        recodec.decode(last)
+    swapped = recodec.truncate(data, iterations=2)
+    a, b = info.prefix_bytes(1), info.prefix_bytes(2)
+    start = info.header_bytes
+    swapped = data[:start] + data[a:b] + data[start:a] + data[b:]
+    with pytest.raises(ChecksumError):
+        recodec.decode(swapped)
+
+
+def test_unknown_chunks_are_skipped_and_bytes_after_the_end_ignored(data: bytes) -> None:
+    info = recodec.info(data)
+    cut = info.prefix_bytes(1)
+    extended = data[:cut] + bytes([77, 3]) + b"abc" + data[cut:] + b"after the end"
+    np.testing.assert_array_equal(recodec.decode(extended, like="numpy"), recodec.decode(data, like="numpy"))
+    assert recodec.verify(extended).iterations == 8
+
+
+def header_of(**fields: object) -> bytes:
+    from recodec import _core
+
+    header = _core.Header()
+    header.width = header.height = 32
+    header.model, header.model_hash = "tiny", bytes(8)
+    for name, value in fields.items():
+        setattr(header, name, value)
+    return _core.write_header(header)
+
+
+def test_huge_claims_cost_nothing(tiny_model: str) -> None:
+    chunk = bytes([1, 4, 0, 0, 0, 0])
+    claims = [
+        header_of(width=2**16, height=2**15),
+        header_of(width=2**30, height=2**30),
+        header_of(width=10_000, height=6_000),
+        header_of(width=5_000, height=5_000, stride=1, depth=256),
+    ]
+    for claim in claims:
+        assert recodec.info(claim + chunk).iterations == 1
+        for function in (recodec.decode, recodec.verify, lambda d: list(recodec.progressive(d))):
+            with pytest.raises((LimitError, WeightsError), match=r"limit|model"):
+                function(claim + chunk)
+        with pytest.raises(LimitError):
+            recodec.verify(claim + chunk)
+
+
+def test_another_model_of_the_same_name_is_refused(data: bytes) -> None:
+    other = header_of() + data[recodec.info(data).header_bytes :]
+    with pytest.raises(WeightsError, match="0000000000000000"):
+        recodec.decode(other)
+
+
+def test_a_missing_model_is_named(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RECODEC_WEIGHTS")
+    with pytest.raises(WeightsError, match="'tiny'"):
+        recodec.decode(data)
+    assert recodec.info(data).model == "tiny"
+    assert recodec.verify(data).iterations == 8
+
+
+@pytest.mark.parametrize("content", [b"", b"\x8e", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RCD", bytes(100)])
+def test_foreign_files_are_refused(content: bytes) -> None:
+    for function in (recodec.decode, recodec.info, recodec.verify):
+        with pytest.raises(FormatError):
+            function(content)
+
+
+def test_low_precision_decodes_to_nearly_the_same_picture(tiny_model: str, data: bytes) -> None:
+    expected = recodec.decode(data, like="numpy").astype(int)
+    low = recodec.load(tiny_model, dtype="bfloat16").decode(data, like="numpy").astype(int)
+    assert np.abs(low - expected).mean() < 2.0
+    with pytest.raises(DeviceError, match="dtype"):
+        recodec.load(tiny_model, dtype="int8")
+
+
+def test_a_device_that_is_not_there_is_named(tiny_model: str) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has CUDA, so the device is there")
+    with pytest.raises(DeviceError, match="'cuda'"):
+        recodec.load(tiny_model, device="cuda")
+
+
+def test_codes_decode_to_what_was_encoded(tiny_model: str, picture: Image.Image, data: bytes) -> None:
+    network = load_model(tiny_model).network
+    source = read_picture(picture, torch.device("cpu"), 1 << 20)
+    with torch.inference_mode():
+        features = residual = network.front_end.analyse(pad_to_stride(source.pixels, 16))
+        encoder = decoder = None
+        for plane in codes_of(data):
+            codes, encoder = network.encode_step(residual, encoder)
+            np.testing.assert_array_equal(codes[0].numpy().astype(np.int8), plane)
+            reconstruction, decoder = network.decoder.step(codes, decoder)
+            residual = features - reconstruction

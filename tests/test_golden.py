@@ -1,0 +1,72 @@
+"""Golden files: they keep their answer for ever."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import recodec
+from recodec.bitstream import CODES, Reader
+from recodec.errors import RecodecError
+
+from .conftest import GOLDEN
+from .golden.make import codes_digest
+from .slow_coder import decode_file
+
+EXPECTED = json.loads((GOLDEN / "expected.json").read_text())
+
+# Codes are exact; pixels may drift by rounding in the network's arithmetic on other hardware.
+PEAK_LIMIT, RMSE_LIMIT = 3, 0.25
+
+
+@pytest.mark.parametrize("name", sorted(EXPECTED["good"]))
+def test_good_file_keeps_codes_and_picture(tiny_model: str, name: str) -> None:
+    expected = EXPECTED["good"][name]
+    data = (GOLDEN / "good" / f"{name}.rcd").read_bytes()
+    assert recodec.info(data).iterations == expected["iterations"]
+    assert codes_digest(data) == expected["codes"]
+    picture = recodec.decode(data)
+    with Image.open(GOLDEN / "good" / f"{name}.png") as golden:
+        assert picture.mode == golden.mode
+        assert picture.size == golden.size
+        error = np.asarray(picture, np.float64) - np.asarray(golden, np.float64)
+    assert np.abs(error).max() <= PEAK_LIMIT
+    assert np.sqrt(np.square(error).mean()) <= RMSE_LIMIT
+
+
+@pytest.mark.parametrize("name", sorted(EXPECTED["good"]))
+def test_good_file_is_verified_unless_cut(name: str) -> None:
+    path = GOLDEN / "good" / f"{name}.rcd"
+    if name.endswith("-cut"):
+        with pytest.raises(recodec.TruncatedError):
+            recodec.verify(path)
+    else:
+        recodec.verify(path)
+
+
+@pytest.mark.parametrize("name", sorted(EXPECTED["good"]))
+def test_slow_decoder_agrees(name: str) -> None:
+    data = (GOLDEN / "good" / f"{name}.rcd").read_bytes()
+    reader = Reader(data)
+    from recodec.entropy import PlaneDecoder
+
+    planes = PlaneDecoder(reader.header(), 1 << 20)
+    fast = [planes.decode(chunk) for chunk in reader.chunks() if chunk.type == CODES]
+    _, slow, truncated = decode_file(data)
+    assert truncated == (not reader.ended)
+    assert len(slow) == len(fast)
+    for a, b in zip(slow, fast, strict=True):
+        depth, rows, columns = b.shape
+        in_coding_order = np.asarray(a, np.int8).reshape(rows, columns, depth)
+        np.testing.assert_array_equal(in_coding_order.transpose(2, 0, 1), b)
+
+
+@pytest.mark.parametrize("name", sorted(EXPECTED["bad"]))
+def test_bad_file_raises_its_error(tiny_model: str, name: str) -> None:
+    with pytest.raises(RecodecError) as caught:
+        recodec.decode(GOLDEN / "bad" / f"{name}.rcd")
+    assert type(caught.value).__name__ == EXPECTED["bad"][name]
+    assert len(str(caught.value).splitlines()) == 1

@@ -1,0 +1,41 @@
+"""Targets: what may be asked for, and where it stops."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from recodec.errors import TargetError
+from recodec.rate import Target, quality_to_bpp, resolve_target
+
+
+def test_quality_is_a_documented_rate() -> None:
+    assert [quality_to_bpp(q) for q in (0, 20, 40, 60, 80, 100)] == [1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2]
+
+
+def test_each_target_resolves() -> None:
+    assert resolve_target(800, iterations=3) == Target(iterations=3)
+    assert resolve_target(800, bpp=0.5) == Target(max_bytes=50)
+    assert resolve_target(800, max_bytes=70) == Target(max_bytes=70)
+    assert resolve_target(800, psnr=30) == Target(psnr=30)
+    assert resolve_target(800, quality=60) == resolve_target(800) == Target(max_bytes=50, soft=True)
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        ({"bpp": 1, "quality": 3}, "quality and bpp"),
+        ({"iterations": 0}, "iterations is 0"),
+        ({"iterations": 1.5}, "iterations is 1.5"),
+        ({"quality": 101}, "quality is 101"),
+        ({"quality": math.nan}, "quality is nan"),
+        ({"bpp": 0}, "bpp is 0"),
+        ({"bpp": math.inf}, "bpp is inf"),
+        ({"max_bytes": -1}, "max_bytes is -1"),
+        ({"psnr": math.nan}, "psnr is nan"),
+    ],
+)
+def test_bad_targets_name_themselves(request_: dict[str, float], words: str) -> None:
+    with pytest.raises(TargetError, match=words):
+        resolve_target(800, **request_)  # type: ignore[arg-type]

@@ -1,0 +1,101 @@
+"""The C++ core under AddressSanitizer and UndefinedBehaviorSanitizer, fed with damaged files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recodec import _core
+
+from .mutations import mutations
+
+ROOT = Path(__file__).parents[1]
+GOLDEN = Path(__file__).parent / "golden"
+MUTATED = 10_000
+
+
+def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run([str(part) for part in command], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, f"{command[0]} failed:\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
+    return done
+
+
+@pytest.fixture(scope="module")
+def corpus_runner(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    cmake = shutil.which("cmake")
+    if cmake is None:
+        pytest.skip("cmake is not installed")
+    compiler = next(filter(None, map(shutil.which, [os.environ.get("CXX", "c++"), "g++", "clang++"])), None)
+    if compiler is None:
+        pytest.skip("no C++ compiler is installed")
+    folder = tmp_path_factory.mktemp("sanitizers")
+    (folder / "probe.cpp").write_text("int main() {}\n")
+    probe = [compiler, "-fsanitize=address,undefined", "probe.cpp", "-o", "probe"]
+    if subprocess.run(probe, cwd=folder, check=False, capture_output=True).returncode:
+        pytest.skip(f"{compiler} has no sanitizer libraries")
+    run(
+        cmake, "-S", ROOT, "-B", folder / "build", "-DRECODEC_PYTHON=OFF", "-DRECODEC_CORPUS_RUNNER=ON",
+        "-DRECODEC_SANITIZE=ON", "-DRECODEC_WERROR=ON", "-DCMAKE_BUILD_TYPE=Release",
+        "-DCMAKE_CXX_FLAGS_RELEASE=-O1", f"-DCMAKE_CXX_COMPILER={compiler}",
+    )  # fmt: skip
+    run(cmake, "--build", folder / "build")
+    return folder / "build" / "corpus_runner"
+
+
+def sample_files() -> list[bytes]:
+    """Whole files of random codes, with every kind of chunk."""
+    rng = np.random.default_rng(31)
+    files = []
+    for width, height, stride, depth in [(1, 1, 16, 32), (61, 45, 16, 4), (33, 5, 4, 1), (40, 40, 8, 7)]:
+        header = _core.Header()
+        header.width, header.height, header.stride, header.depth = width, height, stride, depth
+        header.model, header.colour = "sample", 1
+        grid = -(-height // stride), -(-width // stride)
+        coder = _core.AdaptiveCoder(depth, *grid)
+        data = _core.write_header(header) + metadata(2, rng.bytes(20))
+        for _ in range(3):
+            coded, crc = coder.encode(rng.choice(np.array([-1, 1], np.int8), (depth, *grid)))
+            data += _core.write_chunk(1, crc.to_bytes(4, "little") + coded) + _core.write_chunk(
+                77, b"unknown"
+            )
+        files.append(data + metadata(4, b"Exif") + metadata(5, b"XMP") + _core.write_chunk(0, b"\x03"))
+    return files
+
+
+def metadata(kind: int, content: bytes) -> bytes:
+    crc = _core.crc32c(content, _core.crc32c(bytes([kind])))
+    return _core.write_chunk(kind, crc.to_bytes(4, "little") + content)
+
+
+def run_corpus(runner: Path, folder: Path, files: list[bytes]) -> tuple[int, int]:
+    """Numbers of files decoded and rejected."""
+    folder.mkdir()
+    for i, data in enumerate(files):
+        (folder / f"{i:05d}.rcd").write_bytes(data)
+    decoded, _, rejected, _ = run(runner, folder).stdout.split()
+    return int(decoded), int(rejected)
+
+
+def test_whole_files_and_their_truncations(corpus_runner: Path, tmp_path: Path) -> None:
+    files = sample_files() + [path.read_bytes() for path in sorted(GOLDEN.glob("*.rcd"))]
+    assert run_corpus(corpus_runner, tmp_path / "whole", files) == (len(files), 0)
+    cut = [files[1][:size] for size in range(len(files[1]))]
+    decoded, rejected = run_corpus(corpus_runner, tmp_path / "cut", cut)
+    assert decoded > 0
+    assert decoded + rejected == len(cut)
+
+
+def test_mutated_files(corpus_runner: Path, tmp_path: Path) -> None:
+    files = sample_files() + [path.read_bytes() for path in sorted(GOLDEN.rglob("*.rcd"))]
+    decoded, rejected = run_corpus(
+        corpus_runner, tmp_path / "mutated", list(mutations(files, MUTATED, seed=1))
+    )
+    assert decoded + rejected == MUTATED
+    # Repaired files must get as far as the entropy decoder, and not all damage can be repaired.
+    assert decoded > MUTATED // 20
+    assert rejected > MUTATED // 4

@@ -1,0 +1,96 @@
+"""Models: look-up, hash, and everything that can be wrong with a file of weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+import recodec
+from recodec.errors import WeightsError
+from recodec.weights import available_models, find_model, load_model, save_model
+
+from .conftest import GOLDEN
+
+
+def copy_with(target: Path, tensors: dict[str, torch.Tensor], **metadata: str) -> Path:
+    """The tiny model with some tensors and metadata replaced."""
+    with safe_open(GOLDEN / "tiny.safetensors", "pt") as file:
+        all_tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        all_metadata = file.metadata()
+    save_file({**all_tensors, **tensors}, target, {**all_metadata, **metadata})
+    return target
+
+
+def test_golden_model_never_changes(tiny_model: str) -> None:
+    assert load_model(tiny_model).hash.hex() == (GOLDEN / "tiny.hash").read_text().strip()
+
+
+def test_saving_a_loaded_model_keeps_its_hash(tiny_model: str, tmp_path: Path) -> None:
+    model = load_model(tiny_model)
+    save_model(tmp_path / "copy.safetensors", model.network, {"from": "tiny"})
+    assert load_model(tmp_path / "copy.safetensors").hash == model.hash
+
+
+def test_hash_covers_the_decoder_and_not_the_encoder(tmp_path: Path) -> None:
+    original = load_model(GOLDEN / "tiny.safetensors")
+    bias = torch.ones(16, dtype=torch.float16)
+    encoder = copy_with(tmp_path / "a.safetensors", {"binarizer.conv.bias": bias})
+    decoder = copy_with(
+        tmp_path / "b.safetensors", {"decoder.output.bias": torch.ones(192, dtype=torch.float16)}
+    )
+    scale = copy_with(tmp_path / "c.safetensors", {"front_end.scale": torch.ones(192, dtype=torch.float16)})
+    notes = copy_with(tmp_path / "d.safetensors", {}, notes='{"by": "hand"}')
+    assert load_model(encoder).hash == original.hash == load_model(notes).hash
+    assert len({original.hash, load_model(decoder).hash, load_model(scale).hash}) == 3
+
+
+@pytest.mark.parametrize(
+    "name", ["../tiny", "tiny.safetensors", "Tiny", "", "a" * 33, "/etc/passwd", "tiny\n"]
+)
+def test_ids_are_never_paths(tiny_model: str, name: str) -> None:
+    with pytest.raises(WeightsError, match="there is no model"):
+        find_model(name)
+
+
+def test_unknown_model_names_the_known_ones(tiny_model: str) -> None:
+    assert "tiny" in available_models()
+    with pytest.raises(WeightsError, match="tiny"):
+        recodec.load("nothing")
+
+
+def test_values_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+    bias = torch.full((192,), float("nan"), dtype=torch.float16)
+    path = copy_with(tmp_path / "nan.safetensors", {"decoder.output.bias": bias})
+    with pytest.raises(WeightsError, match="not finite"):
+        load_model(path)
+
+
+def test_wrong_shapes_are_refused(tmp_path: Path) -> None:
+    path = copy_with(tmp_path / "x.safetensors", {"decoder.output.bias": torch.zeros(3, dtype=torch.float16)})
+    with pytest.raises(WeightsError, match="does not fit"):
+        load_model(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"not weights", (64).to_bytes(8, "little") + b"{"])
+def test_damaged_files_are_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "bad.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match="cannot be read"):
+        load_model(path)
+
+
+def test_foreign_safetensors_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "foreign.safetensors"
+    save_file({"x": torch.zeros(1)}, path)
+    with pytest.raises(WeightsError, match="not a file of recodec weights"):
+        load_model(path)
+
+
+def test_missing_configuration_is_refused(tmp_path: Path) -> None:
+    path = copy_with(tmp_path / "x.safetensors", {}, decoder="{")
+    with pytest.raises(WeightsError, match="configuration"):
+        load_model(path)
