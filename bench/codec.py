@@ -1,0 +1,94 @@
+"""Time to encode and decode one picture, and how much of it the entropy coder takes.
+
+python bench/codec.py PICTURE --out codec.json [--iterations 8] [--repeats 5] [--device cpu]
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import torch
+
+import recodec
+from recodec.bitstream import CODES, Reader
+from recodec.cli.environment import describe
+from recodec.entropy import Codes, PlaneDecoder, PlaneEncoder
+from recodec.eval.curve import decode_pixels, load_rgb, progressive_pixels
+
+
+def timed(work: Callable[[], object], repeats: int, device: str) -> dict[str, Any]:
+    """Milliseconds of warm runs."""
+    work()
+    runs = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        if device.startswith("cuda"):
+            torch.cuda.synchronize()
+        runs.append(1e3 * (time.perf_counter() - start))
+    return {"median": statistics.median(runs), "min": min(runs), "max": max(runs), "runs": runs}
+
+
+def decode_codes(data: bytes) -> list[Codes]:
+    reader = Reader(data)
+    header = reader.header()
+    planes = PlaneDecoder(header, max_codes=1 << 30)
+    return [planes.decode(chunk) for chunk in reader.chunks() if chunk.type == CODES]
+
+
+def encode_codes(codes: list[Codes]) -> list[bytes]:
+    planes = PlaneEncoder(*codes[0].shape)
+    return [planes.encode(plane) for plane in codes]
+
+
+@click.command()
+@click.argument("picture", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="JSON to write.")
+@click.option("--model", default="default", show_default=True)
+@click.option("--device", default="cpu", show_default=True)
+@click.option("--iterations", default=8, show_default=True)
+@click.option("--repeats", default=5, show_default=True)
+def main(picture: Path, out: Path, model: str, device: str, iterations: int, repeats: int) -> None:
+    """Time the codec on PICTURE."""
+    original = load_rgb(picture)
+    codec = recodec.load(model, device=device)
+    data = codec.encode(original, iterations=iterations)
+    codes = decode_codes(data)
+    match = (
+        np.array_equal(decode_pixels(codec, data), list(progressive_pixels(codec, data))[-1])
+        and codec.encode(original, iterations=iterations) == data
+        and all(chunk in data for chunk in encode_codes(codes))
+    )
+    print(f"match: {match}")
+    if not match:
+        raise click.ClickException("two runs disagree; times would mean nothing")
+    times = {
+        "encode": timed(lambda: codec.encode(original, iterations=iterations), repeats, device),
+        "decode": timed(lambda: decode_pixels(codec, data), repeats, device),
+        "entropy encode": timed(lambda: encode_codes(codes), repeats, device),
+        "entropy decode": timed(lambda: decode_codes(data), repeats, device),
+    }
+    height, width = original.shape[:2]
+    print(f"{picture.name}, {width} x {height}, {iterations} iterations, {len(data)} bytes, {device}")
+    for name, row in times.items():
+        print(f"{name:<15}{row['median']:9.1f} ms  ({row['min']:.1f} to {row['max']:.1f})")
+    result = {
+        "model": {"id": codec.model.id, "hash": codec.model.hash.hex(), "device": device},
+        "environment": describe(),
+        "threads": torch.get_num_threads(),
+        "picture": {"name": picture.name, "width": width, "height": height, "bytes": len(data)},
+        "match": match,
+        "milliseconds": times,
+    }
+    out.write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
