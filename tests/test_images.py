@@ -138,9 +138,27 @@ def test_metadata_is_kept_and_counted(tiny_model: str, picture: Image.Image) -> 
     decoded = recodec.decode(data)
     assert decoded.info["icc_profile"] == b"profile" * 50
     assert decoded.getexif()[0x010F] == "recodec"
+    assert b"Exif\0\0" not in data
+    assert decoded.info["exif"].startswith(b"Exif\0\0")
+    buffer = io.BytesIO()
+    decoded.save(buffer, "jpeg", exif=decoded.info["exif"])
+    assert Image.open(buffer).getexif()[0x010F] == "recodec"
     small = recodec.truncate(data, iterations=1)
     assert recodec.info(small).metadata == ("icc", "exif")
     assert recodec.info(recodec.truncate(data, max_bytes=len(small))).iterations == 1
+
+
+def test_late_and_second_profiles_are_ignored(tiny_model: str, picture: Image.Image) -> None:
+    from recodec.bitstream import ICC, metadata_chunk
+
+    data = recodec.encode(picture, iterations=2, model=tiny_model)
+    info = recodec.info(data)
+    late = data[: info.prefix_bytes(2)] + metadata_chunk(ICC, b"late") + data[info.prefix_bytes(2) :]
+    assert "icc_profile" not in recodec.decode(late).info
+    start = info.header_bytes
+    twice = data[:start] + metadata_chunk(ICC, b"first") + metadata_chunk(ICC, b"second") + data[start:]
+    assert recodec.decode(twice).info["icc_profile"] == b"first"
+    assert [image.info["icc_profile"] for image in recodec.progressive(twice)] == [b"first"] * 2
 
 
 def test_orientation_goes_into_the_pixels(tiny_model: str, picture: Image.Image) -> None:

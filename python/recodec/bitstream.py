@@ -124,6 +124,16 @@ class Chunk:
         return bytes(self.content)
 
 
+def keep_metadata(kept: dict[int, bytes], chunk: Chunk, *, after_codes: bool) -> None:
+    """Verify a metadata chunk and keep it, unless it is a second one or a profile that comes too late.
+
+    A profile after the first code chunk would give a prefix other colours than the whole file.
+    """
+    content = chunk.metadata()
+    if chunk.type != ICC or not after_codes:
+        kept.setdefault(chunk.type, content)
+
+
 def _metadata_checksum(kind: int, content: Buffer) -> int:
     return _core.crc32c(content, _core.crc32c(bytes([kind])))
 

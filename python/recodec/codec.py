@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from recodec import _core, bitstream
-from recodec.bitstream import CODES, METADATA_NAMES, Assembly, Buffer, Reader
+from recodec.bitstream import CODES, METADATA_NAMES, Assembly, Buffer, Reader, keep_metadata
 from recodec.entropy import Codes, PlaneDecoder, PlaneEncoder, grid_shape
 from recodec.errors import DeviceError, FormatError, TargetError, TruncatedError, WeightsError
 from recodec.images import (
@@ -210,7 +210,7 @@ class Codec:
         metadata: dict[int, bytes] = {}
         for chunk in reader.chunks():
             if chunk.type in METADATA_NAMES:
-                metadata.setdefault(chunk.type, chunk.metadata())
+                keep_metadata(metadata, chunk, after_codes=bool(codes))
             elif chunk.type == CODES and (iterations is None or len(codes) < iterations):
                 codes.append(planes.decode(chunk))
         if strict and not reader.ended:
@@ -252,7 +252,7 @@ class Codec:
                     continue
             for chunk in reader.chunks():
                 if chunk.type in METADATA_NAMES:
-                    metadata.setdefault(chunk.type, chunk.metadata())
+                    keep_metadata(metadata, chunk, after_codes=state is not None)
                 elif chunk.type == CODES:
                     state = self._advance(planes.decode(chunk), state)
                     yield self._show(state, reader, kind, metadata)

@@ -24,6 +24,9 @@ from recodec.limits import check_pixels
 ImageLike: TypeAlias = Image.Image | NDArray[np.uint8] | Tensor | str | os.PathLike[str]
 Kind = Literal["pil", "numpy", "torch"]
 
+# Pillow keeps JPEG's prefix in front of the TIFF header; the file format does not.
+_EXIF_PREFIX = b"Exif\0\0"
+
 _REMEDY = {
     "RGBA": "transparency is not stored yet; drop it with image.convert('RGB')",
     "LA": "transparency is not stored yet; drop it with image.convert('L')",
@@ -92,7 +95,7 @@ def _from_pil(image: Image.Image, device: torch.device, max_pixels: int) -> Pict
         exif = image.getexif()
         metadata = {
             ICC: image.info.get("icc_profile"),
-            EXIF: exif.tobytes() if exif else None,
+            EXIF: exif.tobytes().removeprefix(_EXIF_PREFIX) if exif else None,
             XMP: image.info.get("xmp"),
         }
         converted = image.convert("L" if image.mode in ("L", "1") else "RGB")
@@ -157,7 +160,10 @@ def make_image(
     if like == "numpy":
         return array
     image = Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)
-    for kind, name in ((ICC, "icc_profile"), (EXIF, "exif"), (XMP, "xmp")):
-        if kind in metadata:
-            image.info[name] = metadata[kind]
+    if ICC in metadata:
+        image.info["icc_profile"] = metadata[ICC]
+    if EXIF in metadata:
+        image.info["exif"] = _EXIF_PREFIX + metadata[EXIF]
+    if XMP in metadata:
+        image.info["xmp"] = metadata[XMP]
     return image
