@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -27,5 +28,5 @@ def test_prefixes_of_a_real_photograph(name: str) -> None:
         if k in (1, 4, 8):
             whole = recodec.decode(recodec.truncate(data, iterations=k), like="numpy")
             np.testing.assert_array_equal(whole, picture)
-    assert all(a > b for a, b in zip(errors, errors[1:], strict=False))
+    assert all(a > b for a, b in pairwise(errors))
     assert recodec.verify(data).iterations == 8
