@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +19,8 @@ from recodec.errors import (
     DeviceError,
     FormatError,
     LimitError,
+    RecodecError,
+    SourceError,
     TargetError,
     TruncatedError,
     WeightsError,
@@ -122,6 +125,15 @@ def test_size_targets_are_never_exceeded(tiny_model: str, picture: Image.Image, 
     assert len(recodec.encode(picture, bpp=rate, model=tiny_model)) == sizes[3]
 
 
+def test_metadata_does_not_eat_the_rate_of_a_quality(tiny_model: str, picture: Image.Image) -> None:
+    plain = recodec.info(recodec.encode(picture, quality=60, model=tiny_model))
+    picture.info["icc_profile"] = b"profile" * 500
+    tagged = recodec.info(recodec.encode(picture, quality=60, model=tiny_model))
+    assert tagged.iterations == plain.iterations > 1
+    with pytest.raises(TargetError, match="at least"):
+        recodec.encode(picture, bpp=0.5, model=tiny_model)
+
+
 def test_psnr_target_is_reached_at_the_first_chunk_that_can(
     tiny_model: str, picture: Image.Image, data: bytes
 ) -> None:
@@ -144,10 +156,8 @@ def test_too_many_iterations_are_refused(tiny_model: str, picture: Image.Image, 
         recodec.decode(data, iterations=0)
 
 
-def test_sources_may_be_bytes_paths_or_files(data: bytes, tmp_path: object) -> None:
-    from pathlib import Path
-
-    path = Path(str(tmp_path)) / "p.rcd"
+def test_sources_may_be_bytes_paths_or_files(data: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "p.rcd"
     path.write_bytes(data)
     expected = recodec.decode(data, like="numpy")
     with path.open("rb") as file:
@@ -155,6 +165,33 @@ def test_sources_may_be_bytes_paths_or_files(data: bytes, tmp_path: object) -> N
         for source in sources:
             np.testing.assert_array_equal(recodec.decode(source, like="numpy"), expected)
     assert recodec.info(path) == recodec.info(data)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [None, 3, io.StringIO("text"), Path("nowhere.rcd"), Path(), np.zeros(3), ["a list"]],
+    ids=["None", "number", "text", "missing", "folder", "array", "list"],
+)
+def test_impossible_sources_are_named(source: object) -> None:
+    for function in (recodec.info, recodec.verify, recodec.decode, lambda s: list(recodec.progressive(s))):
+        with pytest.raises(RecodecError) as caught:
+            function(source)  # type: ignore[operator]
+        assert "\n" not in str(caught.value)
+
+
+def test_memory_of_any_layout_is_read(data: bytes) -> None:
+    doubled = np.repeat(np.frombuffer(data, np.uint8), 2)
+    assert recodec.info(memoryview(doubled)[::2]) == recodec.info(data)
+    assert recodec.info(np.frombuffer(data, np.uint8)) == recodec.info(data)  # type: ignore[arg-type]
+
+
+def test_blocking_mode_is_asked_for(data: bytes) -> None:
+    class NotReady(Trickle):
+        def read(self, size: int = -1) -> bytes:
+            return None  # type: ignore[return-value]
+
+    with pytest.raises(SourceError, match="blocking"):
+        list(recodec.progressive(NotReady(data, 1)))
 
 
 class Trickle(io.RawIOBase):
@@ -177,6 +214,26 @@ def test_progressive_shows_each_chunk_as_it_arrives(data: bytes, step: int) -> N
         assert source.given - info.prefix_bytes(k) < step
         np.testing.assert_array_equal(image, recodec.decode(data, like="numpy", iterations=k))
     assert k == 8
+
+
+def test_progressive_stops_at_the_end_mark(data: bytes) -> None:
+    class Open(Trickle):
+        def read(self, size: int = -1) -> bytes:
+            assert self.given < len(self.data), "read on although the file has ended"
+            return super().read(size)
+
+    assert len(list(recodec.progressive(Open(data, 64)))) == 8
+
+
+def test_endless_chunks_are_refused(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("recodec.bitstream.MAX_PENDING_BYTES", 1 << 16)
+    endless = (
+        data[: recodec.info(data).prefix_bytes(1)] + bytes([77, 0xFF, 0xFF, 0xFF, 0x7F]) + bytes(1 << 20)
+    )
+    source = Trickle(endless, 4096)
+    with pytest.raises(LimitError, match="single chunk"):
+        list(recodec.progressive(source))
+    assert source.given < 1 << 17
 
 
 def test_progressive_without_a_chunk_is_an_error(data: bytes) -> None:
@@ -240,6 +297,7 @@ def test_unknown_chunks_are_skipped_and_bytes_after_the_end_ignored(data: bytes)
     extended = data[:cut] + bytes([77, 3]) + b"abc" + data[cut:] + b"after the end"
     np.testing.assert_array_equal(recodec.decode(extended, like="numpy"), recodec.decode(data, like="numpy"))
     assert recodec.verify(extended).iterations == 8
+    assert recodec.info(extended).file_bytes == len(data) + 5
 
 
 def header_of(**fields: object) -> bytes:
@@ -268,6 +326,21 @@ def test_huge_claims_cost_nothing(tiny_model: str) -> None:
                 function(claim + chunk)
         with pytest.raises(LimitError):
             recodec.verify(claim + chunk)
+
+
+def test_too_many_chunks_are_refused_before_they_are_decoded(tiny_model: str, data: bytes) -> None:
+    info = recodec.info(data)
+    chunk = data[info.prefix_bytes(7) : info.prefix_bytes(8)]
+    long = data[: info.prefix_bytes(8)] + chunk * 200
+    for function in (recodec.decode, lambda d: list(recodec.progressive(d))):
+        with pytest.raises(FormatError, match="more code chunks than the 8"):
+            function(long)
+
+
+def test_verifying_takes_bounded_work() -> None:
+    claim = header_of(width=512, height=512, stride=2, depth=256) + bytes([1, 4, 0, 0, 0, 0])
+    with pytest.raises(LimitError, match="too long"):
+        recodec.verify(claim, max_pixels=512 * 512)
 
 
 def test_another_model_of_the_same_name_is_refused(data: bytes) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import struct
+import warnings
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +24,91 @@ def test_modes_come_back_as_colour_or_grey(tiny_model: str, picture: Image.Image
     decoded = recodec.decode(data)
     assert decoded.mode == ("L" if mode in ("L", "1") else "RGB")
     assert decoded.size == picture.size
+
+
+def test_arrays_of_any_layout_are_the_same_picture(tiny_model: str, picture: Image.Image) -> None:
+    array = np.asarray(picture)
+    expected = recodec.encode(array, iterations=1, model=tiny_model)
+    mirrored = np.ascontiguousarray(array[::-1])[::-1]
+    wide = np.repeat(array, 2, axis=1)[:, ::2]
+    for same in (mirrored, wide, np.asfortranarray(array)):
+        assert recodec.encode(same, iterations=1, model=tiny_model) == expected
+    tensor = torch.tensor(array).float().div(255).permute(2, 0, 1)
+    for other in (tensor.double(), tensor.clone().requires_grad_(), tensor.contiguous()):
+        assert recodec.encode(other, iterations=1, model=tiny_model) == expected
+
+
+def test_decoded_tensors_are_ordinary(tiny_model: str, picture: Image.Image) -> None:
+    data = recodec.encode(picture, iterations=1, model=tiny_model)
+    for tensor in (recodec.decode(data, like="torch"), next(recodec.progressive(data, like="torch"))):
+        assert not tensor.is_inference()
+        tensor.add_(1)
+
+
+@pytest.mark.parametrize("name", ["deep.png", "deep.tif"])
+def test_sixteen_bits_are_refused(tiny_model: str, tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name.endswith("png"):
+        rows = b"".join(b"\0" + bytes(range(24)) for _ in range(2))
+        chunks = [
+            (b"IHDR", struct.pack(">IIBBBBB", 4, 2, 16, 2, 0, 0, 0)),
+            (b"IDAT", zlib.compress(rows)),
+            (b"IEND", b""),
+        ]
+        data = b"\x89PNG\r\n\x1a\n"
+        for kind, body in chunks:
+            data += struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        path.write_bytes(data)
+    else:
+        Image.fromarray(np.zeros((4, 4), np.uint16)).save(path)
+    with pytest.raises(ImageError, match=r"16 bits|mode I;16"):
+        recodec.encode(path, model=tiny_model)
+
+
+def test_animations_are_refused(tiny_model: str, tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (20, 20), colour) for colour in ("red", "green", "blue")]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    with pytest.raises(ImageError, match="3 frames"):
+        recodec.encode(tmp_path / "a.gif", model=tiny_model)
+
+
+def test_the_remedy_for_transparency_works(tiny_model: str, picture: Image.Image) -> None:
+    keyed = picture.copy()
+    keyed.info["transparency"] = (1, 2, 3)
+    with pytest.raises(ImageError, match=r"convert\('RGBA'\).convert\('RGB'\)"):
+        recodec.encode(keyed, model=tiny_model)
+    assert recodec.encode(keyed.convert("RGBA").convert("RGB"), iterations=1, model=tiny_model)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "ppm", "webp", "gif", "bmp", "avif"])
+def test_broken_image_files_are_image_errors(
+    tiny_model: str, tmp_path: Path, picture: Image.Image, suffix: str
+) -> None:
+    buffer = io.BytesIO()
+    picture.save(buffer, Image.registered_extensions()[f".{suffix}"])
+    rng = np.random.default_rng(4)
+    path = tmp_path / f"broken.{suffix}"
+    for _ in range(40):
+        data = bytearray(buffer.getvalue())
+        for _ in range(6):
+            data[int(rng.integers(len(data)))] = int(rng.integers(256))
+        path.write_bytes(data[: int(rng.integers(1, len(data) + 1))])
+        with contextlib.suppress(ImageError, LimitError), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            recodec.encode(path, iterations=1, model=tiny_model)
+    path.write_bytes(b"II*\0")
+    with pytest.raises(ImageError, match=path.name):
+        recodec.encode(path, model=tiny_model)
+
+
+def test_tiff_keeps_its_exif(tiny_model: str, tmp_path: Path, picture: Image.Image) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"
+    exif[0x0112] = 6
+    picture.save(tmp_path / "p.tif", exif=exif)
+    decoded = recodec.decode(recodec.encode(tmp_path / "p.tif", iterations=1, model=tiny_model))
+    assert decoded.size == (45, 61)
+    assert dict(decoded.getexif()) == {0x010F: "Maker"}
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "CMYK", "I;16", "I", "F", "YCbCr"])
@@ -109,7 +198,24 @@ def test_pictures_over_the_limit_are_refused(tiny_model: str, picture: Image.Ima
     for item in (picture, np.asarray(picture), torch.zeros(3, 45, 61)):
         with pytest.raises(LimitError, match="max_pixels"):
             recodec.encode(item, model=tiny_model, max_pixels=45 * 61 - 1)
-    assert recodec.encode(picture, model=tiny_model, max_pixels=45 * 61)
+    coded = 48 * 64
+    with pytest.raises(LimitError, match="rounded up to multiples of 16"):
+        recodec.encode(picture, model=tiny_model, max_pixels=coded - 1)
+    data = recodec.encode(picture, iterations=8, model=tiny_model, max_pixels=coded)
+    assert recodec.decode(data, max_pixels=coded).size == picture.size
+    assert len(list(recodec.progressive(data, max_pixels=coded))) == 8
+    recodec.verify(data, max_pixels=coded)
+    for function in (recodec.decode, recodec.verify, lambda d, **k: list(recodec.progressive(d, **k))):
+        with pytest.raises(LimitError, match="max_pixels"):
+            function(data, max_pixels=coded - 1)
+
+
+def test_long_thin_pictures_cost_what_they_take(tiny_model: str) -> None:
+    line = np.zeros((1, 4096, 3), np.uint8)
+    with pytest.raises(LimitError, match="65536 with sides"):
+        recodec.encode(line, model=tiny_model, max_pixels=65535)
+    data = recodec.encode(line, iterations=8, model=tiny_model, max_pixels=65536)
+    assert recodec.decode(data, like="numpy", max_pixels=65536).shape == (1, 4096, 3)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 99), (99, 1), (16, 16), (17, 31), (15, 33)])
@@ -118,10 +224,11 @@ def test_every_size(tiny_model: str, size: tuple[int, int], mode: str) -> None:
     rng = np.random.default_rng(size[0])
     image = Image.fromarray(rng.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)).convert(mode)
     data = recodec.encode(image, iterations=2, model=tiny_model)
-    for like in ("pil", "numpy", "torch"):
-        decoded = recodec.decode(data, like=like)
-        assert (decoded.size if like == "pil" else None) in (size, None)
+    channels = 3 if mode == "RGB" else 1
+    assert recodec.decode(data).size == size
     assert recodec.decode(data).mode == mode
+    assert recodec.decode(data, like="numpy").shape == (size[1], size[0], channels)
+    assert recodec.decode(data, like="torch").shape == (channels, size[1], size[0])
     assert recodec.info(data).iterations == 2
 
 

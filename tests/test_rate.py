@@ -34,8 +34,19 @@ def test_each_target_resolves() -> None:
         ({"bpp": math.inf}, "bpp is inf"),
         ({"max_bytes": -1}, "max_bytes is -1"),
         ({"psnr": math.nan}, "psnr is nan"),
+        ({"iterations": math.inf}, "iterations is inf"),
+        ({"iterations": True}, "iterations is True"),
+        ({"bpp": "0.5"}, "bpp is '0.5'"),
+        ({"max_bytes": 10.5}, "max_bytes is 10.5"),
     ],
 )
 def test_bad_targets_name_themselves(request_: dict[str, float], words: str) -> None:
     with pytest.raises(TargetError, match=words):
         resolve_target(800, **request_)  # type: ignore[arg-type]
+
+
+def test_absurdly_large_sizes_are_simply_large() -> None:
+    for request_ in ({"max_bytes": 10**400}, {"bpp": 1e308}):
+        target = resolve_target(800, **request_)  # type: ignore[arg-type]
+        assert target.max_bytes is not None
+        assert target.max_bytes > 10**15

@@ -90,6 +90,40 @@ def test_foreign_safetensors_are_refused(tmp_path: Path) -> None:
         load_model(path)
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"additive"', '"foo"'),
+        ('"dct8"', '"wavelet"'),
+        ('"lstm"', '"gru"'),
+        ('"depth":16', '"depth":8'),
+        ('"width":16', '"width":1000000000'),
+        ('"width":16', '"width":16.5'),
+    ],
+)
+def test_wrong_configurations_are_refused(tmp_path: Path, old: str, new: str) -> None:
+    with safe_open(GOLDEN / "tiny.safetensors", "pt") as file:
+        text = file.metadata()["decoder"]
+    assert old in text
+    path = copy_with(tmp_path / "x.safetensors", {}, decoder=text.replace(old, new))
+    with pytest.raises(WeightsError) as caught:
+        load_model(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["[]", "null", "3", "{}"])
+def test_configurations_of_another_kind_are_refused(tmp_path: Path, text: str) -> None:
+    path = copy_with(tmp_path / "x.safetensors", {}, decoder=text)
+    with pytest.raises(WeightsError, match="configuration"):
+        load_model(path)
+
+
+def test_a_file_name_that_is_no_id_is_refused(tmp_path: Path) -> None:
+    path = copy_with(tmp_path / "My_Weights.safetensors", {})
+    with pytest.raises(WeightsError, match="no model id"):
+        load_model(path)
+
+
 def test_missing_configuration_is_refused(tmp_path: Path) -> None:
     path = copy_with(tmp_path / "x.safetensors", {}, decoder="{")
     with pytest.raises(WeightsError, match="configuration"):

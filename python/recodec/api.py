@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import chain
-from typing import Literal, Unpack, overload
+from typing import Any, Literal, Unpack, overload
 
 import numpy as np
 import torch
@@ -17,9 +16,9 @@ from torch import Tensor
 from recodec.bitstream import Reader
 from recodec.codec import Codec, DecodeOptions, EncodeOptions, Output
 from recodec.errors import TruncatedError
-from recodec.images import ImageLike, check_kind
+from recodec.images import ImageLike, Kind, check_kind
 from recodec.limits import DEFAULT_MAX_PIXELS, check_pixels
-from recodec.sources import Source, growing_prefixes, read_source
+from recodec.sources import Buffer, Source, read_blocks, read_source
 from recodec.weights import DEFAULT_MODEL, SEARCH_PATH_VARIABLE, available_models, load_model
 
 
@@ -74,21 +73,38 @@ def decode(data: Source, *, like: str = "pil", **options: Unpack[DecodeOptions])
     """Decode one file with the model it names; see :meth:`Codec.decode` for the options."""
     content = read_source(data)
     header = Reader(content).header()
-    check_pixels(header.width, header.height, options.get("max_pixels", DEFAULT_MAX_PIXELS))
+    check_pixels(header.width, header.height, options.get("max_pixels", DEFAULT_MAX_PIXELS), header.stride)
     return _codec(header.model).decode(content, like=like, **options)
 
 
-def progressive(data: Source, *, like: str = "pil", max_pixels: int = DEFAULT_MAX_PIXELS) -> Iterator[Output]:
+@overload
+def progressive(
+    data: Source, *, like: Literal["pil"] = "pil", max_pixels: int = ...
+) -> Iterator[Image.Image]: ...
+@overload
+def progressive(
+    data: Source, *, like: Literal["numpy"], max_pixels: int = ...
+) -> Iterator[NDArray[np.uint8]]: ...
+@overload
+def progressive(data: Source, *, like: Literal["torch"], max_pixels: int = ...) -> Iterator[Tensor]: ...
+@overload
+def progressive(data: Source, *, like: str, max_pixels: int = ...) -> Iterator[Output]: ...
+
+
+def progressive(data: Source, *, like: str = "pil", max_pixels: int = DEFAULT_MAX_PIXELS) -> Iterator[Any]:
     """Yield one ever better image per code chunk; see :meth:`Codec.progressive`."""
-    kind = check_kind(like)
-    prefixes = growing_prefixes(data)
-    for prefix in prefixes:
+    return _progressive(read_blocks(data), check_kind(like), max_pixels)
+
+
+def _progressive(blocks: Iterator[Buffer], kind: Kind, max_pixels: int) -> Iterator[Output]:
+    reader = Reader()
+    for block in blocks:
+        reader.feed(block)
         try:
-            header = Reader(prefix).header()
+            header = reader.header()
         except TruncatedError:
             continue
-        check_pixels(header.width, header.height, max_pixels)
-        codec = _codec(header.model)
-        yield from codec.progressive_prefixes(chain([prefix], prefixes), kind, max_pixels)
+        check_pixels(header.width, header.height, max_pixels, header.stride)
+        yield from _codec(header.model).progressive_blocks(reader, blocks, kind, max_pixels)
         return
     raise TruncatedError("the data ends inside the header")

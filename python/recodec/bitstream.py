@@ -19,13 +19,13 @@ from recodec.errors import (
     TruncatedError,
     UnsupportedError,
 )
+from recodec.sources import Buffer
 
 END, CODES, ICC, EXIF, XMP = 0, 1, 2, 4, 5
 METADATA_NAMES = {ICC: "icc", EXIF: "exif", XMP: "xmp"}
 MAX_ITERATIONS = 255
+MAX_PENDING_BYTES = 1 << 28
 _CHECKSUM_BYTES = 4
-
-Buffer = bytes | bytearray | memoryview
 
 _CORE_ERRORS: dict[int, type[RecodecError]] = {
     1: FormatError,
@@ -94,11 +94,11 @@ class Info:
 
 
 class Chunk:
-    """One chunk of a file: its type and payload."""
+    """One chunk of a file: its type, its payload, and where in the file it ends."""
 
     __slots__ = ("end", "payload", "type")
 
-    def __init__(self, kind: int, payload: memoryview, end: int):
+    def __init__(self, kind: int, payload: bytes, end: int):
         self.type, self.payload, self.end = kind, payload, end
 
     @property
@@ -111,7 +111,7 @@ class Chunk:
         return int.from_bytes(self.payload[:_CHECKSUM_BYTES], "little")
 
     @property
-    def content(self) -> memoryview:
+    def content(self) -> bytes:
         """The payload without its checksum."""
         return self.payload[_CHECKSUM_BYTES:]
 
@@ -121,17 +121,16 @@ class Chunk:
             raise ChecksumError(
                 f"the {METADATA_NAMES[self.type]} chunk is damaged: its checksum does not match"
             )
-        return bytes(self.content)
+        return self.content
 
 
 def keep_metadata(kept: dict[int, bytes], chunk: Chunk, *, after_codes: bool) -> None:
-    """Verify a metadata chunk and keep it, unless it is a second one or a profile that comes too late.
+    """Verify and keep a metadata chunk; ignore a second one, and a profile that comes too late.
 
     A profile after the first code chunk would give a prefix other colours than the whole file.
     """
-    content = chunk.metadata()
-    if chunk.type != ICC or not after_codes:
-        kept.setdefault(chunk.type, content)
+    if chunk.type not in kept and (chunk.type != ICC or not after_codes):
+        kept[chunk.type] = chunk.metadata()
 
 
 def _metadata_checksum(kind: int, content: Buffer) -> int:
@@ -139,30 +138,40 @@ def _metadata_checksum(kind: int, content: Buffer) -> int:
 
 
 class Reader:
-    """Reads a file from bytes that may still be growing.
+    """Reads a file from bytes that may still be arriving.
 
     ``chunks`` yields each whole chunk once and can be called again after :meth:`feed`; ``ended`` turns
-    true at the end mark. Raises :class:`RecodecError` where the bytes are wrong, not where they are short.
+    true at the end mark, at file position ``position``. Raises :class:`RecodecError` where the bytes are
+    wrong, not where they are short.
     """
 
     def __init__(self, data: Buffer = b""):
-        self._data = data
-        self._position = 0
+        self._data: Buffer = data
+        self._offset = 0  # of the first byte kept, in the file
         self._header: _core.Header | None = None
+        self.position = 0
         self.header_bytes = 0
         self.iterations = 0
         self.ended = False
 
-    def feed(self, data: Buffer) -> None:
-        """Replace the bytes by a longer version of them."""
-        self._data = data
+    def feed(self, block: Buffer) -> None:
+        """Append bytes; what was read before is dropped. Raises :class:`LimitError` for an endless chunk."""
+        if not isinstance(self._data, bytearray):
+            self._data = bytearray(self._data)
+        del self._data[: self.position - self._offset]
+        self._offset = self.position
+        self._data += block
+        if len(self._data) > MAX_PENDING_BYTES:
+            raise LimitError(
+                f"a single chunk takes more than {MAX_PENDING_BYTES} bytes; read the file as a whole instead"
+            )
 
     def header(self) -> _core.Header:
         """The header. Raises :class:`TruncatedError` if it is not complete yet."""
         if self._header is None:
             with core_errors():
                 self._header, self.header_bytes = _core.read_header(self._data)
-            self._position = self.header_bytes
+            self.position = self.header_bytes
         return self._header
 
     def chunks(self) -> Iterator[Chunk]:
@@ -170,11 +179,11 @@ class Reader:
         self.header()
         while not self.ended:
             with core_errors():
-                found = _core.read_chunk(self._data, self._position)
+                found = _core.read_chunk(self._data, self.position - self._offset)
             if found is None:
                 return
-            self._position = found.next
-            payload = memoryview(self._data)[found.payload : found.payload + found.size]
+            payload = bytes(memoryview(self._data)[found.payload : found.payload + found.size])
+            self.position = self._offset + found.next
             if found.type == END:
                 self._check_end(payload)
                 self.ended = True
@@ -185,10 +194,10 @@ class Reader:
                     raise FormatError(
                         f"the file has more than {MAX_ITERATIONS} code chunks, the most allowed"
                     )
-            yield Chunk(found.type, payload, found.next)
+            yield Chunk(found.type, payload, self.position)
 
-    def _check_end(self, payload: memoryview) -> None:
-        if bytes(payload) != _end_payload(self.iterations):
+    def _check_end(self, payload: bytes) -> None:
+        if payload != _end_payload(self.iterations):
             raise FormatError(
                 f"the end mark disagrees with the {self.iterations} code chunks before it: the file is damaged"
             )
@@ -240,14 +249,14 @@ def read_info(data: Buffer) -> Info:
     header = reader.header()
     sizes: list[int] = []
     ends: list[int] = []
-    names: list[str] = []
+    names: dict[str, None] = {}
     previous = reader.header_bytes
     for chunk in reader.chunks():
         if chunk.type == CODES:
             sizes.append(chunk.end - previous)
             ends.append(chunk.end)
-        elif chunk.type in METADATA_NAMES:
-            names.append(METADATA_NAMES[chunk.type])
+        elif chunk.type in METADATA_NAMES and (chunk.type != ICC or not sizes):
+            names[METADATA_NAMES[chunk.type]] = None
         previous = chunk.end
     if not sizes:
         raise TruncatedError(f"the file ends before its first code chunk, after {len(data)} bytes")
@@ -262,7 +271,8 @@ def read_info(data: Buffer) -> Info:
         depth=header.depth,
         entropy=f"adaptive-{header.entropy_version}",
         iterations=len(sizes),
-        file_bytes=len(data),
+        # What follows the end mark is not part of the file.
+        file_bytes=reader.position if reader.ended else len(data),
         header_bytes=reader.header_bytes,
         chunk_bytes=tuple(sizes),
         metadata=tuple(names),

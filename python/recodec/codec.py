@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Literal, TypeAlias, TypedDict, Unpack, overload
 
 import numpy as np
@@ -13,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from recodec import _core, bitstream
-from recodec.bitstream import CODES, METADATA_NAMES, Assembly, Buffer, Reader, keep_metadata
+from recodec.bitstream import CODES, METADATA_NAMES, Assembly, Reader, keep_metadata
 from recodec.entropy import Codes, PlaneDecoder, PlaneEncoder, grid_shape
 from recodec.errors import DeviceError, FormatError, TargetError, TruncatedError, WeightsError
 from recodec.images import (
@@ -28,8 +29,8 @@ from recodec.images import (
 )
 from recodec.limits import DEFAULT_MAX_PIXELS, check_pixels
 from recodec.networks.recurrent import DecoderState, EncoderState
-from recodec.rate import Target, Targets, resolve_target, too_small
-from recodec.sources import Source, growing_prefixes, read_source
+from recodec.rate import Target, Targets, resolve_target, too_small, whole
+from recodec.sources import Buffer, Source, read_blocks, read_source
 from recodec.weights import Model
 
 Output: TypeAlias = Image.Image | NDArray[np.uint8] | Tensor
@@ -64,11 +65,13 @@ class Codec:
         self, model: Model, device: str | torch.device = "cpu", dtype: str | torch.dtype = "float32"
     ):
         self.model = model
-        self.dtype = getattr(torch, dtype) if isinstance(dtype, str) else dtype
+        self.dtype = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
         if self.dtype not in (torch.float32, torch.bfloat16, torch.float16):
             raise DeviceError(f"dtype is {dtype}; it must be float32, bfloat16 or float16")
         try:
             self.device = torch.device(device)
+            if self.device.type == "meta":
+                raise RuntimeError("it holds no values")
             self._network = model.network.to(self.device, self.dtype)
         # A build of torch without a back end fails an assertion instead.
         except (RuntimeError, AssertionError) as error:
@@ -92,7 +95,8 @@ class Codec:
 
         Give at most one target; none means ``quality=60``. ``iterations`` writes that many chunks.
         ``bpp`` and ``max_bytes`` bound the whole file and are never exceeded. ``quality`` (0 to 100)
-        is a target rate of 2^(quality/20 − 4) bpp, at least one chunk. ``psnr`` (dB, RGB) stops at the
+        is a target rate of 2^(quality/20 − 4) bpp for the picture itself, without ICC, EXIF and XMP,
+        and gives at least one chunk. ``psnr`` (dB, RGB) stops at the
         first chunk that reaches it. ``max_pixels`` bounds the picture. Raises :class:`ImageError`,
         :class:`TargetError`, :class:`LimitError`.
         """
@@ -104,6 +108,7 @@ class Codec:
         self, image: ImageLike, *, max_pixels: int = DEFAULT_MAX_PIXELS, **targets: Unpack[Targets]
     ) -> bytes:
         picture = read_picture(image, self.device, max_pixels)
+        check_pixels(picture.width, picture.height, max_pixels, self.model.network.config.stride)
         return self._encode(picture, resolve_target(picture.width * picture.height, **targets))
 
     @torch.inference_mode()
@@ -114,7 +119,10 @@ class Codec:
                 f"iterations is {target.iterations}; model {self.model.id} has {config.iterations}"
             )
         last = target.iterations or config.iterations
-        assembly = self._start_file(picture)
+        assembly, metadata_bytes = self._start_file(picture)
+        limit = target.max_bytes
+        if limit is not None and target.soft:
+            limit += metadata_bytes
         rows, columns = grid_shape(picture.width, picture.height, config.stride)
         coder = PlaneEncoder(config.depth, rows, columns)
         features = network.front_end.analyse(pad_to_stride(picture.pixels, config.stride).to(self.dtype))
@@ -126,9 +134,9 @@ class Codec:
             codes, encoder = network.encode_step(residual, encoder)
             chunk = coder.encode(codes[0].to(torch.int8).cpu().numpy())
             first = not assembly.code_chunks
-            if target.max_bytes is not None and assembly.size_with(chunk) > target.max_bytes:
+            if limit is not None and assembly.size_with(chunk) > limit:
                 if first and not target.soft:
-                    raise too_small(target.max_bytes, assembly.size_with(chunk))
+                    raise too_small(limit, assembly.size_with(chunk))
                 if not first:
                     break
             assembly.code_chunks.append(chunk)
@@ -150,7 +158,8 @@ class Codec:
             residual = features - reconstruction
         return assembly.to_bytes()
 
-    def _start_file(self, picture: Picture) -> Assembly:
+    def _start_file(self, picture: Picture) -> tuple[Assembly, int]:
+        """A file without codes yet, and how many of its bytes are metadata."""
         header = _core.Header()
         header.width, header.height, header.channels = picture.width, picture.height, picture.channels
         header.colour = int(bitstream.ICC in picture.metadata)
@@ -159,8 +168,9 @@ class Codec:
         with bitstream.core_errors():
             before = _core.write_header(header)
         chunks = {kind: bitstream.metadata_chunk(kind, data) for kind, data in picture.metadata.items()}
+        metadata_bytes = sum(map(len, chunks.values()))
         icc = chunks.pop(bitstream.ICC, b"")
-        return Assembly(before + icc, b"".join(chunks[kind] for kind in sorted(chunks)))
+        return Assembly(before + icc, b"".join(chunks[kind] for kind in sorted(chunks))), metadata_bytes
 
     @overload
     def decode(
@@ -202,8 +212,7 @@ class Codec:
         strict: bool = False,
         max_pixels: int = DEFAULT_MAX_PIXELS,
     ) -> Output:
-        if iterations is not None and iterations < 1:
-            raise TargetError(f"iterations is {iterations}; it must be at least 1")
+        wanted = self.iterations if iterations is None else whole("iterations", iterations)
         reader = Reader(read_source(data))
         planes = self._open(reader, max_pixels)
         codes: list[Codes] = []
@@ -211,8 +220,10 @@ class Codec:
         for chunk in reader.chunks():
             if chunk.type in METADATA_NAMES:
                 keep_metadata(metadata, chunk, after_codes=bool(codes))
-            elif chunk.type == CODES and (iterations is None or len(codes) < iterations):
-                codes.append(planes.decode(chunk))
+            elif chunk.type == CODES:
+                self._check_iterations(reader)
+                if len(codes) < wanted:
+                    codes.append(planes.decode(chunk))
         if strict and not reader.ended:
             raise TruncatedError(
                 f"the file is cut after {reader.iterations} whole code chunks; decode without strict to use them"
@@ -225,44 +236,60 @@ class Codec:
         assert state is not None
         return self._show(state, reader, kind, metadata)
 
+    @overload
+    def progressive(
+        self, data: Source, *, like: Literal["pil"] = "pil", max_pixels: int = ...
+    ) -> Iterator[Image.Image]: ...
+    @overload
+    def progressive(
+        self, data: Source, *, like: Literal["numpy"], max_pixels: int = ...
+    ) -> Iterator[NDArray[np.uint8]]: ...
+    @overload
+    def progressive(
+        self, data: Source, *, like: Literal["torch"], max_pixels: int = ...
+    ) -> Iterator[Tensor]: ...
+    @overload
+    def progressive(self, data: Source, *, like: str, max_pixels: int = ...) -> Iterator[Output]: ...
+
     def progressive(
         self, data: Source, *, like: str = "pil", max_pixels: int = DEFAULT_MAX_PIXELS
-    ) -> Iterator[Output]:
+    ) -> Iterator[Any]:
         """Yield one ever better image per code chunk.
 
         ``data`` may be a binary file object that is still being filled (a pipe, a socket's file): each
-        image comes as soon as its chunk is complete. Raises like :meth:`decode`.
+        image comes as soon as its chunk is complete, and nothing is read beyond the end mark's block.
+        Raises like :meth:`decode`.
         """
-        return self.progressive_prefixes(growing_prefixes(data), check_kind(like), max_pixels)
+        return self.progressive_blocks(Reader(), read_blocks(data), check_kind(like), max_pixels)
 
-    def progressive_prefixes(
-        self, prefixes: Iterable[Buffer], kind: Kind, max_pixels: int
+    def progressive_blocks(
+        self, reader: Reader, blocks: Iterator[Buffer], kind: Kind, max_pixels: int
     ) -> Iterator[Output]:
-        """:meth:`progressive` over ever longer prefixes of the file."""
-        reader = Reader()
+        """:meth:`progressive` from a reader that may have been fed before, and the blocks to come."""
         planes: PlaneDecoder | None = None
         state: DecoderState | None = None
         metadata: dict[int, bytes] = {}
-        for prefix in prefixes:
-            reader.feed(prefix)
-            if planes is None:
-                try:
-                    planes = self._open(reader, max_pixels)
-                except TruncatedError:
-                    continue
-            for chunk in reader.chunks():
+        while not reader.ended:
+            with suppress(TruncatedError):  # a header may be complete with the next block
+                planes = planes or self._open(reader, max_pixels)
+            for chunk in reader.chunks() if planes else ():
                 if chunk.type in METADATA_NAMES:
                     keep_metadata(metadata, chunk, after_codes=state is not None)
-                elif chunk.type == CODES:
+                elif chunk.type == CODES and planes:
+                    self._check_iterations(reader)
                     state = self._advance(planes.decode(chunk), state)
                     yield self._show(state, reader, kind, metadata)
+            block = b"" if reader.ended else next(blocks, b"")
+            if not block:
+                break
+            reader.feed(block)
         if state is None:
             raise TruncatedError("the data ends before the first code chunk")
 
     def _open(self, reader: Reader, max_pixels: int) -> PlaneDecoder:
         """Check the header against limits and model, before any memory is taken."""
         header, config = reader.header(), self.model.network.config
-        check_pixels(header.width, header.height, max_pixels)
+        check_pixels(header.width, header.height, max_pixels, header.stride)
         if (header.model, header.model_hash) != (self.model.id, self.model.hash):
             raise WeightsError(
                 f"the file was made with model {header.model!r} ({header.model_hash.hex()}), but this codec holds "
@@ -275,17 +302,20 @@ class Codec:
             )
         return PlaneDecoder(header, max_pixels)
 
-    @torch.inference_mode()
-    def _advance(self, plane: Codes, state: DecoderState | None) -> DecoderState:
-        if state is not None and state.iteration >= self.iterations:
+    def _check_iterations(self, reader: Reader) -> None:
+        if reader.iterations > self.iterations:
             raise FormatError(
                 f"the file has more code chunks than the {self.iterations} of model {self.model.id}"
             )
+
+    @torch.inference_mode()
+    def _advance(self, plane: Codes, state: DecoderState | None) -> DecoderState:
         codes = torch.from_numpy(plane)[None].to(self.device, self.dtype)
         _, state = self._network.decoder.step(codes, state)
         return state
 
-    @torch.inference_mode()
+    # Not inference mode: what is handed out must be an ordinary tensor.
+    @torch.no_grad()
     def _show(self, state: DecoderState, reader: Reader, kind: Kind, metadata: dict[int, bytes]) -> Output:
         header = reader.header()
         pixels = self._network.pixels(state.reconstruction)

@@ -11,6 +11,9 @@ from recodec.errors import ChecksumError, LimitError
 
 Codes = NDArray[np.int8]
 
+# Codes times depth per pixel of a whole file: twice what 16 iterations at depth 32, stride 16 take.
+_COST_PER_PIXEL = 128
+
 
 def grid_shape(width: int, height: int, stride: int) -> tuple[int, int]:
     """Rows and columns of the code grid: ⌈height/stride⌉ and ⌈width/stride⌉."""
@@ -32,24 +35,31 @@ class PlaneEncoder:
 class PlaneDecoder:
     """Turns one chunk after the other into planes of codes.
 
-    Raises :class:`LimitError` before any memory is taken if one plane would hold more codes than
-    ``max_codes``.
+    Decoding takes time in proportion to codes times depth, whatever the size of a chunk. Raises
+    :class:`LimitError` where that exceeds what any sound file of ``max_pixels`` pixels would take: for
+    the first plane before memory is taken, for later ones before they are decoded.
     """
 
-    def __init__(self, header: _core.Header, max_codes: int):
+    def __init__(self, header: _core.Header, max_pixels: int):
         rows, columns = grid_shape(header.width, header.height, header.stride)
         self._shape = (header.depth, rows, columns)
-        count = header.depth * rows * columns
-        if count > max_codes:
-            raise LimitError(
-                f"the file claims {count} codes per iteration for {header.width} x {header.height} pixels; "
-                f"the limit is {max_codes}, raise max_pixels to allow it"
-            )
-        self._coder = _core.AdaptiveCoder(*self._shape)
+        self._cost = header.depth * rows * columns * header.depth
+        self._budget = _COST_PER_PIXEL * max_pixels
         self._count = 0
+        self._check_budget()
+        self._coder = _core.AdaptiveCoder(*self._shape)
+
+    def _check_budget(self) -> None:
+        if self._cost * (self._count + 1) > self._budget:
+            depth, rows, columns = self._shape
+            raise LimitError(
+                f"{self._count + 1} code chunks of {depth} x {rows} x {columns} codes take too long to decode "
+                "for the limit on pixels; raise max_pixels to allow it"
+            )
 
     def decode(self, chunk: Chunk) -> Codes:
         """The next plane, (depth, rows, columns). Raises :class:`ChecksumError` if it is damaged."""
+        self._check_budget()
         self._count += 1
         codes, checksum = self._coder.decode(chunk.content)
         if checksum != chunk.checksum:

@@ -44,3 +44,7 @@ class WeightsError(RecodecError):
 
 class DeviceError(RecodecError):
     """A device or number type cannot be used."""
+
+
+class SourceError(RecodecError, OSError):
+    """Encoded bytes cannot be read from where they should come from."""

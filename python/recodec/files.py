@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from recodec import bitstream
-from recodec.bitstream import CODES, METADATA_NAMES, Buffer, Info, Reader
+from recodec.bitstream import CODES, METADATA_NAMES, Info, Reader, keep_metadata
 from recodec.entropy import PlaneDecoder
 from recodec.errors import TargetError, TruncatedError
 from recodec.limits import DEFAULT_MAX_PIXELS, check_pixels
 from recodec.rate import resolve_target, too_small
-from recodec.sources import Source, read_source
+from recodec.sources import Buffer, Source, read_source
 
 
 def info(data: Source) -> Info:
@@ -27,14 +27,15 @@ def verify(data: Source, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Info:
     """
     content = read_source(data)
     result = bitstream.read_info(content)
-    check_pixels(result.width, result.height, max_pixels)
+    check_pixels(result.width, result.height, max_pixels, result.stride)
     reader = Reader(content)
     planes = PlaneDecoder(reader.header(), max_pixels)
+    metadata: dict[int, bytes] = {}
     for chunk in reader.chunks():
         if chunk.type == CODES:
             planes.decode(chunk)
         elif chunk.type in METADATA_NAMES:
-            chunk.metadata()
+            keep_metadata(metadata, chunk, after_codes=reader.iterations > 0)
     if result.truncated:
         raise TruncatedError(f"the file is cut after {result.iterations} whole code chunks")
     return result

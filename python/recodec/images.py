@@ -7,19 +7,22 @@ as three equal channels.
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, BinaryIO, Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 from torch import Tensor
 from torch.nn import functional as F
 
 from recodec.bitstream import EXIF, ICC, XMP
-from recodec.errors import ImageError, TargetError
-from recodec.limits import check_pixels
+from recodec.errors import ImageError, LimitError, RecodecError, TargetError
+from recodec.limits import DEFAULT_MAX_PIXELS, check_pixels
 
 ImageLike: TypeAlias = Image.Image | NDArray[np.uint8] | Tensor | str | os.PathLike[str]
 Kind = Literal["pil", "numpy", "torch"]
@@ -27,11 +30,14 @@ Kind = Literal["pil", "numpy", "torch"]
 # Pillow keeps JPEG's prefix in front of the TIFF header; the file format does not.
 _EXIF_PREFIX = b"Exif\0\0"
 
-_REMEDY = {
-    "RGBA": "transparency is not stored yet; drop it with image.convert('RGB')",
-    "LA": "transparency is not stored yet; drop it with image.convert('L')",
-    "CMYK": "convert it with image.convert('RGB')",
-}
+# Raw modes of Pillow's readers for 16-bit samples; plain ";16" is a packed 5-6-5 pixel.
+_DEEP = re.compile(r";16[BLN]\b")
+
+ORIENTATION = 0x0112
+# Sizes, strips and tiles of the pixels, and the ICC profile, which is stored by itself.
+_TIFF_LAYOUT = (
+    *range(254, 260), 262, 266, 273, 277, 278, 279, 284, 317, 320, *range(322, 326), 338, 339, 347, 700, 34675,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,40 +75,92 @@ def read_picture(image: ImageLike, device: torch.device, max_pixels: int) -> Pic
     if isinstance(image, Image.Image):
         return _from_pil(image, device, max_pixels)
     if isinstance(image, str | os.PathLike):
-        try:
-            with Image.open(image) as opened:
-                check_pixels(opened.width, opened.height, max_pixels)
-                opened.load()
-                return _from_pil(opened, device, max_pixels)
-        except (UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
-            raise ImageError(f"{os.fspath(image)} cannot be read as an image: {error}") from error
+        return _from_pil(open_image(image, max_pixels), device, max_pixels)
     raise ImageError(
         f"a {type(image).__name__} is not an image; give a Pillow image, a uint8 NumPy array, a torch tensor or a path"
     )
 
 
+@contextmanager
+def _unreadable(name: str) -> Iterator[None]:
+    """Turn whatever Pillow's readers raise on broken files, which is almost anything, into our errors."""
+    try:
+        yield
+    except RecodecError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise LimitError(f"{name}: {error}; raise PIL.Image.MAX_IMAGE_PIXELS to allow it") from error
+    except MemoryError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ImageError(f"{name} cannot be read as an image: {reason}") from error
+
+
+def open_image(
+    source: str | os.PathLike[str] | BinaryIO, max_pixels: int = DEFAULT_MAX_PIXELS
+) -> Image.Image:
+    """Open and load an image file with Pillow.
+
+    Raises :class:`ImageError` if it cannot be read or is of a kind that recodec does not store (16 bits
+    per sample, several frames), :class:`LimitError` if it exceeds ``max_pixels``.
+    """
+    name = os.fspath(source) if isinstance(source, str | os.PathLike) else "the data"
+    with _unreadable(name), Image.open(source) as image:
+        check_pixels(image.width, image.height, max_pixels)
+        _check_kind_of_file(image)
+        image.load()
+        return image
+
+
+def _check_kind_of_file(image: Image.Image) -> None:
+    """Refuse what Pillow would otherwise reduce to 8 bits or to its first frame without a word."""
+    # Not yet loaded, so the reader's raw modes tell how samples are stored.
+    if any(_DEEP.search(str(tile)) for tile in getattr(image, "tile", ())):
+        raise ImageError("the image has 16 bits per sample; recodec stores 8: save it with 8 bits first")
+    frames = getattr(image, "n_frames", 1)
+    # Telephones write MPO: a photograph, then previews of it.
+    if frames > 1 and image.format != "MPO":
+        raise ImageError(f"the image has {frames} frames; recodec stores one: save the one you want first")
+
+
 def _from_pil(image: Image.Image, device: torch.device, max_pixels: int) -> Picture:
     check_pixels(image.width, image.height, max_pixels)
-    has_alpha = "transparency" in image.info or image.mode in ("RGBA", "LA", "PA")
-    if has_alpha or image.mode not in ("RGB", "L", "1", "P"):
-        mode = "RGBA" if has_alpha and image.mode != "LA" else image.mode
+    with _unreadable("the image"):
+        _check_kind_of_file(image)
+    has_alpha = "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La")
+    if has_alpha:
         raise ImageError(
-            f"the image has mode {image.mode}{' with transparency' if has_alpha else ''}; recodec stores 8-bit "
-            f"RGB and grey: {_REMEDY.get(mode, 'convert it to RGB or L first')}"
+            f"the image has mode {image.mode} with transparency, which is not stored yet; drop it with "
+            "image.convert('RGBA').convert('RGB') or save it without"
         )
-    try:
-        image = ImageOps.exif_transpose(image)
-        exif = image.getexif()
+    if image.mode not in ("RGB", "L", "1", "P"):
+        raise ImageError(
+            f"the image has mode {image.mode}; recodec stores 8-bit RGB and grey: convert it first, for example "
+            "with image.convert('RGB')"
+        )
+    with _unreadable("the image"):
+        upright = ImageOps.exif_transpose(image)
+        converted = upright.convert("L" if image.mode in ("L", "1") else "RGB")
         metadata = {
             ICC: image.info.get("icc_profile"),
-            EXIF: exif.tobytes().removeprefix(_EXIF_PREFIX) if exif else None,
-            XMP: image.info.get("xmp"),
+            EXIF: _exif_of(image),
+            XMP: upright.info.get("xmp"),
         }
-        converted = image.convert("L" if image.mode in ("L", "1") else "RGB")
-    except (OSError, SyntaxError, ValueError) as error:
-        raise ImageError(f"the image cannot be read: {error}") from error
-    stored = {kind: bytes(content) for kind, content in metadata.items() if content}
+    stored = {
+        kind: content.encode() if isinstance(content, str) else bytes(content)
+        for kind, content in metadata.items()
+        if content
+    }
     return _from_numpy(np.asarray(converted), stored, device, max_pixels)
+
+
+def _exif_of(image: Image.Image) -> bytes | None:
+    """EXIF without what the coded picture no longer is: rotated, or laid out in a TIFF file."""
+    exif = image.getexif()
+    for tag in (ORIENTATION, *(_TIFF_LAYOUT if image.format == "TIFF" else ())):
+        exif.pop(tag, None)
+    return exif.tobytes().removeprefix(_EXIF_PREFIX) if exif else None
 
 
 def _from_numpy(
@@ -115,11 +173,17 @@ def _from_numpy(
     if array.ndim != 3 or array.shape[2] not in (1, 3) or 0 in array.shape:
         raise ImageError(f"the array has shape {array.shape}; give H x W, H x W x 1 or H x W x 3")
     check_pixels(array.shape[1], array.shape[0], max_pixels)
-    pixels = torch.tensor(array, device=device).permute(2, 0, 1)[None].float() / 255 - 0.5
+    pixels = (
+        torch.tensor(np.ascontiguousarray(array), device=device).permute(2, 0, 1)[None].float() / 255 - 0.5
+    )
     return Picture(pixels.expand(1, 3, -1, -1), array.shape[2], metadata)
 
 
 def _from_torch(tensor: Tensor, device: torch.device, max_pixels: int) -> Picture:
+    if tensor.layout is not torch.strided or tensor.device.type == "meta":
+        raise ImageError(
+            f"the tensor is {tensor.layout} on {tensor.device}; give a dense one that holds values"
+        )
     if tensor.ndim != 3 or tensor.shape[0] not in (1, 3) or 0 in tensor.shape:
         raise ImageError(f"the tensor has shape {tuple(tensor.shape)}; give C x H x W with 1 or 3 channels")
     check_pixels(tensor.shape[2], tensor.shape[1], max_pixels)

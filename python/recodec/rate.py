@@ -6,9 +6,13 @@ import math
 from dataclasses import dataclass
 from typing import TypedDict
 
+import numpy as np
+
 from recodec.errors import TargetError
 
 DEFAULT_QUALITY = 60.0
+
+_LARGEST = 2**62
 
 
 def quality_to_bpp(quality: float) -> float:
@@ -23,7 +27,8 @@ def quality_to_bpp(quality: float) -> float:
 class Target:
     """Where to stop: at a number of iterations, a file size or a PSNR, whichever is given.
 
-    With ``soft`` a size too small for the first chunk still gets that chunk.
+    With ``soft`` the size is that of the picture without its metadata, and one too small for the first
+    chunk still gets that chunk.
     """
 
     iterations: int | None = None
@@ -32,10 +37,26 @@ class Target:
     soft: bool = False
 
 
+def _number(name: str, value: object) -> float:
+    if not isinstance(value, int | float | np.number) or isinstance(value, bool):
+        raise TargetError(f"{name} is {value!r}; it must be a number")
+    # Whole numbers too large for a float are cut: no picture comes near.
+    return float(min(value, _LARGEST)) if isinstance(value, int) else float(value)
+
+
 def _positive(name: str, value: float) -> float:
-    if not (math.isfinite(value) and value > 0):
+    number = _number(name, value)
+    if not (math.isfinite(number) and number > 0):
         raise TargetError(f"{name} is {value}; it must be a positive number")
-    return value
+    return number
+
+
+def whole(name: str, value: float) -> int:
+    """``value`` as a whole number from 1. Raises :class:`TargetError` if it is none."""
+    number = _number(name, value)
+    if not (math.isfinite(number) and number >= 1 and number == int(number)):
+        raise TargetError(f"{name} is {value}; it must be a whole number from 1")
+    return int(number)
 
 
 class Targets(TypedDict, total=False):
@@ -73,16 +94,14 @@ def resolve_target(
     if len(given) > 1:
         raise TargetError(f"{' and '.join(given)} are given; give at most one of them")
     if iterations is not None:
-        if iterations != int(iterations) or iterations < 1:
-            raise TargetError(f"iterations is {iterations}; it must be a whole number from 1")
-        return Target(iterations=int(iterations))
+        return Target(iterations=whole("iterations", iterations))
     if bpp is not None:
-        return Target(max_bytes=int(_positive("bpp", bpp) * pixels / 8))
+        return Target(max_bytes=int(min(_positive("bpp", bpp) * pixels / 8, _LARGEST)))
     if max_bytes is not None:
-        return Target(max_bytes=int(_positive("max_bytes", max_bytes)))
+        return Target(max_bytes=whole("max_bytes", max_bytes))
     if psnr is not None:
         return Target(psnr=_positive("psnr", psnr))
-    quality = DEFAULT_QUALITY if quality is None else quality
+    quality = DEFAULT_QUALITY if quality is None else _number("quality", quality)
     if not 0 <= quality <= 100:
         raise TargetError(f"quality is {quality}; it must lie in 0..100")
     return Target(max_bytes=int(quality_to_bpp(quality) * pixels / 8), soft=True)

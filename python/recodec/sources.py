@@ -5,32 +5,55 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
-from recodec.bitstream import Buffer
+from recodec.errors import SourceError
 
+Buffer: TypeAlias = bytes | bytearray | memoryview
 Source: TypeAlias = Buffer | str | os.PathLike[str] | BinaryIO
 
 _BLOCK = 1 << 16
 
 
 def read_source(source: Source) -> Buffer:
-    """All bytes of a bytes-like object, a path or an open binary file."""
-    if isinstance(source, bytes | bytearray | memoryview):
-        return source
+    """All bytes of a bytes-like object, a path or an open binary file. Raises :class:`SourceError`."""
     if isinstance(source, str | os.PathLike):
-        return Path(source).read_bytes()
-    return source.read()
+        try:
+            return Path(source).read_bytes()
+        except OSError as error:
+            raise SourceError(f"{os.fspath(source)} cannot be read: {error.strerror or error}") from error
+    if hasattr(source, "read"):
+        return _block(source, source.read())
+    return _buffer(source)
 
 
-def growing_prefixes(source: Source) -> Iterator[Buffer]:
-    """Ever longer prefixes of what ``source`` holds; bytes in hand come at once."""
-    if isinstance(source, bytes | bytearray | memoryview | str | os.PathLike):
+def read_blocks(source: Source) -> Iterator[Buffer]:
+    """The bytes of ``source`` piece by piece, as they arrive. Raises :class:`SourceError`."""
+    if isinstance(source, str | os.PathLike) or not hasattr(source, "read"):
         yield read_source(source)
         return
     # read1 returns what a pipe has instead of waiting for a whole block.
     read = getattr(source, "read1", source.read)
-    data = b""
-    while block := read(_BLOCK):
-        data += block
-        yield data
+    while block := _block(source, read(_BLOCK)):
+        yield block
+
+
+def _block(source: object, data: Any) -> Buffer:
+    if not isinstance(data, bytes | bytearray | memoryview):
+        kind = type(data).__name__
+        raise SourceError(
+            f"reading from {type(source).__name__} gave {kind}, not bytes; open files in binary, blocking mode"
+        )
+    return data
+
+
+def _buffer(source: object) -> Buffer:
+    if isinstance(source, bytes | bytearray):
+        return source
+    try:
+        view = memoryview(source)  # type: ignore[arg-type]
+    except TypeError:
+        raise SourceError(
+            f"{type(source).__name__} holds no encoded file; give bytes, a path or an open binary file"
+        ) from None
+    return view.cast("B") if view.c_contiguous else view.tobytes()

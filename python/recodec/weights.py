@@ -100,6 +100,8 @@ def load_model(model: str | os.PathLike[str]) -> Model:
     finite.
     """
     path = find_model(model) if isinstance(model, str) else Path(model)
+    if not _MODEL_ID.fullmatch(path.stem):
+        raise WeightsError(f"{path.name} gives no model id; name the file with a-z, 0-9 and '-' only")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -114,15 +116,18 @@ def load_model(model: str | os.PathLike[str]) -> Model:
     for name, tensor in tensors.items():
         if not bool(torch.isfinite(tensor).all()):
             raise WeightsError(f"{path}: tensor {name} holds values that are not finite; get the file anew")
+    # Shapes first, without memory: a configuration may claim anything.
+    with torch.device("meta"):
+        shapes = {name: tuple(value.shape) for name, value in RecurrentCodec(config).state_dict().items()}
+    found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    if found != shapes:
+        wrong = sorted(name for name in shapes | found if shapes.get(name) != found.get(name))
+        raise WeightsError(f"{path} does not fit its own network configuration: see tensor {wrong[0]}")
     network = RecurrentCodec(config)
+    network.load_state_dict(tensors)
     try:
-        network.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise WeightsError(f"{path} does not fit its own network configuration: {error}") from error
+        notes = json.loads(metadata.get("notes", "{}"))
+    except json.JSONDecodeError as error:
+        raise WeightsError(f"{path}: its notes are not JSON: {error}") from error
     network.eval().requires_grad_(False)
-    return Model(
-        path.stem,
-        decoder_hash(metadata["decoder"], tensors),
-        network,
-        json.loads(metadata.get("notes", "{}")),
-    )
+    return Model(path.stem, decoder_hash(metadata["decoder"], tensors), network, notes)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from recodec.errors import WeightsError
 
 Reconstruction = Literal["one-shot", "additive"]
 FrontEnd = Literal["pixels", "dct8"]
+LayerKind = Literal["conv", "lstm"]
+
+_LARGEST_SIZE = 1 << 16
 
 _ENCODER_FIELDS = ("encoder", "gain_slope")
 
@@ -24,11 +27,23 @@ class LayerConfig:
     output in the decoder. ``hidden_kernel`` is ignored for ``"conv"``.
     """
 
-    kind: Literal["conv", "lstm"]
+    kind: LayerKind
     width: int
     kernel: int = 3
     hidden_kernel: int = 1
     resample: int = 1
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(LayerKind):
+            raise WeightsError(
+                f"layer kind is {self.kind!r}; it must be one of {', '.join(get_args(LayerKind))}"
+            )
+        for name in ("width", "kernel", "hidden_kernel", "resample"):
+            value = getattr(self, name)
+            if type(value) is not int or not 1 <= value <= _LARGEST_SIZE:
+                raise WeightsError(
+                    f"layer {name} is {value!r}; it must be a whole number in 1..{_LARGEST_SIZE}"
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +65,11 @@ class NetworkConfig:
     shortcut: bool = False
 
     def __post_init__(self) -> None:
+        for name, allowed in (("reconstruction", Reconstruction), ("front_end", FrontEnd)):
+            if getattr(self, name) not in get_args(allowed):
+                raise WeightsError(
+                    f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(get_args(allowed))}"
+                )
         down, up = self.stride, self._front_end_stride
         for layer in self.decoder:
             up *= layer.resample
@@ -100,7 +120,7 @@ class NetworkConfig:
         """Read what :meth:`to_texts` wrote. Raises :class:`WeightsError` on anything else."""
         try:
             return cls.from_dict({**json.loads(texts["decoder"]), **json.loads(texts["encoder"])})
-        except (KeyError, json.JSONDecodeError) as error:
+        except (KeyError, TypeError, json.JSONDecodeError) as error:
             raise WeightsError(f"the network configuration cannot be read: {error!r}") from error
 
     @classmethod
