@@ -4,6 +4,7 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
+#include <mutex>
 #include <optional>
 
 #include "adaptive_coder.hpp"
@@ -90,6 +91,14 @@ Array<std::uint8_t> range_decode(const py::buffer& data, const Array<std::uint16
     return bits;
 }
 
+// Without the GIL only this mutex keeps threads apart. It is taken after the GIL is released and given
+// back before the GIL is taken again, so that no thread holds one of the two while it waits for the other.
+class LockedCoder : public AdaptiveCoder {
+public:
+    using AdaptiveCoder::AdaptiveCoder;
+    std::mutex mutex;
+};
+
 using Mask = std::optional<Array<std::uint8_t>>;
 
 std::span<const std::uint8_t> mask_view(const Mask& sent, const AdaptiveCoder& coder) {
@@ -104,20 +113,21 @@ std::uint32_t code_checksum(const AdaptiveCoder& coder, ByteView payload) {
     return coder.checksum(crc32c(payload, crc32c(ByteView(&type, 1))));
 }
 
-py::tuple encode_plane(AdaptiveCoder& coder, const Array<std::int8_t>& codes, const Mask& sent) {
+py::tuple encode_plane(LockedCoder& coder, const Array<std::int8_t>& codes, const Mask& sent) {
     require_equal(codes.size(), coder.plane_size(), "codes");
     const auto mask = mask_view(sent, coder);
     Bytes out;
     std::uint32_t crc = 0;
     {
         py::gil_scoped_release release;
+        const std::lock_guard lock(coder.mutex);
         out = coder.encode(view(codes), mask);
         crc = code_checksum(coder, out);
     }
     return py::make_tuple(to_bytes(out), crc);
 }
 
-py::tuple decode_plane(AdaptiveCoder& coder, const py::buffer& data, const Mask& sent) {
+py::tuple decode_plane(LockedCoder& coder, const py::buffer& data, const Mask& sent) {
     const BufferView source(data);
     const auto mask = mask_view(sent, coder);
     Array<std::int8_t> codes(static_cast<py::ssize_t>(coder.plane_size()));
@@ -125,6 +135,7 @@ py::tuple decode_plane(AdaptiveCoder& coder, const py::buffer& data, const Mask&
     std::uint32_t crc = 0;
     {
         py::gil_scoped_release release;
+        const std::lock_guard lock(coder.mutex);
         coder.decode(source, {out, coder.plane_size()}, mask);
         crc = code_checksum(coder, source);
     }
@@ -202,7 +213,7 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     m.def("range_encode", &range_encode, py::arg("bits"), py::arg("probabilities"));
     m.def("range_decode", &range_decode, py::arg("data"), py::arg("probabilities"));
 
-    py::class_<AdaptiveCoder>(m, "AdaptiveCoder")
+    py::class_<LockedCoder>(m, "AdaptiveCoder")
         .def(py::init<std::uint32_t, std::uint32_t, std::uint32_t>(), py::arg("depth"), py::arg("height"),
              py::arg("width"))
         .def("encode", &encode_plane, py::arg("codes"), py::arg("sent") = py::none())

@@ -179,6 +179,19 @@ def test_threads_give_identical_bytes() -> None:
             assert all(np.array_equal(a, b) for a, b in zip(planes, decoded, strict=True))
 
 
+def test_one_coder_may_be_shared_by_threads() -> None:
+    """What it makes then is undefined, as the order of its planes is, but it must not crash."""
+    (plane,) = random_planes(17, 32, 12, 16, 1)
+    coder = _core.AdaptiveCoder(*plane.shape)
+
+    def use(i: int) -> int:
+        return len(coder.encode(plane)[0]) if i % 2 else coder.decode(b"damaged")[0].size
+
+    with ThreadPoolExecutor(4) as pool:
+        sizes = list(pool.map(use, range(100)))
+    assert set(sizes[::2]) == {plane.size}
+
+
 def test_it_learns() -> None:
     """Repeated planes cost little, noise hardly more than its bits."""
     repeated = encode(random_planes(15, 16, 16, 16, 1) * 8)

@@ -1,6 +1,6 @@
 // Decodes files down to codes, as a reader must by FORMAT.md, without Python and without a model.
 //
-//     corpus_runner PATH...     files, or directories of files
+//     corpus_runner PATH...     files, or directories that hold .rcd files at any depth
 //
 // A file either decodes or is rejected with a recodec::Error; anything else that escapes, and whatever
 // the sanitizers find, fails the run. With RECODEC_FUZZ defined, this is a libFuzzer target instead.
@@ -136,13 +136,18 @@ int main(int count, char** paths) {
                 summary.add(paths[i]);
                 continue;
             }
-            for (const auto& entry : std::filesystem::directory_iterator(paths[i])) {
-                if (entry.is_regular_file()) summary.add(entry.path());
+            for (const auto& entry : std::filesystem::recursive_directory_iterator(paths[i])) {
+                if (entry.is_regular_file() && entry.path().extension() == ".rcd") summary.add(entry.path());
             }
         }
     } catch (const std::exception& error) {
         std::fprintf(stderr, "corpus_runner: %s\n", error.what());
         return 1;
+    }
+    // A run that looked at nothing must not pass for one that found nothing.
+    if (summary.decoded + summary.rejected == 0) {
+        std::fputs("usage: corpus_runner PATH...   (files, or directories that hold .rcd files)\n", stderr);
+        return 2;
     }
     std::printf("%zu decoded, %zu rejected\n", summary.decoded, summary.rejected);
     return 0;
