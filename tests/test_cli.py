@@ -70,6 +70,20 @@ def test_help_imports_nothing_heavy() -> None:
     assert not imported & {"torch", "numpy", "PIL", "rich"}
 
 
+def test_looking_at_files_loads_no_torch(coded: Path) -> None:
+    code = "import sys; from recodec.cli import main; main(standalone_mode=False); print(*sys.modules)"
+    for command in (["info"], ["verify"], ["truncate", "--iterations", "1", "-q"]):
+        target = [str(coded.with_name("short.rcd"))] if command[0] == "truncate" else []
+        done = subprocess.run(
+            [sys.executable, "-c", code, *command, str(coded), *target],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert "recodec.files" in done.stdout.split()
+        assert "torch" not in done.stdout.split()
+
+
 def test_every_command_has_help() -> None:
     for name in main.commands:
         assert "Usage" in run(name, "--help").stdout
@@ -101,10 +115,23 @@ def test_size_targets_hold(photo: Path, option: str, value: str, limit: int) -> 
 
 
 @pytest.mark.parametrize(
-    "options", [("--quality", 20, "--bpp", 1), ("--max-bytes", "12q"), ("--quality", 101)]
+    "options",
+    [
+        ("--quality", 20, "--bpp", 1),
+        ("--max-bytes", "12q"),
+        ("--max-bytes", "9" * 400),
+        ("--max-bytes", "0.9"),
+        ("--quality", 101),
+        ("--quality", "nan"),
+        ("--bpp", "1e308"),
+        ("--bpp", "inf"),
+        ("--psnr", "nan"),
+        ("--psnr", -1),
+    ],
 )
 def test_bad_targets_are_wrong_usage(photo: Path, options: tuple[object, ...]) -> None:
-    run("encode", photo, photo.with_suffix(".rcd"), *options, code=2)
+    result = run("encode", photo, photo.with_suffix(".rcd"), *options, code=2)
+    assert "Error: " in result.stderr
     assert not photo.with_suffix(".rcd").exists()
 
 
@@ -149,6 +176,38 @@ def test_output_equal_to_input_is_refused(coded: Path, tmp_path: Path) -> None:
     run("truncate", coded, tmp_path / "link", "--iterations", 1, code=2)
 
 
+def test_two_photographs_without_output_harm_neither(photo: Path, tmp_path: Path) -> None:
+    other = photo.with_name("other.png")
+    other.write_bytes(photo.read_bytes())
+    result = run("encode", photo, other, "--model", "tiny", code=2)
+    assert (
+        f"the output {str(other)!r} should end in .rcd; for several inputs use --output-dir" in result.stderr
+    )
+    run("encode", photo, tmp_path / "new", "--model", "tiny", code=2)
+    assert other.read_bytes() == photo.read_bytes()
+    assert sorted(tmp_path.iterdir()) == [other, photo]
+    run("encode", photo, tmp_path / "CAPITAL.RCD", "--model", "tiny")
+    run("encode", photo, os.devnull, "--model", "tiny")
+
+
+def test_outputs_of_the_other_kind_are_refused(coded: Path, tmp_path: Path) -> None:
+    other = coded.with_name("other.rcd")
+    other.write_bytes(coded.read_bytes())
+    assert "--output-dir" in run("decode", coded, other, "--format", "png", code=2).stderr
+    run("truncate", coded, tmp_path / "a.png", "--iterations", 1, code=2)
+    assert sorted(tmp_path.iterdir()) == [coded, other]
+
+
+def test_empty_names_are_refused(coded: Path) -> None:
+    for command in (
+        ("encode", coded, ""),
+        ("encode", coded, "--output-dir", ""),
+        ("decode", coded, ""),
+        ("truncate", coded, "", "--bpp", 1),
+    ):
+        assert "empty" in run(*command, code=2).stderr
+
+
 def test_number_of_paths_is_checked(photo: Path, tmp_path: Path) -> None:
     run("encode", photo, code=2)
     run("encode", photo, photo, photo, code=2)
@@ -159,6 +218,18 @@ def test_missing_output_folder_is_named(photo: Path, tmp_path: Path) -> None:
     folder = tmp_path / "missing"
     assert str(folder) in error_line(run("encode", photo, folder / "a.rcd", code=1))
     assert str(folder) in error_line(run("encode", photo, "--output-dir", folder, code=1))
+    assert "is not a folder" in error_line(run("encode", photo, "--output-dir", photo, code=1))
+
+
+def test_errors_before_the_first_file_are_recorded(photo: Path, tmp_path: Path) -> None:
+    photos = (photo, tmp_path / "other.png", "--output-dir")
+    model = run("encode", *photos, tmp_path, "--model", "no-such", "--json", code=4)
+    folder = run("encode", *photos, tmp_path / "missing", "--json", code=1)
+    for result, kind in ((model, "WeightsError"), (folder, "OutputError")):
+        records = [json.loads(line) for line in result.stdout.splitlines()]
+        assert [record["file"] for record in records] == [str(path) for path in photos[:2]]
+        assert {record["error"] for record in records} == {kind}
+        assert all(record["message"] in error_line(result) for record in records)
 
 
 def test_unreadable_inputs(tiny_model: str, tmp_path: Path) -> None:
@@ -196,6 +267,7 @@ def test_max_pixels(photo: Path, coded: Path) -> None:
     limits = ("--max-pixels", "1k")
     error_line(run("encode", photo, photo.with_suffix(".rcd"), "--model", "tiny", *limits, code=3))
     error_line(run("decode", coded, coded.with_suffix(".png"), *limits, code=3))
+    error_line(run("verify", coded, *limits, code=3))
 
 
 def test_no_overwrite(coded: Path, tmp_path: Path) -> None:
@@ -243,6 +315,18 @@ def test_decode_formats(coded: Path, tmp_path: Path) -> None:
     run("decode", coded, "--output-dir", tmp_path, "--format", "webp")
     with Image.open(tmp_path / "coded.webp") as image:
         assert image.format == "WEBP"
+
+
+def test_metadata_that_a_format_cannot_hold(picture: Image.Image, tiny_model: str, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "x" * 70_000
+    picture.save(tmp_path / "a.png", exif=exif)
+    run("encode", tmp_path / "a.png", tmp_path / "a.rcd", "--model", tiny_model)
+    line = error_line(run("decode", tmp_path / "a.rcd", tmp_path / "a.jpg", code=1))
+    assert "cannot be written as JPEG" in line
+    assert "choose png" in line
+    assert not (tmp_path / "a.jpg").exists()
+    run("decode", tmp_path / "a.rcd", tmp_path / "b.png")
 
 
 def test_decode_fewer_iterations(coded: Path, tmp_path: Path) -> None:

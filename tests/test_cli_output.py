@@ -26,6 +26,12 @@ def test_failed_write_leaves_nothing(
     assert not list(tmp_path.iterdir())
 
 
+def test_names_may_be_as_long_as_the_file_system_allows(tmp_path: Path) -> None:
+    target = tmp_path / ("n" * 245 + ".rcd")
+    output.write(str(target), b"data")
+    assert list(tmp_path.iterdir()) == [target]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="modes, links and pipes of POSIX")
 def test_outputs_keep_what_they_are(tmp_path: Path) -> None:
     mask = os.umask(0o027)
@@ -45,3 +51,12 @@ def test_outputs_keep_what_they_are(tmp_path: Path) -> None:
     output.write(str(tmp_path / "pipe"), b"through")
     reader.join()
     assert received == [b"through"]
+
+
+@pytest.mark.skipif(not Path("/dev/fd").is_dir(), reason="needs /dev/fd")
+def test_pipes_without_a_name_of_their_own() -> None:
+    reading, writing = os.pipe()
+    output.write(f"/dev/fd/{writing}", b"through")
+    os.close(writing)
+    with open(reading, "rb") as file:
+        assert file.read() == b"through"

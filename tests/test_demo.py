@@ -24,7 +24,7 @@ def run_demo(*arguments: str, code: int = 0) -> Result:
 def test_demo(tiny_model: str, picture: Image.Image, tmp_path: Path, size: tuple[int, int]) -> None:
     pytest.importorskip("pytorch_msssim")
     picture.resize(size).save(tmp_path / "mine.png")
-    folder = tmp_path / "shown"
+    folder = tmp_path / "shown" / "here"
     result = run_demo(str(tmp_path / "mine.png"), "--model", tiny_model, "--output-dir", str(folder))
     info = recodec.info(folder / "photo.rcd")
     assert (info.width, info.height, info.truncated) == (*size, False)
@@ -56,3 +56,11 @@ def test_demo_names_a_missing_photograph(tiny_model: str, tmp_path: Path) -> Non
     missing = str(tmp_path / "missing.png")
     assert run_demo(missing, code=1).stderr.startswith(f"recodec: {missing}: ")
     assert not list(tmp_path.iterdir())
+
+
+def test_demo_names_a_folder_that_cannot_be_made(tiny_model: str, tmp_path: Path) -> None:
+    pytest.importorskip("pytorch_msssim")
+    (tmp_path / "file").touch()
+    folder = str(tmp_path / "file" / "demo")
+    result = run_demo("--model", tiny_model, "--output-dir", folder, code=1)
+    assert result.stderr.startswith(f"recodec: {folder}: ")

@@ -11,6 +11,8 @@ import pytest
 from PIL import Image, JpegImagePlugin
 
 from recodec.errors import ImageError, RecodecError
+from recodec.eval import jpeg
+from recodec.eval.curve import load_rgb
 from recodec.eval.jpeg import JpegLadder, encode_jpeg, largest_jpeg_within
 from recodec.eval.metrics import Pixels, ms_ssim, psnr
 
@@ -83,3 +85,21 @@ def test_largest_jpeg_is_the_last_that_fits(picture: Image.Image) -> None:
         assert len(found) == max(size for size in sizes if size <= budget)
     assert ladder.largest_within(sizes[0] - 1) is None
     assert largest_jpeg_within(picture, sizes[40]) == ladder.largest_within(sizes[40])
+
+
+def test_largest_jpeg_where_sizes_fall_and_rise(
+    picture: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jpeg, "encode_jpeg", lambda _, quality: bytes([quality]) * (quality ^ 8))
+    assert JpegLadder(picture).largest_within(50) == bytes([58]) * 50
+    assert JpegLadder(picture).largest_within(0) == b""
+    assert JpegLadder(picture).largest_within(-1) is None
+
+
+@pytest.mark.parametrize("damage", ["text", "cut", "exif"])
+def test_pictures_that_cannot_be_read(picture: Image.Image, damage: str) -> None:
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", exif=b"Exif\0\0no TIFF" if damage == "exif" else None)
+    data = {"text": b"no picture", "cut": buffer.getvalue()[:900], "exif": buffer.getvalue()}[damage]
+    with pytest.raises(ImageError):
+        load_rgb(io.BytesIO(data))

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Literal, TypeAlias, get_args
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -88,6 +88,8 @@ def _unreadable(name: str) -> Iterator[None]:
         yield
     except RecodecError:
         raise
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{name} is not an image that Pillow can read") from error
     except Image.DecompressionBombError as error:
         raise LimitError(f"{name}: {error}; raise PIL.Image.MAX_IMAGE_PIXELS to allow it") from error
     except MemoryError:

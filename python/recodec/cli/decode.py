@@ -5,14 +5,15 @@ from __future__ import annotations
 import functools
 import io
 import os
-from typing import TYPE_CHECKING, Any
+import struct
+from typing import TYPE_CHECKING, Any, Unpack
 
 import click
 
 import recodec
 from recodec.cli import jobs, models, options, output
 from recodec.cli.jobs import Job, Outcome
-from recodec.cli.output import STANDARD
+from recodec.cli.output import STANDARD, OutputError
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -29,9 +30,7 @@ if TYPE_CHECKING:
     options.device,
     options.max_pixels,
     options.output_dir,
-    options.no_overwrite,
-    options.as_json,
-    options.quiet,
+    options.reporting,
 )
 def decode(
     paths: tuple[str, ...],
@@ -39,27 +38,24 @@ def decode(
     strict: bool,
     format_name: str | None,
     device: str,
-    max_pixels: int | None,
+    max_pixels: int,
     output_dir: str | None,
-    no_overwrite: bool,
-    as_json: bool,
-    quiet: bool,
+    **reporting: Unpack[options.Reporting],
 ) -> None:
     """Decode .rcd files to images.
 
     One input and one output, whose extension names the format, or any number of inputs with
     --output-dir (PNG unless --format says otherwise).
     """
-    planned = jobs.plan(paths, output_dir, f".{(format_name or 'png').lower()}")
+    planned = jobs.plan(paths, output_dir, f".{(format_name or 'png').lower()}", as_json=reporting["as_json"])
     encoders = {job: pillow_format(job.target, format_name) for job in planned}
-    limits: dict[str, Any] = {} if max_pixels is None else {"max_pixels": max_pixels}
     load = functools.cache(models.load)
 
     def work(job: Job) -> Outcome:
         data = output.read(job.source)
         info = recodec.info(data)
         codec = load(info.model, device)
-        image = codec.decode(data, iterations=iterations, strict=strict, **limits)
+        image = codec.decode(data, iterations=iterations, strict=strict, max_pixels=max_pixels)
         output.write(job.target, to_bytes(image, encoders[job]))
         shown = min(info.iterations, iterations or info.iterations)
         if info.truncated:
@@ -68,7 +64,7 @@ def decode(
         text = f"{job.source} -> {job.target}: {info.width} x {info.height}, {shown} iterations"
         return Outcome({**record, "truncated": info.truncated}, text)
 
-    jobs.run(planned, work, overwrite=not no_overwrite, quiet=quiet, as_json=as_json)
+    jobs.run(planned, work, **reporting)
 
 
 def pillow_format(target: str, name: str | None) -> str:
@@ -77,6 +73,9 @@ def pillow_format(target: str, name: str | None) -> str:
 
     if name is None and target == STANDARD:
         raise click.UsageError("standard output has no extension; name the format, for example --format png")
+    # Whatever --format says: this is rather a second input than a picture.
+    if output.is_rcd(target):
+        raise click.UsageError(f"the output {target!r} ends in .rcd; for several inputs use --output-dir")
     extension = f".{name}" if name else os.path.splitext(target)[1]
     found = Image.registered_extensions().get(extension.lower(), "")
     if found not in Image.SAVE:
@@ -85,11 +84,18 @@ def pillow_format(target: str, name: str | None) -> str:
 
 
 def to_bytes(image: Image.Image, format_name: str) -> bytes:
-    """An image file in memory, with the metadata that the picture carries."""
+    """An image file in memory, with the metadata that the picture carries.
+
+    Raises :class:`OutputError` if the format cannot hold it.
+    """
     # Pillow writes most metadata only if it is handed over once more.
     metadata: dict[str, Any] = {
         key: image.info[key] for key in ("icc_profile", "exif", "xmp") if key in image.info
     }
     buffer = io.BytesIO()
-    image.save(buffer, format_name, **metadata)
+    try:
+        image.save(buffer, format_name, **metadata)
+    # What Pillow's writers raise for sizes, modes and metadata that a format has no room for.
+    except (OSError, ValueError, OverflowError, RuntimeError, struct.error) as error:
+        raise OutputError(f"the picture cannot be written as {format_name}: {error}; choose png") from error
     return buffer.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,11 +48,11 @@ def _demo(photo: str | None, model: str, device: str, folder: Path) -> None:
     from recodec.eval.metrics import require_ms_ssim
 
     require_ms_ssim()
-    packaged = resources.files("recodec") / "demo" / "photo.png"
-    with Path(photo).open("rb") if photo else packaged.open("rb") as file:
-        original = load_rgb(file)
+    source = Path(photo) if photo else resources.files("recodec") / "demo" / "photo.png"
+    original = load_rgb(io.BytesIO(source.read_bytes()))
     codec = models.load(model, device)
-    folder.mkdir(exist_ok=True)
+    with jobs.one_line_errors(str(folder)):
+        folder.mkdir(parents=True, exist_ok=True)
     height, width = original.shape[:2]
     count = codec.iterations
     console = Console()

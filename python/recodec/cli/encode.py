@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import Unpack
 
 import click
 
 import recodec
 from recodec.cli import jobs, models, options, output
 from recodec.cli.jobs import Job, Outcome
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 
 @click.command()
@@ -23,9 +20,7 @@ if TYPE_CHECKING:
     options.device,
     options.max_pixels,
     options.output_dir,
-    options.no_overwrite,
-    options.as_json,
-    options.quiet,
+    options.reporting,
 )
 def encode(
     paths: tuple[str, ...],
@@ -36,11 +31,9 @@ def encode(
     iterations: int | None,
     model: str,
     device: str,
-    max_pixels: int | None,
+    max_pixels: int,
     output_dir: str | None,
-    no_overwrite: bool,
-    as_json: bool,
-    quiet: bool,
+    **reporting: Unpack[options.Reporting],
 ) -> None:
     """Encode photographs as .rcd files.
 
@@ -49,34 +42,28 @@ def encode(
     settings = options.chosen_target(
         {"quality": quality, "bpp": bpp, "max_bytes": max_bytes, "psnr": psnr, "iterations": iterations}
     )
-    if max_pixels is not None:
-        settings["max_pixels"] = max_pixels
-    planned = jobs.plan(paths, output_dir, ".rcd")
-    with jobs.one_line_errors(f"model {model}"):
+    as_json = reporting["as_json"]
+    planned = jobs.plan(paths, output_dir, ".rcd", as_json=as_json)
+    if output_dir is None:
+        output.require_rcd(planned[0].target, "; for several inputs use --output-dir")
+    with jobs.one_line_errors(f"model {model}", planned if as_json else ()):
         codec = models.load(model, device)
 
+    from PIL import Image
+
+    from recodec.images import open_image
+
+    # --max-pixels is the limit here; Pillow's own would stop below it.
+    Image.MAX_IMAGE_PIXELS = None
+
     def work(job: Job) -> Outcome:
-        with open_image(job.source) as image:
-            data = codec.encode(image, **settings)
+        # In memory, because pipes cannot seek.
+        image = open_image(io.BytesIO(output.read(job.source)), max_pixels)
+        data = codec.encode(image, max_pixels=max_pixels, **settings)
         output.write(job.target, data)
         return written(job, data)
 
-    jobs.run(planned, work, overwrite=not no_overwrite, quiet=quiet, as_json=as_json)
-
-
-def open_image(source: str) -> Image.Image:
-    """Open a picture from a file or from standard input. Raises :class:`ImageError` if it is none."""
-    from PIL import Image, UnidentifiedImageError
-
-    from recodec.errors import ImageError
-
-    try:
-        # In memory, because pipes cannot seek.
-        return Image.open(io.BytesIO(output.read(source)))
-    except UnidentifiedImageError as error:
-        raise ImageError("this is not an image that Pillow can read") from error
-    except Image.DecompressionBombError as error:
-        raise ImageError(str(error)) from error
+    jobs.run(planned, work, **reporting)
 
 
 def written(job: Job, data: bytes) -> Outcome:

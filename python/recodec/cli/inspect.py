@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
@@ -28,12 +28,12 @@ def info(files: tuple[str, ...], as_json: bool) -> None:
 
 
 @click.command()
-@options.apply(options.files, options.as_json, options.quiet)
-def verify(files: tuple[str, ...], as_json: bool, quiet: bool) -> None:
+@options.apply(options.files, options.max_pixels, options.as_json, options.quiet)
+def verify(files: tuple[str, ...], max_pixels: int, as_json: bool, quiet: bool) -> None:
     """Check every checksum of .rcd files by decoding all codes."""
 
     def work(job: Job) -> Outcome:
-        found = recodec.verify(output.read(job.source))
+        found = recodec.verify(output.read(job.source), max_pixels=max_pixels)
         record = {"ok": True, "iterations": found.iterations, "bytes": found.file_bytes}
         return Outcome(
             record, f"{job.source}: sound, {found.iterations} iterations, {found.file_bytes} bytes"
@@ -47,9 +47,7 @@ def verify(files: tuple[str, ...], as_json: bool, quiet: bool) -> None:
     click.argument("source", metavar="IN"),
     click.argument("target", metavar="OUT"),
     options.truncate_target,
-    options.no_overwrite,
-    options.as_json,
-    options.quiet,
+    options.reporting,
 )
 def truncate(
     source: str,
@@ -57,22 +55,21 @@ def truncate(
     iterations: int | None,
     bpp: float | None,
     max_bytes: int | None,
-    no_overwrite: bool,
-    as_json: bool,
-    quiet: bool,
+    **reporting: Unpack[options.Reporting],
 ) -> None:
     """Shorten a .rcd file without encoding anew."""
     chosen = options.chosen_target(
         {"iterations": iterations, "bpp": bpp, "max_bytes": max_bytes}, required=True
     )
-    planned = jobs.plan([source, target], None, ".rcd")
+    planned = jobs.plan([source, target], None, ".rcd", as_json=reporting["as_json"])
+    output.require_rcd(target)
 
     def work(job: Job) -> Outcome:
         data = recodec.truncate(output.read(job.source), **chosen)
         output.write(job.target, data)
         return written(job, data)
 
-    jobs.run(planned, work, overwrite=not no_overwrite, quiet=quiet, as_json=as_json)
+    jobs.run(planned, work, **reporting)
 
 
 def _describe(info: Info) -> str:

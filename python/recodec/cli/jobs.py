@@ -37,8 +37,13 @@ class Outcome:
     text: str
 
 
-def plan(paths: Sequence[str], output_dir: str | None, suffix: str) -> list[Job]:
-    """Pair inputs with outputs. Raises a usage error where two outputs, or output and input, are one file."""
+def plan(paths: Sequence[str], output_dir: str | None, suffix: str, *, as_json: bool = False) -> list[Job]:
+    """Pair inputs with outputs. Raises a usage error where two outputs, or output and input, are one file.
+
+    Leaves with an error, and with ``as_json`` a record of it for every input, if a folder is missing.
+    """
+    if "" in (*paths, output_dir):
+        raise click.UsageError("the name of a file or folder is empty")
     if output_dir is None:
         if len(paths) != 2:
             raise click.UsageError("give one input and one output, or several inputs with --output-dir")
@@ -50,8 +55,10 @@ def plan(paths: Sequence[str], output_dir: str | None, suffix: str) -> list[Job]
     _refuse_collisions(jobs)
     for job in jobs:
         output.refuse_terminal(job.target)
+        if as_json and job.target == STANDARD:
+            raise click.UsageError("--json and an output of - both need standard output; name an output file")
     for folder in {Path(job.target).parent for job in jobs if job.target != STANDARD}:
-        with one_line_errors(str(folder)):
+        with one_line_errors(str(folder), jobs if as_json else ()):
             output.check_folder(folder)
     return jobs
 
@@ -74,21 +81,19 @@ def run(
     jobs: Sequence[Job],
     work: Callable[[Job], Outcome],
     *,
-    overwrite: bool = True,
-    quiet: bool = False,
+    no_overwrite: bool = False,
     as_json: bool = False,
+    quiet: bool = False,
     to_stdout: bool = False,
 ) -> None:
     """Do every job, report each, and leave with the exit code of what happened.
 
     Texts go to standard error, or to standard output where they are the result.
     """
-    if as_json and any(job.target == STANDARD for job in jobs):
-        raise click.UsageError("--json and an output of - both need standard output; name an output file")
     codes = []
     for job in _progress(jobs, quiet):
         try:
-            output.check_target(job.target or STANDARD, overwrite=overwrite)
+            output.check_target(job.target or STANDARD, overwrite=not no_overwrite)
             outcome = work(job)
         except (click.ClickException, BrokenPipeError):
             # Wrong usage and a closed output concern every file.
@@ -96,11 +101,10 @@ def run(
         except Exception as error:  # noqa: BLE001 - whatever happens, the other files get their turn
             codes.append(report(job.source, error))
             if as_json:
-                problem = {"error": type(error).__name__, "message": _one_line(error)}
-                print(json.dumps({"file": job.source, **problem}))
+                _print_record(job, _problem(error))
             continue
         if as_json:
-            print(json.dumps({"file": job.source, **outcome.record}))
+            _print_record(job, outcome.record)
         elif not quiet:
             print(outcome.text, file=sys.stdout if to_stdout else sys.stderr)
     if codes:
@@ -108,11 +112,13 @@ def run(
 
 
 @contextlib.contextmanager
-def one_line_errors(name: str) -> Iterator[None]:
-    """Turn an expected error into one line and an exit code."""
+def one_line_errors(name: str, concerned: Iterable[Job] = ()) -> Iterator[None]:
+    """Turn an expected error into one line, an exit code and a JSON record for every job concerned."""
     try:
         yield
     except (RecodecError, OSError) as error:
+        for job in concerned:
+            _print_record(job, _problem(error))
         click.get_current_context().exit(report(name, error))
 
 
@@ -130,6 +136,14 @@ def warn(name: str, message: str) -> None:
     """Print one line about a file on standard error."""
     # Not click.echo: it writes past the progress bar, which print goes through.
     print(f"recodec: {name}: {message}", file=sys.stderr)
+
+
+def _problem(error: Exception) -> dict[str, Any]:
+    return {"error": type(error).__name__, "message": _one_line(error)}
+
+
+def _print_record(job: Job, record: dict[str, Any]) -> None:
+    print(json.dumps({"file": job.source, **record}))
 
 
 def _one_line(error: Exception) -> str:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
-from typing import Any, TypeVar
+from decimal import Decimal
+from typing import Any, TypedDict, TypeVar
 
 import click
+
+from recodec.limits import DEFAULT_MAX_PIXELS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?(?:([kKMG])(i?))?B?")
 _POWER = {None: 0, "k": 1, "K": 1, "M": 2, "G": 3}
+_LARGEST = 2**63 - 1
 
 
 class Size(click.ParamType[int]):
@@ -27,34 +32,52 @@ class Size(click.ParamType[int]):
         if not match:
             self.fail(f"{value!r} is not a size; give for example 24000, 24k, 1.5M or 64KiB", param, ctx)
         number, prefix, binary = match.groups()
-        size = int(float(number) * (1024 if binary else 1000) ** _POWER[prefix])
-        if size < 1:
-            self.fail(f"{value!r} is less than 1", param, ctx)
+        size = int(Decimal(number) * (1024 if binary else 1000) ** _POWER[prefix])
+        if not 1 <= size <= _LARGEST:
+            self.fail(f"{value!r} is not in the range 1..{_LARGEST}", param, ctx)
         return size
 
 
+class Number(click.FloatRange):
+    """A number in a range; click's own type lets "nan" pass."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read text; a number is kept."""
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return number
+
+
 SIZE = Size()
+# More than any file or picture can need, and little enough to reckon with.
+POSITIVE = Number(min=0, min_open=True, max=1e9)
 
 _ITERATIONS = click.option(
     "--iterations", type=click.IntRange(min=1), metavar="N", help="Number of iterations."
 )
-_BPP = click.option(
-    "--bpp", type=click.FloatRange(min=0, min_open=True), metavar="R", help="At most R bits per pixel."
-)
+_BPP = click.option("--bpp", type=POSITIVE, metavar="R", help="At most R bits per pixel.")
 _MAX_BYTES = click.option("--max-bytes", type=SIZE, metavar="B", help="At most B bytes in all, e.g. 24k.")
 _QUALITY = click.option(
     "--quality",
-    type=click.FloatRange(0, 100),
+    type=Number(0, 100),
     metavar="Q",
     help="Rate of 2^(Q/20-4) bits per pixel, Q from 0 to 100. The default is 60: 0.5 bpp.",
 )
-_PSNR = click.option("--psnr", type=float, metavar="D", help="As few iterations as reach D dB.")
+_PSNR = click.option("--psnr", type=POSITIVE, metavar="D", help="As few iterations as reach D dB.")
 
 model = click.option(
     "--model", default="default", metavar="ID", help="Model to encode with; see 'recodec env'."
 )
 device = click.option("--device", default="cpu", show_default=True, help="Where the network runs, e.g. cuda.")
-max_pixels = click.option("--max-pixels", type=SIZE, metavar="N", help="Refuse larger pictures, e.g. 50M.")
+max_pixels = click.option(
+    "--max-pixels",
+    type=SIZE,
+    default=DEFAULT_MAX_PIXELS,
+    show_default=True,
+    metavar="N",
+    help="Refuse larger pictures, e.g. 50M.",
+)
 output_dir = click.option("--output-dir", metavar="DIR", help="Folder for the outputs; it must exist.")
 no_overwrite = click.option(
     "--no-overwrite", is_flag=True, help="Leave existing files alone and fail instead."
@@ -78,6 +101,15 @@ def apply(*options: Callable[[Command], Command]) -> Callable[[Command], Command
     return decorate
 
 
+class Reporting(TypedDict):
+    """What :data:`reporting` says, as :func:`recodec.cli.jobs.run` takes it."""
+
+    no_overwrite: bool
+    as_json: bool
+    quiet: bool
+
+
+reporting = apply(no_overwrite, as_json, quiet)
 encode_target = apply(_QUALITY, _BPP, _MAX_BYTES, _PSNR, _ITERATIONS)
 truncate_target = apply(_ITERATIONS, _BPP, _MAX_BYTES)
 

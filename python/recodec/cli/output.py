@@ -19,7 +19,9 @@ class OutputError(RecodecError):
 
 
 def check_folder(folder: Path) -> None:
-    """Raise :class:`OutputError` if the folder of an output does not exist."""
+    """Raise :class:`OutputError` if the folder of an output does not exist or is none."""
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"the output folder {str(folder)!r} is not a folder")
     if not folder.is_dir():
         raise OutputError(f"the output folder {str(folder)!r} does not exist; create it first")
 
@@ -33,6 +35,25 @@ def check_target(target: str, *, overwrite: bool) -> None:
         raise OutputError(f"the output {target!r} is a folder; name a file or use --output-dir")
     if not overwrite and path.exists():
         raise OutputError(f"the output {target!r} exists and --no-overwrite is given")
+
+
+def is_rcd(target: str) -> bool:
+    """Whether a name is one for recodec's own files."""
+    return target.lower().endswith(".rcd")
+
+
+def require_rcd(target: str, advice: str = "") -> None:
+    """Raise a usage error unless ``target`` is meant for a .rcd file.
+
+    Two photographs and no output, as a shell's pattern may give, would otherwise cost the second one.
+    """
+    # Pipes and devices have whatever names they have; folders get their own message later.
+    if target != STANDARD and not is_rcd(target) and not _is_special(target):
+        raise click.UsageError(f"the output {target!r} should end in .rcd{advice}")
+
+
+def _is_special(target: str) -> bool:
+    return os.path.exists(target) and not os.path.isfile(target)
 
 
 def refuse_terminal(target: str) -> None:
@@ -54,13 +75,14 @@ def write(target: str, data: bytes) -> None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
         return
+    if _is_special(target):
+        # Devices and pipes must be written to; a rename would replace them by a file.
+        Path(target).write_bytes(data)
+        return
     # A link keeps pointing where it did: what it points to is replaced.
     path = Path(target).resolve()
-    if path.exists() and not path.is_file():
-        # Devices and pipes must be written to; a rename would replace them by a file.
-        path.write_bytes(data)
-        return
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    # Not derived from the name, which may be as long as the file system allows.
+    temporary = path.with_name(f".recodec-{secrets.token_hex(4)}.tmp")
     try:
         # Not tempfile: its files are private, and an output follows the umask like any other.
         with open(temporary, "xb") as file:

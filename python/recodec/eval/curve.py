@@ -6,16 +6,17 @@ import io
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, cast
+from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 import recodec
 from recodec.codec import Codec
 from recodec.errors import ImageError
 from recodec.eval.jpeg import JpegLadder
 from recodec.eval.metrics import Pixels, ms_ssim, psnr
+from recodec.images import open_image
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +39,16 @@ class Step:
     score: Score
 
 
-def load_rgb(source: str | os.PathLike[str] | IO[bytes]) -> Pixels:
-    """Upright 8-bit RGB pixels of an image file, without its metadata. Raises :class:`ImageError`."""
+def load_rgb(source: str | os.PathLike[str] | BinaryIO) -> Pixels:
+    """Upright 8-bit RGB pixels of an image file, without its metadata.
+
+    Raises :class:`ImageError` or :class:`LimitError`.
+    """
+    image = open_image(source)
     try:
-        with Image.open(source) as image:
-            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-    except (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
-        raise ImageError(f"this cannot be read as an image: {error}") from error
+        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ImageError(f"the image cannot be turned upright: {error}") from error
 
 
 def score(original: Pixels, decoded: Pixels, size: int) -> Score:
@@ -60,7 +64,7 @@ def decode_pixels(codec: Codec, file: bytes) -> Pixels:
 
 def progressive_pixels(codec: Codec, file: bytes) -> Iterator[Pixels]:
     """Decode to H×W×C uint8, once per code chunk."""
-    return cast(Iterator[Pixels], codec.progressive(file, like="numpy"))
+    return codec.progressive(file, like="numpy")
 
 
 def measure(codec: Codec, original: Pixels, iterations: int | None = None) -> Iterator[Step]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+from functools import cached_property
 
 from PIL import Image
 
-MAX_QUALITY = 100
+QUALITIES = range(1, 101)
 
 
 def encode_jpeg(image: Image.Image, quality: int) -> bytes:
@@ -17,33 +18,24 @@ def encode_jpeg(image: Image.Image, quality: int) -> bytes:
 
 
 class JpegLadder:
-    """One image at every JPEG quality, each encoded at most once and only when asked for."""
+    """One image at every JPEG quality; each is encoded and measured once, when first asked for any."""
 
     def __init__(self, image: Image.Image):
         self._image = image
-        self._encoded: dict[int, bytes] = {}
 
-    def at(self, quality: int) -> bytes:
-        """The file at a quality of 1..100."""
-        if quality not in self._encoded:
-            self._encoded[quality] = encode_jpeg(self._image, quality)
-        return self._encoded[quality]
+    @cached_property
+    def _sizes(self) -> list[int]:
+        return [len(encode_jpeg(self._image, quality)) for quality in QUALITIES]
 
     def largest_within(self, max_bytes: int) -> bytes | None:
-        """The file of the highest quality that takes at most ``max_bytes``; None if even quality 1 does not.
+        """The file of the highest quality that takes at most ``max_bytes``; None if there is none.
 
-        Bisection: size grows with quality, as libjpeg's quantiser steps only ever shrink.
+        Looks at every size: most pictures grow with quality, but nothing says that all do.
         """
-        low, high = 0, MAX_QUALITY
-        while low < high:
-            middle = (low + high + 1) // 2
-            if len(self.at(middle)) <= max_bytes:
-                low = middle
-            else:
-                high = middle - 1
-        return self.at(low) if low else None
+        fitting = [quality for quality, size in zip(QUALITIES, self._sizes, strict=True) if size <= max_bytes]
+        return encode_jpeg(self._image, fitting[-1]) if fitting else None
 
 
 def largest_jpeg_within(image: Image.Image, max_bytes: int) -> bytes | None:
-    """The best JPEG of ``image`` in at most ``max_bytes``; None if even quality 1 takes more."""
+    """The best JPEG of ``image`` in at most ``max_bytes``; None if there is none."""
     return JpegLadder(image).largest_within(max_bytes)
