@@ -147,7 +147,8 @@ class Trainer:
         rate = warm_up * (phase.final_rate + (phase.learning_rate - phase.final_rate) * cosine)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["rate"]
-        lead_in = int(torch.randint(phase.lead_in + 1, ()))
+        # Half of the steps start at the beginning, so that late iterations do not crowd out early ones.
+        lead_in = int(torch.randint(phase.lead_in + 1, ())) if torch.rand(()) < 0.5 else 0
         pictures = self.network.unroll(pixels, phase.iterations, phase.binarizer, lead_in)
         losses = reconstruction_losses(pictures, pixels, phase.ssim_weight)
         if not torch.isfinite(losses).all():

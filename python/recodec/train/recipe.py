@@ -21,7 +21,7 @@ class Phase:
 
     It lasts ``steps`` steps or ``minutes`` minutes of training time, whichever is given. Every step
     unrolls ``iterations`` iterations with gradients; where ``lead_in`` is above 0, a random number up
-    to it runs before them without, so that late iterations are trained at the cost of early ones.
+    to it runs before them without in half of the steps, so that late iterations are trained too.
     The loss is the mean absolute error plus ``ssim_weight`` times (1 − SSIM), averaged over iterations.
     """
 
