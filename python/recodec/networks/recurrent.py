@@ -40,6 +40,11 @@ def _layer(width_in: int, layer: LayerConfig, stride: int) -> ConvLSTM | SameCon
     return SameConv2d(width_in, layer.width, layer.kernel, stride)
 
 
+def _step(layer: nn.Module, x: Tensor, state: LSTMState | None) -> tuple[Tensor, LSTMState | None]:
+    """One iteration of one layer; a convolution has no state."""
+    return layer.step(x, state) if isinstance(layer, ConvLSTM) else (layer(x), None)
+
+
 class Gain(nn.Module):
     """One learned factor per iteration and feature, exp(log_gain); later iterations share the last.
 
@@ -80,12 +85,8 @@ class Encoder(nn.Module):
         shortcut = x
         states: list[LSTMState | None] = []
         for index, layer in enumerate(self.layers):
-            if isinstance(layer, ConvLSTM):
-                x, layer_state = layer.step(x, None if state is None else state.layers[index])
-                states.append(layer_state)
-            else:
-                x = layer(x)
-                states.append(None)
+            x, layer_state = _step(layer, x, None if state is None else state.layers[index])
+            states.append(layer_state)
         if self.shortcut_factor:
             x = torch.cat([x, space_to_depth(shortcut, self.shortcut_factor)], dim=1)
         return x, EncoderState(tuple(states), iteration + 1)
@@ -121,12 +122,8 @@ class Decoder(nn.Module):
         x = codes
         states: list[LSTMState | None] = []
         for index, (layer, factor) in enumerate(zip(self.layers, self.factors, strict=True)):
-            if isinstance(layer, ConvLSTM):
-                x, layer_state = layer.step(x, None if state is None else state.layers[index])
-                states.append(layer_state)
-            else:
-                x = layer(x)
-                states.append(None)
+            x, layer_state = _step(layer, x, None if state is None else state.layers[index])
+            states.append(layer_state)
             if factor > 1:
                 x = depth_to_space(x, factor)
         x = self.output(x)
