@@ -59,6 +59,12 @@ def test_quality_improves_with_every_chunk_early_on(data: bytes, picture: Image.
     assert errors[0] > errors[1] > errors[3] > errors[7]
 
 
+def test_a_codec_has_the_methods_that_need_no_model(tiny_model: str, data: bytes) -> None:
+    codec = recodec.load(tiny_model)
+    assert codec.info(data) == codec.verify(data) == recodec.info(data)
+    assert codec.truncate(data, iterations=2) == recodec.truncate(data, iterations=2)
+
+
 def test_every_prefix_is_a_picture(data: bytes) -> None:
     pictures = list(recodec.progressive(data, like="numpy"))
     info = recodec.info(data)

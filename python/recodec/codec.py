@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from recodec import _core, bitstream
+from recodec import _core, bitstream, files
 from recodec.bitstream import CODES, METADATA_NAMES, Assembly, Reader, keep_metadata
 from recodec.entropy import Codes, PlaneDecoder, PlaneEncoder, grid_shape
 from recodec.errors import DeviceError, FormatError, TargetError, TruncatedError, WeightsError
@@ -77,6 +77,11 @@ class Codec:
         except (RuntimeError, AssertionError) as error:
             reason = str(error).splitlines()[0]
             raise DeviceError(f"the device {str(device)!r} cannot be used: {reason}") from error
+
+    # What needs no model, so that a codec has all there is.
+    info = staticmethod(files.info)
+    truncate = staticmethod(files.truncate)
+    verify = staticmethod(files.verify)
 
     @property
     def iterations(self) -> int:
