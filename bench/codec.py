@@ -39,7 +39,7 @@ def timed(work: Callable[[], object], repeats: int, device: str) -> dict[str, An
 def decode_codes(data: bytes) -> list[Codes]:
     reader = Reader(data)
     header = reader.header()
-    planes = PlaneDecoder(header, max_codes=1 << 30)
+    planes = PlaneDecoder(header, max_pixels=1 << 30)
     return [planes.decode(chunk) for chunk in reader.chunks() if chunk.type == CODES]
 
 
