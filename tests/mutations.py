@@ -7,6 +7,7 @@ of code chunks as far as that is possible without decoding, so that damage reach
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -127,3 +128,13 @@ def mutations(files: Sequence[bytes], count: int, seed: int) -> Iterator[bytes]:
         if i % 2:
             repair(data)
         yield bytes(data)
+
+
+HOSTILE_COUNT = 10_000
+
+
+def hostile_corpus() -> Iterator[bytes]:
+    """The mutations of golden files that both the Python surface and the sanitized core are given."""
+    good = Path(__file__).parent / "golden" / "good"
+    files = [(good / f"{name}.rcd").read_bytes() for name in ("grey", "pixel", "metadata")]
+    return mutations(files, HOSTILE_COUNT, seed=20)

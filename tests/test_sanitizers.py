@@ -13,7 +13,7 @@ import pytest
 
 from recodec import _core
 
-from .mutations import mutations
+from .mutations import HOSTILE_COUNT, hostile_corpus, mutations
 
 ROOT = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"
@@ -128,3 +128,9 @@ def test_mutated_files(corpus_runner: Path, tmp_path: Path) -> None:
     # Repaired files must get as far as the entropy decoder, and not all damage can be repaired.
     assert decoded > MUTATED // 20
     assert rejected > MUTATED // 4
+
+
+def test_the_corpus_of_the_python_surface(corpus_runner: Path, tmp_path: Path) -> None:
+    decoded, rejected = run_corpus(corpus_runner, tmp_path / "hostile", list(hostile_corpus()))
+    assert decoded + rejected == HOSTILE_COUNT
+    assert decoded > HOSTILE_COUNT // 20
