@@ -1,11 +1,12 @@
-"""Time to encode and decode one picture, and how much of it the entropy coder takes.
+"""Time and memory to encode and decode one picture, and how much of the time the entropy coder takes.
 
-python bench/codec.py PICTURE --out codec.json [--iterations 8] [--repeats 5] [--device cpu]
+python bench/codec.py PICTURE --out codec.json [--iterations 8] [--repeats 5] [--device cpu] [--resize W H]
 """
 
 from __future__ import annotations
 
 import json
+import resource
 import statistics
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import Any
 import click
 import numpy as np
 import torch
+from PIL import Image
 
 import recodec
 from recodec.bitstream import CODES, Reader
@@ -55,10 +57,22 @@ def encode_codes(codes: list[Codes]) -> list[bytes]:
 @click.option("--device", default="cpu", show_default=True)
 @click.option("--iterations", default=8, show_default=True)
 @click.option("--repeats", default=5, show_default=True)
-def main(picture: Path, out: Path, model: str, device: str, iterations: int, repeats: int) -> None:
+@click.option("--resize", type=(int, int), metavar="W H", help="Scale the picture first.")
+def main(
+    picture: Path,
+    out: Path,
+    model: str,
+    device: str,
+    iterations: int,
+    repeats: int,
+    resize: tuple[int, int] | None,
+) -> None:
     """Time the codec on PICTURE."""
     original = load_rgb(picture)
+    if resize:
+        original = np.asarray(Image.fromarray(original).resize(resize))
     codec = recodec.load(model, device=device)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     data = codec.encode(original, iterations=iterations)
     codes = decode_codes(data)
     match = (
@@ -75,16 +89,20 @@ def main(picture: Path, out: Path, model: str, device: str, iterations: int, rep
         "entropy encode": timed(lambda: encode_codes(codes), repeats, device),
         "entropy decode": timed(lambda: decode_codes(data), repeats, device),
     }
+    # Kilobytes on Linux; a peak of everything since the model was loaded.
+    memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1e6
     height, width = original.shape[:2]
     print(f"{picture.name}, {width} x {height}, {iterations} iterations, {len(data)} bytes, {device}")
     for name, row in times.items():
         print(f"{name:<15}{row['median']:9.1f} ms  ({row['min']:.1f} to {row['max']:.1f})")
+    print(f"{'peak memory':<15}{memory:9.2f} GB, {1e6 * memory / (width * height):.2f} per megapixel")
     result = {
         "model": {"id": codec.model.id, "hash": codec.model.hash.hex(), "device": device},
         "environment": describe(),
         "threads": torch.get_num_threads(),
         "picture": {"name": picture.name, "width": width, "height": height, "bytes": len(data)},
         "match": match,
+        "peak_memory_gb": memory,
         "milliseconds": times,
     }
     out.write_text(json.dumps(result, indent=1) + "\n")
