@@ -261,6 +261,15 @@ def test_threads_share_a_codec(tiny_model: str, picture: Image.Image, data: byte
     assert set(results) == {(data, True)}
 
 
+def test_threads_share_the_default_model() -> None:
+    codec = recodec.load()
+    with Image.open(Path(recodec.__file__).parent / "demo" / "photo.png") as photo:
+        crops = [photo.crop((x, 100, x + 160, 228)) for x in (0, 200, 400, 600)]
+    alone = codec.encode(crops, iterations=8)
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda crop: codec.encode(crop, iterations=8), crops * 2)) == alone * 2
+
+
 def test_damage_is_found_before_a_picture_is_shown(data: bytes) -> None:
     info = recodec.info(data)
     for k in range(1, 9):

@@ -36,11 +36,6 @@ from recodec.weights import Model
 Output: TypeAlias = Image.Image | NDArray[np.uint8] | Tensor
 
 
-def _psnr(a: Tensor, b: Tensor) -> float:
-    error = (a.float() - b.float()).square().mean().item()
-    return math.inf if error == 0 else 10 * math.log10(255**2 / error)
-
-
 class EncodeOptions(Targets, total=False):
     """Keyword arguments of :meth:`Codec.encode`."""
 
@@ -131,37 +126,43 @@ class Codec:
         rows, columns = grid_shape(picture.width, picture.height, config.stride)
         coder = PlaneEncoder(config.depth, rows, columns)
         features = network.front_end.analyse(pad_to_stride(picture.pixels, config.stride).to(self.dtype))
-        original = to_uint8(picture.pixels, picture.height, picture.width, picture.channels)
-        residual, reached = features, 0.0
+        residual = features
         encoder: EncoderState | None = None
         decoder: DecoderState | None = None
         while True:
             codes, encoder = network.encode_step(residual, encoder)
             chunk = coder.encode(codes[0].to(torch.int8).cpu().numpy())
-            first = not assembly.code_chunks
-            if limit is not None and assembly.size_with(chunk) > limit:
-                if first and not target.soft:
-                    raise too_small(limit, assembly.size_with(chunk))
-                if not first:
-                    break
+            size = assembly.size_with(chunk)
+            full = limit is not None and size > limit
+            if full and assembly.code_chunks:
+                break
+            if full and limit is not None and not target.soft:
+                raise too_small(limit, size)
             assembly.code_chunks.append(chunk)
-            if len(assembly.code_chunks) == last and target.psnr is None:
+            at_end = full or len(assembly.code_chunks) == last
+            if at_end and target.psnr is None:
                 break
             reconstruction, decoder = network.decoder.step(codes, decoder)
             if target.psnr is not None:
-                shown = to_uint8(
-                    network.pixels(reconstruction), picture.height, picture.width, picture.channels
-                )
-                reached = _psnr(shown, original)
+                reached = self._psnr(picture, reconstruction)
                 if reached >= target.psnr:
                     break
-                if len(assembly.code_chunks) == last:
+                if at_end:
                     raise TargetError(
                         f"psnr is {target.psnr} dB, but all {last} iterations reach {reached:.2f} dB on this "
                         "picture; lower it"
                     )
             residual = features - reconstruction
         return assembly.to_bytes()
+
+    def _psnr(self, picture: Picture, reconstruction: Tensor) -> float:
+        """PSNR in dB of what a decoder would show, over the samples that are stored."""
+        original, shown = (
+            to_uint8(pixels, picture.height, picture.width, picture.channels).float()
+            for pixels in (picture.pixels, self._network.pixels(reconstruction))
+        )
+        error = (shown - original).square().mean().item()
+        return math.inf if error == 0 else 10 * math.log10(255**2 / error)
 
     def _start_file(self, picture: Picture) -> tuple[Assembly, int]:
         """A file without codes yet, and how many of its bytes are metadata."""
