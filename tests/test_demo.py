@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from importlib import resources
 from pathlib import Path
 
@@ -22,7 +21,6 @@ def run_demo(*arguments: str, code: int = 0) -> Result:
 
 @pytest.mark.parametrize("size", [(61, 45), (200, 170)])
 def test_demo(tiny_model: str, picture: Image.Image, tmp_path: Path, size: tuple[int, int]) -> None:
-    pytest.importorskip("pytorch_msssim")
     picture.resize(size).save(tmp_path / "mine.png")
     folder = tmp_path / "shown" / "here"
     result = run_demo(str(tmp_path / "mine.png"), "--model", tiny_model, "--output-dir", str(folder))
@@ -46,20 +44,13 @@ def test_demo_ships_a_photograph() -> None:
         assert 256 <= min(image.size) <= max(image.size) <= 1024
 
 
-def test_demo_names_the_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pytorch_msssim", None)
-    assert "recodec[metrics]" in run_demo(code=1).stderr
-
-
 def test_demo_names_a_missing_photograph(tiny_model: str, tmp_path: Path) -> None:
-    pytest.importorskip("pytorch_msssim")
     missing = str(tmp_path / "missing.png")
     assert run_demo(missing, code=1).stderr.startswith(f"recodec: {missing}: ")
     assert not list(tmp_path.iterdir())
 
 
 def test_demo_names_a_folder_that_cannot_be_made(tiny_model: str, tmp_path: Path) -> None:
-    pytest.importorskip("pytorch_msssim")
     (tmp_path / "file").touch()
     folder = str(tmp_path / "file" / "demo")
     result = run_demo("--model", tiny_model, "--output-dir", folder, code=1)

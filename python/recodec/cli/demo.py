@@ -32,8 +32,7 @@ _COMPARISON_BPP = 0.3
 def demo(photo: str | None, model: str, device: str, output_dir: str) -> None:
     """Encode a photograph and compare every prefix of the file with JPEG.
 
-    Without PHOTO, the one that comes with recodec. Writes photo.rcd and comparison.png. Needs the extra
-    "metrics".
+    Without PHOTO, the one that comes with recodec. Writes photo.rcd and comparison.png.
     """
     with jobs.one_line_errors(photo or "demo"):
         _demo(photo, model, device, Path(output_dir))
@@ -45,9 +44,7 @@ def _demo(photo: str | None, model: str, device: str, folder: Path) -> None:
     from recodec.cli.decode import to_bytes
     from recodec.eval.comparison import draw_comparison
     from recodec.eval.curve import JpegRival, load_rgb, measure
-    from recodec.eval.metrics import require_ms_ssim
 
-    require_ms_ssim()
     source = Path(photo) if photo else resources.files("recodec") / "demo" / "photo.png"
     original = load_rgb(io.BytesIO(source.read_bytes()))
     codec = models.load(model, device)

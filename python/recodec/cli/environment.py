@@ -22,7 +22,6 @@ _PACKAGES = (
     "click",
     "rich",
     "triton",
-    "pytorch-msssim",
 )
 
 

@@ -6,14 +6,13 @@ import math
 from typing import TypeAlias
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from recodec.errors import ImageError, RecodecError
+from recodec.errors import ImageError
+from recodec.eval import ssim
 
 Pixels: TypeAlias = NDArray[np.uint8]
-
-# Five scales, each half the one before, under a window of 11 pixels: (11 - 1) * 2**4.
-MS_SSIM_SIDE_ABOVE = 160
 
 
 def _check(a: Pixels, b: Pixels) -> None:
@@ -31,28 +30,13 @@ def psnr(a: Pixels, b: Pixels) -> float:
     return 10 * math.log10(255**2 / mse) if mse else math.inf
 
 
-def require_ms_ssim() -> None:
-    """Raise :class:`RecodecError` if MS-SSIM cannot be computed here."""
-    try:
-        import pytorch_msssim  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise RecodecError(
-            'MS-SSIM needs the package pytorch-msssim; install it with pip install "recodec[metrics]"'
-        ) from error
-
-
 def ms_ssim(a: Pixels, b: Pixels) -> float | None:
-    """MS-SSIM on RGB with the customary five scales and weights.
+    """MS-SSIM on RGB with the customary five scales and weights; see :func:`recodec.eval.ssim.ms_ssim`.
 
     None if the shorter side is 160 pixels or less, where the coarsest scale does not exist.
-    Raises :class:`RecodecError` if the extra ``metrics`` is not installed.
     """
     _check(a, b)
-    require_ms_ssim()
-    if min(a.shape[:2]) <= MS_SSIM_SIDE_ABOVE:
+    x, y = (torch.tensor(array).permute(2, 0, 1)[None].float() / 255 for array in (a, b))
+    if ssim.fitting_scales(x) < len(ssim.SCALE_WEIGHTS):
         return None
-    import torch
-    from pytorch_msssim import ms_ssim as compute
-
-    x, y = (torch.tensor(array).permute(2, 0, 1)[None].float() for array in (a, b))
-    return float(compute(x, y, data_range=255))
+    return float(ssim.ms_ssim(x, y))
