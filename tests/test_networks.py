@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 import torch
-from torch.nn import functional as F
 
 from recodec.errors import WeightsError
-from recodec.networks.binarizer import Binarizer, binarize, sample_codes
-from recodec.networks.cells import ConvLSTM, SameConv2d
-from recodec.networks.config import LayerConfig, NetworkConfig, paper_config
+from recodec.networks.binarizer import Binarizer, binarize
+from recodec.networks.cells import AssociativeConvLSTM, ConvLSTM
+from recodec.networks.config import FrontEnd, LayerConfig, LayerKind, NetworkConfig, Reconstruction
+from recodec.networks.convolution import SameConv2d
+from recodec.networks.paper import paper_config
 from recodec.networks.recurrent import RecurrentCodec
 from recodec.networks.transforms import BlockDCT, depth_to_space, space_to_depth
 
@@ -35,46 +38,59 @@ def small_config(
     )
 
 
-def test_paper_network_has_the_published_size() -> None:
+PAPER_SIZES = {
+    ("lstm", 2): 30_213_920,
+    ("lstm", 3): 35_456_800,
+    ("gru", 2): 22_669_088,
+    ("residual-gru", 2): 24_643_360,
+    ("associative-lstm", 2): 31_854_560,
+}
+
+
+@pytest.mark.parametrize(("cell", "first_kernel"), PAPER_SIZES)
+def test_paper_networks_have_the_published_sizes(cell: LayerKind, first_kernel: int) -> None:
     with torch.device("meta"):
-        network = RecurrentCodec(paper_config())
-    biases = sum(p.numel() for name, p in network.named_parameters() if name.endswith("bias"))
-    weights = sum(p.numel() for p in network.parameters()) - biases
-    assert weights == 30_213_920
-    lstm_biases = sum(
-        m.input.bias.numel()
-        for m in network.modules()
-        if isinstance(m, ConvLSTM) and m.input.bias is not None
-    )
-    assert lstm_biases == 10_752
+        network = RecurrentCodec(paper_config(cell, first_kernel=first_kernel))
+    weights = sum(p.numel() for name, p in network.named_parameters() if not name.endswith("bias"))
+    # The count for the associative LSTM is the only one with the biases of its cells.
+    associative = [m.input.bias for m in network.modules() if isinstance(m, AssociativeConvLSTM)]
+    weights += sum(bias.numel() for bias in associative if bias is not None)
+    assert weights == PAPER_SIZES[cell, first_kernel]
     assert network.config.stride == 16
 
 
-def test_conv_lstm_matches_the_per_gate_equations() -> None:
-    torch.manual_seed(1)
-    cell = ConvLSTM(5, 7, 3, 3, stride=2).double()
-    x = torch.randn(2, 5, 9, 6, dtype=torch.float64)
-    h, c = torch.randn(2, 2, 7, 5, 3, dtype=torch.float64).unbind(0)
-    y, (h1, c1) = cell.step(x, (h, c))
-    assert cell.input.bias is not None
-    gates = {}
-    for index, name in enumerate("fioj"):
-        part = slice(7 * index, 7 * (index + 1))
-        gates[name] = F.conv2d(
-            x, cell.input.weight[part], cell.input.bias[part], stride=2, padding=1
-        ) + F.conv2d(h, cell.hidden.weight[part], padding=1)
-    c_expected = gates["f"].sigmoid() * c + gates["i"].sigmoid() * gates["j"].tanh()
-    h_expected = gates["o"].sigmoid() * c_expected.tanh()
-    torch.testing.assert_close(c1, c_expected, rtol=0, atol=1e-12)
-    torch.testing.assert_close(h1, h_expected, rtol=0, atol=1e-12)
-    assert y is h1
+def test_paper_biases_and_gain_network() -> None:
+    with torch.device("meta"):
+        network = RecurrentCodec(paper_config("lstm", "residual-scaling"))
+    biases = [m.input.bias for m in network.modules() if isinstance(m, ConvLSTM)]
+    assert sum(bias.numel() for bias in biases if bias is not None) == 10_752
+    gain_network = network.decoder.gain_network
+    assert gain_network is not None
+    assert sum(p.numel() for p in gain_network.parameters()) == 28_769
 
 
-def test_no_state_equals_zero_state() -> None:
-    cell = ConvLSTM(3, 4, 3, 3).double()
-    x = torch.randn(1, 3, 5, 4, dtype=torch.float64)
-    zero = torch.zeros(1, 4, 5, 4, dtype=torch.float64)
-    torch.testing.assert_close(cell.step(x, None)[0], cell.step(x, (zero, zero))[0], rtol=0, atol=1e-14)
+@pytest.mark.parametrize("cell", get_args(LayerKind)[1:])
+@pytest.mark.parametrize("reconstruction", get_args(Reconstruction))
+def test_full_size_paper_networks_have_the_published_shapes(
+    cell: LayerKind, reconstruction: Reconstruction
+) -> None:
+    with torch.device("meta"):
+        network = RecurrentCodec(paper_config(cell, reconstruction))
+        pixels = torch.empty(1, 3, 96, 64)
+        encoder = decoder = None
+        for _ in range(2):
+            codes, encoder = network.encode_step(pixels, encoder, decoder)
+            decoder = network.decode_step(codes, decoder)
+    assert codes.shape == (1, 32, 6, 4)
+    assert encoder is not None
+    assert decoder is not None
+    assert decoder.reconstruction.shape == (1, 3, 96, 64)
+    assert encoder.layers is not None
+    assert decoder.layers is not None
+    shapes = [None if state is None else tuple(state[0].shape[1:]) for state in encoder.layers]
+    assert shapes == [None, (256, 24, 16), (512, 12, 8), (512, 6, 4)]
+    shapes = [None if state is None else tuple(state[0].shape[1:]) for state in decoder.layers]
+    assert shapes == [None, (512, 6, 4), (512, 12, 8), (256, 24, 16), (128, 48, 32)]
 
 
 @pytest.mark.parametrize("kernel", [1, 2, 3, 4, 5])
@@ -121,7 +137,7 @@ def test_binarizer_gradient_is_that_of_tanh() -> None:
     torch.manual_seed(0)
     binarizer = Binarizer(4, 3)
     x = torch.randn(2, 4, 2, 2, requires_grad=True)
-    binarizer.train_codes(x, "sign").sum().backward()
+    binarizer.train_codes(x).sum().backward()
     straight = x.grad
     assert straight is not None
     x.grad = None
@@ -131,42 +147,128 @@ def test_binarizer_gradient_is_that_of_tanh() -> None:
 
 def test_sampled_codes_have_the_right_mean() -> None:
     torch.manual_seed(0)
-    y = torch.tensor([-1.0, -0.5, 0.0, 0.8, 1.0]).expand(40_000, 5)
-    codes = sample_codes(y)
-    assert set(codes.unique().tolist()) == {-1.0, 1.0}
-    torch.testing.assert_close(codes.mean(0), y[0], rtol=0, atol=0.02)
+    binarizer = Binarizer(1, 1)
+    with torch.no_grad():
+        binarizer.conv.weight.fill_(1.0)
+        assert binarizer.conv.bias is not None
+        binarizer.conv.bias.zero_()
+    y = torch.tensor([-0.999, -0.5, 0.0, 0.8, 0.999]).expand(1, 1, 40_000, 5)
+    codes = binarizer.train_codes(torch.atanh(y), lambda shape: 2 * torch.rand(shape) - 1).detach()
+    torch.testing.assert_close(codes.abs(), torch.ones_like(codes))
+    torch.testing.assert_close(codes.mean(2), y.mean(2), rtol=0, atol=0.02)
 
 
-@pytest.mark.parametrize("front_end", ["pixels", "dct8"])
-@pytest.mark.parametrize("reconstruction", ["one-shot", "additive"])
-@pytest.mark.parametrize("extra", [{}, {"gains": True, "shortcut": True}])
-def test_training_unroll_equals_stepping(front_end: str, reconstruction: str, extra: dict[str, bool]) -> None:
+def step_by_step(network: RecurrentCodec, pixels: torch.Tensor, iterations: int) -> list[torch.Tensor]:
+    target = network.front_end.analyse(pixels)
+    encoder = decoder = None
+    pictures = []
+    for _ in range(iterations):
+        codes, encoder = network.encode_step(target, encoder, decoder)
+        assert set(codes.unique().tolist()) <= {-1.0, 1.0}
+        decoder = network.decode_step(codes, decoder)
+        pictures.append(network.pixels(decoder.reconstruction))
+    return pictures
+
+
+@pytest.mark.parametrize("front_end", get_args(FrontEnd))
+@pytest.mark.parametrize("reconstruction", get_args(Reconstruction))
+@pytest.mark.parametrize(
+    "extra", [{}, {"gains": True, "shortcut": True}, {"priming": 2, "diffusion": 1, "gain_input": "residual"}]
+)
+def test_training_unroll_equals_stepping(
+    front_end: str, reconstruction: str, extra: dict[str, object]
+) -> None:
     torch.manual_seed(3)
-    config = small_config(front_end, reconstruction, **extra)
-    network = RecurrentCodec(config).double()
-    side = 2 * config.stride
+    network = RecurrentCodec(small_config(front_end, reconstruction, **extra)).double()
+    # 3 positions: the patches of the gain network do not divide it.
+    side = 3 * network.config.stride
     pixels = torch.rand(2, 3, side, side, dtype=torch.float64) - 0.5
-    unrolled = network.unroll(pixels, 3, "sign")
-    late = network.unroll(pixels, 1, "sign", lead_in=2)
+    unrolled = network.unroll(pixels, 3)
+    for expected, picture in zip(step_by_step(network, pixels, 3), unrolled, strict=True):
+        torch.testing.assert_close(picture, expected, rtol=0, atol=1e-10)
+    late = network.unroll(pixels, 1, lead_in=2)
     torch.testing.assert_close(late[0], unrolled[2], rtol=0, atol=1e-10)
 
-    target = residual = network.front_end.analyse(pixels)
-    encoder = decoder = None
-    for step in range(3):
-        codes, encoder = network.encode_step(residual, encoder)
-        assert codes.shape == (2, 6, 2, 2)
-        assert set(codes.unique().tolist()) <= {-1.0, 1.0}
-        reconstruction_features, decoder = network.decoder.step(codes, decoder)
-        residual = target - reconstruction_features
-        torch.testing.assert_close(
-            network.pixels(reconstruction_features), unrolled[step], rtol=0, atol=1e-10
-        )
     unrolled[2].square().mean().backward()
     assert all(p.grad is not None and bool(torch.isfinite(p.grad).all()) for p in network.parameters())
 
 
+def features_after(network: RecurrentCodec, pixels: torch.Tensor, codes: list[torch.Tensor]) -> torch.Tensor:
+    decoder = None
+    for plane in codes:
+        decoder = network.decode_step(plane, decoder)
+    assert decoder is not None
+    return decoder.reconstruction
+
+
+def random_codes(count: int) -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(7)
+    return [binarize(torch.randn(1, 6, 4, 4, dtype=torch.float64, generator=generator)) for _ in range(count)]
+
+
+def test_reconstruction_modes_follow_their_equations() -> None:
+    """The same weights in every mode: D's outputs replace, add up, or add up after division by the gain."""
+    torch.manual_seed(5)
+    network = RecurrentCodec(small_config(reconstruction="residual-scaling")).double()
+    gain_network = network.decoder.gain_network
+    assert gain_network is not None
+    codes = random_codes(3)
+    outputs, layers = [], None
+    for iteration, plane in enumerate(codes):
+        output, layers = network.decoder.step(plane, layers, iteration)
+        outputs.append(output)
+
+    side = 4 * network.config.stride
+    picture = torch.zeros(1, 3, side, side, dtype=torch.float64)
+    gain = torch.ones_like(picture[:, :1])
+    for output in outputs:
+        picture = picture + output / gain
+        small = gain_network(picture)
+        assert bool((small > 1).all())
+        for y in range(side):
+            for x in range(side):
+                gain[0, 0, y, x] = small[0, 0, y // 32, x // 32]
+    torch.testing.assert_close(features_after(network, picture, codes), picture, rtol=0, atol=1e-12)
+
+    decoder = None
+    for plane in codes:
+        decoder = network.decode_step(plane, decoder)
+    target = torch.rand_like(picture) - 0.5
+    expected = network.encoder.step((target - picture) * gain, None)[0]
+    actual = network.encode_features(target, None, decoder)[0]
+    torch.testing.assert_close(actual, expected, rtol=0, atol=1e-12)
+
+    for mode, wanted in (("one-shot", outputs[2]), ("additive", outputs[0] + outputs[1] + outputs[2])):
+        other = RecurrentCodec(small_config(reconstruction=mode)).double()
+        other.load_state_dict(network.state_dict(), strict=False)
+        torch.testing.assert_close(features_after(other, picture, codes), wanted, rtol=0, atol=1e-12)
+
+
+def test_priming_repeats_the_first_step_and_diffusion_every_later_one() -> None:
+    torch.manual_seed(6)
+    plain = RecurrentCodec(small_config()).double()
+    primed = RecurrentCodec(small_config(priming=2, diffusion=1)).double()
+    primed.load_state_dict(plain.state_dict())
+    x = torch.rand(1, 3, 16, 16, dtype=torch.float64) - 0.5
+    state, layers = None, None
+    for iteration, repeats in enumerate((3, 2, 2)):
+        for _ in range(repeats):
+            expected, layers = plain.encoder.layers.step(x, layers)
+        y, state = primed.encoder.step(x, state)
+        assert state.iteration == iteration + 1
+        torch.testing.assert_close(y, expected, rtol=0, atol=1e-12)
+    codes = random_codes(2)
+    layers = None
+    for plane, repeats in zip(codes, (3, 2), strict=True):
+        for _ in range(repeats):
+            expected, layers = plain.decoder.layers.step(plane, layers)
+    torch.testing.assert_close(
+        features_after(primed, x, codes), plain.decoder.output(expected), rtol=0, atol=1e-12
+    )
+
+
 def test_configuration_survives_its_texts() -> None:
-    for config in (paper_config("additive"), small_config("dct8", gains=True)):
+    for config in (paper_config("gru", "additive"), small_config("dct8", gains=True)):
         assert NetworkConfig.from_texts(config.to_texts()) == config
 
 
@@ -181,6 +283,12 @@ def test_encoder_settings_stay_out_of_the_decoder_text() -> None:
     [
         ({"depth": 0}, "depth is 0"),
         ({"iterations": 256}, "iterations is 256"),
+        ({"priming": -1}, "priming is -1"),
+        ({"diffusion": 17}, "diffusion is 17"),
+        ({"gain_input": "image"}, "gain_input is 'image'"),
+        ({"encoder": ({"kind": "rnn", "width": 8},)}, "kind is 'rnn'"),
+        ({"encoder": ({"kind": "associative-lstm", "width": 9},)}, "width of an associative-lstm is 9"),
+        ({"encoder": ({"kind": "gru", "width": 8, "copies": 2},)}, "copies is 2"),
         ({"decoder": (LayerConfig("conv", 8, 1, resample=2),)}, "grows by 2"),
         ({"decoder": (LayerConfig("conv", 7, 1, resample=4),)}, "multiple of 16"),
         ({"colour": 1}, "colour"),

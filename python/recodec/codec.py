@@ -126,11 +126,10 @@ class Codec:
         rows, columns = grid_shape(picture.width, picture.height, config.stride)
         coder = PlaneEncoder(config.depth, rows, columns)
         features = network.front_end.analyse(pad_to_stride(picture.pixels, config.stride).to(self.dtype))
-        residual = features
         encoder: EncoderState | None = None
         decoder: DecoderState | None = None
         while True:
-            codes, encoder = network.encode_step(residual, encoder)
+            codes, encoder = network.encode_step(features, encoder, decoder)
             chunk = coder.encode(codes[0].to(torch.int8).cpu().numpy())
             size = assembly.size_with(chunk)
             full = limit is not None and size > limit
@@ -142,9 +141,9 @@ class Codec:
             at_end = full or len(assembly.code_chunks) == last
             if at_end and target.psnr is None:
                 break
-            reconstruction, decoder = network.decoder.step(codes, decoder)
+            decoder = network.decode_step(codes, decoder)
             if target.psnr is not None:
-                reached = self._psnr(picture, reconstruction)
+                reached = self._psnr(picture, decoder.reconstruction)
                 if reached >= target.psnr:
                     break
                 if at_end:
@@ -152,7 +151,6 @@ class Codec:
                         f"psnr is {target.psnr} dB, but all {last} iterations reach {reached:.2f} dB on this "
                         "picture; lower it"
                     )
-            residual = features - reconstruction
         return assembly.to_bytes()
 
     def _psnr(self, picture: Picture, reconstruction: Tensor) -> float:
@@ -317,8 +315,7 @@ class Codec:
     @torch.inference_mode()
     def _advance(self, plane: Codes, state: DecoderState | None) -> DecoderState:
         codes = torch.from_numpy(plane)[None].to(self.device, self.dtype)
-        _, state = self._network.decoder.step(codes, state)
-        return state
+        return self._network.decode_step(codes, state)
 
     # Not inference mode: what is handed out must be an ordinary tensor.
     @torch.no_grad()

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-from recodec.networks.cells import SameConv2d
-
-BinarizerMode = Literal["sign", "sample"]
+from recodec.networks.convolution import SameConv2d
 
 
 def binarize(y: Tensor) -> Tensor:
     """Sign with 0 → +1, so that there are exactly two symbols. Any shape in, same shape out."""
     return torch.where(y < 0, -1.0, 1.0).to(y.dtype)
-
-
-def sample_codes(y: Tensor) -> Tensor:
-    """Draw +1 with probability (1 + y)/2, else −1; Toderici et al. 2016, section 3.2.
-
-    ``y`` lies in [−1, 1]; the mean of the draw is ``y``.
-    """
-    return binarize(y - (2 * torch.rand_like(y) - 1))
 
 
 class Binarizer(nn.Module):
@@ -37,8 +27,12 @@ class Binarizer(nn.Module):
         # tanh keeps the sign, so inference does without it.
         return binarize(self.conv(x))
 
-    def train_codes(self, x: Tensor, mode: BinarizerMode) -> Tensor:
-        """Codes whose gradient is that of tanh (straight through the rounding)."""
+    def train_codes(self, x: Tensor, noise: Callable[[torch.Size], Tensor] | None = None) -> Tensor:
+        """Codes whose gradient is that of tanh (straight through the rounding).
+
+        ``noise`` gives values for a shape. Uniform in [−1, 1], it makes the codes +1 with probability
+        (1 + y)/2, so that their mean is y; Toderici et al. 2016, section 3.2.
+        """
         y = torch.tanh(self.conv(x))
-        codes = binarize(y) if mode == "sign" else sample_codes(y)
+        codes = binarize(y if noise is None else y + noise(y.shape))
         return y + (codes - y).detach()

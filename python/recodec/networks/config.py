@@ -9,22 +9,32 @@ from typing import Any, Literal, get_args
 
 from recodec.errors import WeightsError
 
-Reconstruction = Literal["one-shot", "additive"]
+Reconstruction = Literal["one-shot", "additive", "residual-scaling"]
 FrontEnd = Literal["pixels", "dct8"]
-LayerKind = Literal["conv", "lstm"]
+LayerKind = Literal["conv", "lstm", "associative-lstm", "gru", "residual-gru"]
+GainInput = Literal["reconstruction", "residual"]
 
 _LARGEST_SIZE = 1 << 16
 
 _ENCODER_FIELDS = ("encoder", "gain_slope")
+
+# Fields that came after the first models: left out of the texts while they have their defaults, so that
+# a model saved again keeps its hash.
+_LATER_FIELDS = {"copies": 1, "gain_input": "reconstruction", "priming": 0, "diffusion": 0}
+
+
+def _without_later_defaults(data: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in data.items() if k not in _LATER_FIELDS or v != _LATER_FIELDS[k]}
 
 
 @dataclass(frozen=True, slots=True)
 class LayerConfig:
     """One layer of the encoder or decoder.
 
-    ``kind`` is ``"conv"`` (a plain convolution) or ``"lstm"`` (a convolutional LSTM). ``resample`` is
-    the stride of the input convolution in the encoder, and the depth-to-space factor applied to the
-    output in the decoder. ``hidden_kernel`` is ignored for ``"conv"``.
+    ``kind`` is ``"conv"`` (a plain convolution) or the recurrent cell. ``resample`` is the stride of
+    the input convolution in the encoder, and the depth-to-space factor applied to the output in the
+    decoder. ``hidden_kernel`` is ignored for ``"conv"``; ``copies`` counts the redundant copies of an
+    ``"associative-lstm"``.
     """
 
     kind: LayerKind
@@ -32,18 +42,26 @@ class LayerConfig:
     kernel: int = 3
     hidden_kernel: int = 1
     resample: int = 1
+    copies: int = 1
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(LayerKind):
             raise WeightsError(
                 f"layer kind is {self.kind!r}; it must be one of {', '.join(get_args(LayerKind))}"
             )
-        for name in ("width", "kernel", "hidden_kernel", "resample"):
+        for name in ("width", "kernel", "hidden_kernel", "resample", "copies"):
             value = getattr(self, name)
             if type(value) is not int or not 1 <= value <= _LARGEST_SIZE:
                 raise WeightsError(
                     f"layer {name} is {value!r}; it must be a whole number in 1..{_LARGEST_SIZE}"
                 )
+        if self.kind == "associative-lstm" and self.width % 2:
+            raise WeightsError(f"width of an associative-lstm is {self.width}; complex units make it even")
+        if self.copies > 1 and (self.kind != "associative-lstm" or self.copies > self.width // 4):
+            raise WeightsError(
+                f"copies is {self.copies} on a layer of kind {self.kind} and width {self.width}; only an "
+                "associative-lstm has copies, at most a quarter of its width"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +70,12 @@ class NetworkConfig:
 
     ``depth`` is the number of binary codes per grid position and iteration (D), ``iterations`` the
     number of iterations the weights were trained for and the most a file may hold.
+
+    ``gains`` adds learned factors per iteration and feature that start from ``gain_slope``, and
+    ``shortcut`` a linear path around the layers. ``gain_input`` is what the gain network of
+    ``"residual-scaling"`` looks at: the paper's equation says the reconstruction, its figure the
+    reconstructed residual. ``priming`` extra steps run before the first iteration's codes count and
+    ``diffusion`` extra ones before every later iteration's; Johnston et al. 2018.
     """
 
     depth: int
@@ -63,9 +87,13 @@ class NetworkConfig:
     gains: bool = False
     gain_slope: float = 0.12
     shortcut: bool = False
+    gain_input: GainInput = "reconstruction"
+    priming: int = 0
+    diffusion: int = 0
 
     def __post_init__(self) -> None:
-        for name, allowed in (("reconstruction", Reconstruction), ("front_end", FrontEnd)):
+        choices = (("reconstruction", Reconstruction), ("front_end", FrontEnd), ("gain_input", GainInput))
+        for name, allowed in choices:
             if getattr(self, name) not in get_args(allowed):
                 raise WeightsError(
                     f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(get_args(allowed))}"
@@ -82,10 +110,11 @@ class NetworkConfig:
             raise WeightsError(
                 f"the encoder shrinks by {down} but the decoder grows by {up}; make the factors equal"
             )
-        if not 1 <= self.depth <= 256:
-            raise WeightsError(f"depth is {self.depth}; it must lie in 1..256")
-        if not 1 <= self.iterations <= 255:
-            raise WeightsError(f"iterations is {self.iterations}; it must lie in 1..255")
+        ranges = {"depth": (1, 256), "iterations": (1, 255), "priming": (0, 16), "diffusion": (0, 16)}
+        for name, (low, high) in ranges.items():
+            value = getattr(self, name)
+            if type(value) is not int or not low <= value <= high:
+                raise WeightsError(f"{name} is {value!r}; it must be a whole number in {low}..{high}")
 
     @property
     def _front_end_stride(self) -> int:
@@ -110,7 +139,9 @@ class NetworkConfig:
         Weights files keep both word for word and the decoder's is hashed, so a field added later, with
         a default, changes no hash of a model that exists.
         """
-        data = asdict(self)
+        data = _without_later_defaults(asdict(self))
+        for side in ("encoder", "decoder"):
+            data[side] = [_without_later_defaults(layer) for layer in data[side]]
         sides = {"decoder": {k: v for k, v in data.items() if k not in _ENCODER_FIELDS}}
         sides["encoder"] = {k: data[k] for k in _ENCODER_FIELDS}
         return {side: json.dumps(part, sort_keys=True, separators=(",", ":")) for side, part in sides.items()}
@@ -133,26 +164,3 @@ class NetworkConfig:
             return cls(**{**data, **layers})
         except (KeyError, TypeError) as error:
             raise WeightsError(f"the network configuration does not fit this version: {error}") from error
-
-
-def paper_config(reconstruction: Reconstruction = "one-shot") -> NetworkConfig:
-    """The full-size ConvLSTM network of Toderici et al. 2017, figure 1 (30.2 M parameters)."""
-    return NetworkConfig(
-        depth=32,
-        iterations=16,
-        reconstruction=reconstruction,
-        front_end="pixels",
-        encoder=(
-            LayerConfig("conv", 64, 3, resample=2),
-            LayerConfig("lstm", 256, 3, 1, resample=2),
-            LayerConfig("lstm", 512, 3, 1, resample=2),
-            LayerConfig("lstm", 512, 3, 1, resample=2),
-        ),
-        decoder=(
-            LayerConfig("conv", 512, 1),
-            LayerConfig("lstm", 512, 2, 1, resample=2),
-            LayerConfig("lstm", 512, 3, 1, resample=2),
-            LayerConfig("lstm", 256, 3, 3, resample=2),
-            LayerConfig("lstm", 128, 3, 3, resample=2),
-        ),
-    )

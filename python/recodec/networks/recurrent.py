@@ -8,60 +8,41 @@ end (the pixels themselves, or their block DCT): residuals, reconstructions and 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from recodec.networks.binarizer import Binarizer, BinarizerMode
-from recodec.networks.cells import ConvLSTM, LSTMState, SameConv2d
-from recodec.networks.config import LayerConfig, NetworkConfig
+from recodec.networks.binarizer import Binarizer
+from recodec.networks.config import NetworkConfig
+from recodec.networks.convolution import SameConv2d
+from recodec.networks.gains import GAIN_PATCH, Gain, GainNetwork, hold
+from recodec.networks.stack import Stack, StackState
 from recodec.networks.transforms import BlockDCT, Pixels, depth_to_space, space_to_depth
+
+# Uniform noise in [−a, a] of a shape, for sampled codes in training.
+Noise = Callable[[torch.Size], Tensor]
 
 
 class EncoderState(NamedTuple):
     """What the encoder carries from iteration to iteration."""
 
-    layers: tuple[LSTMState | None, ...]
+    layers: StackState
     iteration: int
 
 
 class DecoderState(NamedTuple):
-    """What the decoder carries from iteration to iteration."""
+    """What is decoded so far, and what the decoder carries to the next iteration.
 
-    layers: tuple[LSTMState | None, ...]
-    reconstruction: Tensor
-    iteration: int
-
-
-def _layer(width_in: int, layer: LayerConfig, stride: int) -> ConvLSTM | SameConv2d:
-    if layer.kind == "lstm":
-        return ConvLSTM(width_in, layer.width, layer.kernel, layer.hidden_kernel, stride)
-    return SameConv2d(width_in, layer.width, layer.kernel, stride)
-
-
-def _step(layer: nn.Module, x: Tensor, state: LSTMState | None) -> tuple[Tensor, LSTMState | None]:
-    """One iteration of one layer; a convolution has no state."""
-    return layer.step(x, state) if isinstance(layer, ConvLSTM) else (layer(x), None)
-
-
-class Gain(nn.Module):
-    """One learned factor per iteration and feature, exp(log_gain); later iterations share the last.
-
-    Residuals shrink from iteration to iteration while the weights stay the same; the gains let every
-    iteration work on values of a similar size. They play the part of the paper's gain network
-    (section 3.1.3, "residual scaling") without looking at the picture.
+    ``gain`` multiplies the encoder's next residual and divides the decoder's next output; None but in
+    residual scaling.
     """
 
-    def __init__(self, iterations: int, width: int, slope: float):
-        super().__init__()
-        start = slope * torch.arange(iterations, dtype=torch.float32)
-        self.log_gain = nn.Parameter(start[:, None].expand(iterations, width).clone())
-
-    def forward(self, x: Tensor, iteration: int) -> Tensor:
-        """Scale (N, width, H, W); ``iteration`` counts from 0."""
-        log_gain = self.log_gain[min(iteration, self.log_gain.shape[0] - 1)]
-        return x * log_gain.exp()[:, None, None]
+    layers: StackState
+    reconstruction: Tensor
+    gain: Tensor | None
+    iteration: int
 
 
 class Encoder(nn.Module):
@@ -69,42 +50,30 @@ class Encoder(nn.Module):
 
     def __init__(self, config: NetworkConfig, width_in: int):
         super().__init__()
-        width = width_in
-        self.gain = Gain(config.iterations, width, config.gain_slope) if config.gains else None
-        self.layers = nn.ModuleList()
-        for layer in config.encoder:
-            self.layers.append(_layer(width, layer, layer.resample))
-            width = layer.width
+        self.extra_steps = (config.priming, config.diffusion)
+        self.gain = Gain(config.iterations, width_in, config.gain_slope) if config.gains else None
+        self.layers = Stack(width_in, config.encoder, grow=False)
         self.shortcut_factor = config.grid_factor if config.shortcut else 0
-        self.width = width + width_in * self.shortcut_factor**2
+        self.width = self.layers.width + width_in * self.shortcut_factor**2
 
     def step(self, residual: Tensor, state: EncoderState | None) -> tuple[Tensor, EncoderState]:
         """One iteration; ``state`` None at the first."""
-        iteration = 0 if state is None else state.iteration
+        iteration, layers = (0, None) if state is None else (state.iteration, state.layers)
         x = residual if self.gain is None else self.gain(residual, iteration)
-        shortcut = x
-        states: list[LSTMState | None] = []
-        for index, layer in enumerate(self.layers):
-            x, layer_state = _step(layer, x, None if state is None else state.layers[index])
-            states.append(layer_state)
+        y, layers = self.layers.primed_step(x, layers, self.extra_steps[iteration > 0])
         if self.shortcut_factor:
-            x = torch.cat([x, space_to_depth(shortcut, self.shortcut_factor)], dim=1)
-        return x, EncoderState(tuple(states), iteration + 1)
+            y = torch.cat([y, space_to_depth(x, self.shortcut_factor)], dim=1)
+        return y, EncoderState(layers, iteration + 1)
 
 
 class Decoder(nn.Module):
-    """Codes in, reconstruction out."""
+    """Codes in, features out: of the picture (one-shot) or of the residual (additive)."""
 
     def __init__(self, config: NetworkConfig, width_out: int):
         super().__init__()
-        self.additive = config.reconstruction == "additive"
-        self.factors = [layer.resample for layer in config.decoder]
-        width = config.depth
-        self.layers = nn.ModuleList()
-        for layer in config.decoder:
-            self.layers.append(_layer(width, layer, 1))
-            width = layer.width // layer.resample**2
-        self.output = SameConv2d(width, width_out, 1)
+        self.extra_steps = (config.priming, config.diffusion)
+        self.layers = Stack(config.depth, config.decoder, grow=True)
+        self.output = SameConv2d(self.layers.width, width_out, 1)
         self.grid_factor = config.grid_factor
         self.shortcut = (
             SameConv2d(config.depth, width_out * config.grid_factor**2, 1, bias=False)
@@ -112,28 +81,15 @@ class Decoder(nn.Module):
             else None
         )
         self.gain = Gain(config.iterations, width_out, -config.gain_slope) if config.gains else None
+        self.gain_network = GainNetwork() if config.reconstruction == "residual-scaling" else None
 
-    def step(self, codes: Tensor, state: DecoderState | None) -> tuple[Tensor, DecoderState]:
-        """One iteration: the reconstruction after these codes, and the state for the next.
-
-        The reconstruction is not clamped: the encoder's residual needs what was really predicted.
-        """
-        iteration = 0 if state is None else state.iteration
-        x = codes
-        states: list[LSTMState | None] = []
-        for index, (layer, factor) in enumerate(zip(self.layers, self.factors, strict=True)):
-            x, layer_state = _step(layer, x, None if state is None else state.layers[index])
-            states.append(layer_state)
-            if factor > 1:
-                x = depth_to_space(x, factor)
+    def step(self, codes: Tensor, layers: StackState, iteration: int) -> tuple[Tensor, StackState]:
+        """One iteration, counted from 0; ``layers`` None at the first."""
+        x, layers = self.layers.primed_step(codes, layers, self.extra_steps[iteration > 0])
         x = self.output(x)
         if self.shortcut is not None:
             x = x + depth_to_space(self.shortcut(codes), self.grid_factor)
-        if self.gain is not None:
-            x = self.gain(x, iteration)
-        if self.additive and state is not None:
-            x = state.reconstruction + x
-        return x, DecoderState(tuple(states), x, iteration + 1)
+        return x if self.gain is None else self.gain(x, iteration), layers
 
 
 class RecurrentCodec(nn.Module):
@@ -150,32 +106,72 @@ class RecurrentCodec(nn.Module):
         self.binarizer = Binarizer(self.encoder.width, config.depth)
         self.decoder = Decoder(config, self.front_end.width)
 
-    def encode_step(self, residual: Tensor, state: EncoderState | None) -> tuple[Tensor, EncoderState]:
-        """Codes of one iteration for a (N, width, H', W') residual of features."""
-        features, state = self.encoder.step(residual, state)
+    def encode_features(
+        self, target: Tensor, state: EncoderState | None, decoded: DecoderState | None
+    ) -> tuple[Tensor, EncoderState]:
+        """Features for the binarizer, from the (N, width, H', W') ``target`` and what is decoded so far."""
+        if decoded is None:
+            residual = target
+        else:
+            residual = target - decoded.reconstruction
+            if decoded.gain is not None:
+                residual = residual * decoded.gain
+        return self.encoder.step(residual, state)
+
+    def encode_step(
+        self, target: Tensor, state: EncoderState | None, decoded: DecoderState | None
+    ) -> tuple[Tensor, EncoderState]:
+        """Codes of one iteration; arguments as in :meth:`encode_features`."""
+        features, state = self.encode_features(target, state, decoded)
         return self.binarizer(features), state
+
+    def decode_step(self, codes: Tensor, state: DecoderState | None) -> DecoderState:
+        """What is decoded after one more iteration; ``state`` None at the first.
+
+        The reconstruction is not clamped: the encoder's residual needs what was really predicted.
+        """
+        if state is None:
+            output, layers = self.decoder.step(codes, None, 0)
+            reconstruction, iteration = output, 1
+        else:
+            output, layers = self.decoder.step(codes, state.layers, state.iteration)
+            if state.gain is not None:
+                output = output / state.gain
+            additive = self.config.reconstruction != "one-shot"
+            reconstruction = state.reconstruction + output if additive else output
+            iteration = state.iteration + 1
+        seen = reconstruction if self.config.gain_input == "reconstruction" else output
+        return DecoderState(layers, reconstruction, self._next_gain(seen), iteration)
+
+    def _next_gain(self, features: Tensor) -> Tensor | None:
+        if self.decoder.gain_network is None:
+            return None
+        gains = self.decoder.gain_network(self.pixels(features))
+        return hold(gains, GAIN_PATCH // self.front_end.stride, features.shape[2], features.shape[3])
 
     def pixels(self, reconstruction: Tensor) -> Tensor:
         """Reconstructed features to (N, 3, H, W) pixels, not clamped."""
         return self.front_end.synthesise(reconstruction)
 
-    def unroll(self, pixels: Tensor, iterations: int, mode: BinarizerMode, lead_in: int = 0) -> list[Tensor]:
+    def unroll(
+        self, pixels: Tensor, iterations: int, *, lead_in: int = 0, noise: Noise | None = None
+    ) -> list[Tensor]:
         """Reconstructed pixels of ``iterations`` iterations with gradients, for training.
 
-        ``lead_in`` iterations run before them without gradients and are not returned.
+        ``lead_in`` iterations run before them without gradients and are not returned. Codes are signs,
+        or signs after ``noise`` was added.
         """
-        target = residual = self.front_end.analyse(pixels)
+        target = self.front_end.analyse(pixels)
         encoder_state: EncoderState | None = None
         decoder_state: DecoderState | None = None
         pictures = []
         for iteration in range(lead_in + iterations):
             with torch.set_grad_enabled(iteration >= lead_in):
-                features, encoder_state = self.encoder.step(residual, encoder_state)
-                codes = self.binarizer.train_codes(features, mode)
-                reconstruction, decoder_state = self.decoder.step(codes, decoder_state)
-                residual = target - reconstruction
+                features, encoder_state = self.encode_features(target, encoder_state, decoder_state)
+                codes = self.binarizer.train_codes(features, noise)
+                decoder_state = self.decode_step(codes, decoder_state)
                 if iteration >= lead_in:
-                    pictures.append(self.pixels(reconstruction))
+                    pictures.append(self.pixels(decoder_state.reconstruction))
         return pictures
 
     @torch.no_grad()

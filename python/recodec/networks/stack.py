@@ -1,0 +1,68 @@
+"""A stack of cells, stepped together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+from torch import Tensor, nn
+
+from recodec.networks.cells import (
+    AssociativeConvLSTM,
+    Cell,
+    CellState,
+    ConvGRU,
+    ConvLSTM,
+    FeedForward,
+    ResidualConvGRU,
+)
+from recodec.networks.config import LayerConfig
+from recodec.networks.transforms import depth_to_space
+
+StackState = tuple[CellState, ...] | None
+
+
+def make_cell(width_in: int, layer: LayerConfig, stride: int) -> Cell:
+    """The cell that a layer's configuration describes."""
+    match layer.kind:
+        case "conv":
+            return FeedForward(width_in, layer.width, layer.kernel, stride)
+        case "lstm":
+            return ConvLSTM(width_in, layer.width, layer.kernel, layer.hidden_kernel, stride)
+        case "associative-lstm":
+            return AssociativeConvLSTM(
+                width_in, layer.width, layer.kernel, layer.hidden_kernel, stride, layer.copies
+            )
+        case "gru":
+            return ConvGRU(width_in, layer.width, layer.kernel, layer.hidden_kernel, stride)
+        case "residual-gru":
+            return ResidualConvGRU(width_in, layer.width, layer.kernel, layer.hidden_kernel, stride)
+
+
+class Stack(nn.ModuleList):
+    """Layers that shrink a feature map (the encoder's) or grow it by depth-to-space (the decoder's)."""
+
+    def __init__(self, width_in: int, layers: Sequence[LayerConfig], *, grow: bool):
+        super().__init__()
+        self.factors = [layer.resample if grow else 1 for layer in layers]
+        self.width = width_in
+        for layer, factor in zip(layers, self.factors, strict=True):
+            self.append(make_cell(self.width, layer, 1 if grow else layer.resample))
+            self.width = layer.width // factor**2
+
+    def step(self, x: Tensor, states: StackState) -> tuple[Tensor, StackState]:
+        """One iteration of every layer; ``states`` None is the zero state."""
+        after = []
+        cells = cast("list[Cell]", self)
+        for layer, factor, state in zip(cells, self.factors, states or [None] * len(self), strict=True):
+            x, state = layer.step(x, state)
+            after.append(state)
+            if factor > 1:
+                x = depth_to_space(x, factor)
+        return x, tuple(after)
+
+    def primed_step(self, x: Tensor, states: StackState, extra: int) -> tuple[Tensor, StackState]:
+        """One iteration after ``extra`` more on the same input, of which only the states are kept."""
+        for _ in range(extra):
+            _, states = self.step(x, states)
+        return self.step(x, states)
