@@ -48,3 +48,11 @@ class DeviceError(RecodecError):
 
 class SourceError(RecodecError, OSError):
     """Encoded bytes cannot be read from where they should come from."""
+
+
+class RecipeError(RecodecError, ValueError):
+    """A training recipe cannot be read, has an unknown key or an impossible value."""
+
+
+class TrainingError(RecodecError):
+    """Training cannot go on: the loss is not finite, or a checkpoint does not fit."""

@@ -12,13 +12,14 @@ from recodec.cli.demo import demo
 from recodec.cli.encode import encode
 from recodec.cli.environment import env
 from recodec.cli.inspect import info, truncate, verify
+from recodec.cli.train import train
 
 _EPILOG = """\b
 Exit codes:
   0  done
   1  a file cannot be read or written, or some of several files failed
   2  wrong usage
-  3  bad input: not an image, not a sound .rcd file, a target out of reach
+  3  bad input: not an image, not a sound .rcd file, a target out of reach, a bad recipe
   4  the model or its weights are missing or unusable
 
 A file named - is standard input or output. Sizes may end in k, M, G (powers of
@@ -32,5 +33,5 @@ def main() -> None:
     """Compress photographs with a progressive neural codec: any prefix of a file is a picture."""
 
 
-for command in (encode, decode, info, truncate, verify, env, demo):
+for command in (encode, decode, info, truncate, verify, env, demo, train):
     main.add_command(command)

@@ -16,7 +16,7 @@ import click
 
 from recodec.cli import output
 from recodec.cli.output import STANDARD
-from recodec.errors import FormatError, ImageError, RecodecError, TargetError, WeightsError
+from recodec.errors import FormatError, ImageError, RecipeError, RecodecError, TargetError, WeightsError
 
 FAILED, BAD_INPUT, NO_WEIGHTS = 1, 3, 4
 
@@ -129,7 +129,7 @@ def report(name: str, error: Exception) -> int:
     warn(name, _one_line(error))
     if isinstance(error, WeightsError):
         return NO_WEIGHTS
-    return BAD_INPUT if isinstance(error, ImageError | FormatError | TargetError) else FAILED
+    return BAD_INPUT if isinstance(error, ImageError | FormatError | TargetError | RecipeError) else FAILED
 
 
 def warn(name: str, message: str) -> None:

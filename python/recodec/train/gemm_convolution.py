@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from recodec.networks.cells import SameConv2d
+from recodec.networks.convolution import SameConv2d
 
 
 class GemmConvolution(torch.autograd.Function):

@@ -1,0 +1,334 @@
+"""The training loop: phases of a recipe, checkpoints that resume, an average of the weights."""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from recodec.errors import TrainingError
+from recodec.networks.recurrent import Noise, RecurrentCodec
+from recodec.train.acceleration import accelerate
+from recodec.train.checkpoint import Checkpoint, Progress
+from recodec.train.crops import Crops, crop_batches, to_pixels
+from recodec.train.journal import Journal, Losses, Teller
+from recodec.train.losses import ReconstructionLoss
+from recodec.train.photographs import Photographs
+from recodec.train.processes import Processes
+from recodec.train.recipe import Phase, Recipe
+from recodec.train.schedule import learning_rate, noise_amplitude, unroll_length
+from recodec.train.validation import Curve, Validator
+
+CHECKPOINT_MINUTES = 5.0
+_LOG_STEPS = 20
+_CALIBRATION_CROPS, _CALIBRATION_SIZE = 256, 64
+# Crops and noise of a step follow from (seed, purpose, phase, number).
+_CROPS, _UNROLL, _NOISE, _CALIBRATION = range(4)
+
+
+class Objective(nn.Module):
+    """What a step minimises."""
+
+    def __init__(self, network: RecurrentCodec, loss: ReconstructionLoss):
+        super().__init__()
+        self.network, self.loss = network, loss
+
+    def forward(self, pixels: Tensor, lead_in: int, iterations: int, noise: Noise | None) -> Tensor:
+        """Loss of each iteration after ``lead_in`` others: (iterations,)."""
+        pictures = self.network.unroll(pixels, iterations, lead_in=lead_in, noise=noise)
+        losses: Tensor = self.loss(pictures, pixels)
+        return losses
+
+
+class Trainer:
+    """Trains one recipe. What it needs to go on lies in ``folder/checkpoint.pt``."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        photographs: Photographs,
+        folder: Path,
+        processes: Processes,
+        *,
+        validation: Photographs | None = None,
+        workers: int = 0,
+        teller: Teller | None = None,
+    ):
+        for phase in recipe.phases:
+            if phase.batch % processes.count:
+                raise TrainingError(
+                    f"batch is {phase.batch}; it must be a multiple of the {processes.count} processes"
+                )
+        self.recipe, self.photographs, self.folder = recipe, photographs, folder
+        self.processes, self.workers = processes, workers
+        torch.manual_seed(recipe.seed)
+        self.network = RecurrentCodec(recipe.network)
+        self.network.calibrate(self._calibration_pixels())
+        accelerate(self.network, recipe.compute, processes.device)
+        self.average = {name: value.clone() for name, value in self.network.state_dict().items()}
+        self.objective = Objective(self.network, ReconstructionLoss(recipe.phases[0].loss))
+        self.objective.to(processes.device)
+        self._step_module: nn.Module = self.objective
+        if processes.count > 1:
+            # A short unroll leaves gain networks or hidden kernels without gradients.
+            self._step_module = DistributedDataParallel(
+                self.objective, broadcast_buffers=False, find_unused_parameters=True
+            )
+        self.optimizer = self._make_optimizer()
+        self.progress = Progress()
+        self.unreadable: set[str] = set()
+        self.curve: Curve | None = None
+        self._validator = None
+        if processes.first:
+            folder.mkdir(parents=True, exist_ok=True)
+            if validation is not None:
+                self._validator = Validator(validation, recipe.validation.images, processes.device)
+        self.journal = Journal(folder / "log.jsonl", teller or Teller(None))
+        self._stop_requested = False
+
+    def _calibration_pixels(self) -> Tensor:
+        crops = Crops(self.photographs, _CALIBRATION_SIZE, self.recipe.data, (self.recipe.seed, _CALIBRATION))
+        return to_pixels(torch.stack([crops[index].pixels for index in range(_CALIBRATION_CROPS)]))
+
+    def _make_optimizer(self) -> torch.optim.Adam:
+        named = list(self.network.named_parameters())
+        gains = [p for name, p in named if name.endswith("log_gain")]
+        groups = [{"params": [p for name, p in named if not name.endswith("log_gain")], "rate": 1.0}]
+        if gains:
+            groups.append({"params": gains, "rate": self.recipe.optimizer.gain_rate})
+        return torch.optim.Adam(groups, lr=1e-3, fused=self.processes.device.type == "cuda")
+
+    @property
+    def checkpoint_path(self) -> Path:
+        """Where the run's state is kept."""
+        return self.folder / "checkpoint.pt"
+
+    def save(self) -> None:
+        """Write the checkpoint, in the first process."""
+        if self.processes.first:
+            Checkpoint(
+                self.network.state_dict(),
+                self.average,
+                self.optimizer.state_dict(),
+                self.objective.loss.state_dict(),
+                self.progress,
+            ).write(self.checkpoint_path, self.recipe.network)
+
+    def resume(self) -> bool:
+        """Go on from the checkpoint, if there is one. Raises :class:`TrainingError` if it does not fit."""
+        if not self.checkpoint_path.exists():
+            return False
+        saved = Checkpoint.read(self.checkpoint_path, self.recipe.network, self.processes.device)
+        self.network.load_state_dict(saved.network)
+        self.average = saved.average
+        self.optimizer.load_state_dict(saved.optimizer)
+        self.objective.loss.load_state_dict(saved.loss)
+        self.progress = saved.progress
+        return True
+
+    def start_from(self, network: RecurrentCodec) -> None:
+        """Take the weights of a trained network. Raises :class:`TrainingError` if it is another one."""
+        if network.config.to_texts() != self.recipe.network.to_texts():
+            raise TrainingError("the weights to start from are of another network than the recipe")
+        self.network.load_state_dict(network.state_dict())
+        self.average = {name: value.clone() for name, value in self.network.state_dict().items()}
+
+    def run(self, minutes: float | None = None, steps: int | None = None) -> bool:
+        """Train until the recipe ends (True), or until it is told to stop (False).
+
+        That is after ``minutes``, after ``steps``, or by SIGTERM or SIGINT; a checkpoint is written in any
+        case. Raises :class:`TrainingError` when the loss is not finite; the last good checkpoint stays.
+        """
+        deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
+        last_step = math.inf if steps is None else self.progress.step + steps
+        with self._stop_on_signals():
+            while self.progress.phase < len(self.recipe.phases):
+                phase = self.recipe.phases[self.progress.phase]
+                if not self._run_phase(phase, deadline, last_step):
+                    self.save()
+                    self.journal.teller.say(f"stopped at step {self.progress.step}")
+                    return False
+                self.progress.phase += 1
+                self.progress.phase_step, self.progress.phase_seconds = 0, 0.0
+                self.save()
+        return True
+
+    @contextmanager
+    def _stop_on_signals(self) -> Iterator[None]:
+        def request(number: int, frame: object) -> None:
+            self._stop_requested = True
+
+        former = {number: signal.signal(number, request) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in former.items():
+                signal.signal(number, handler)
+
+    def _run_phase(self, phase: Phase, deadline: float, last_step: float) -> bool:
+        progress, recipe, processes = self.progress, self.recipe, self.processes
+        if progress.phase_step == 0:
+            self._extend_gains()
+        remembered = self.objective.loss.state_dict()
+        self.objective.loss = ReconstructionLoss(phase.loss).to(processes.device)
+        self.objective.loss.load_state_dict(remembered)
+        crops = Crops(self.photographs, phase.crop, recipe.data, (recipe.seed, _CROPS, progress.phase))
+        batches = crop_batches(
+            crops,
+            phase.batch,
+            start=progress.phase_step,
+            rank=processes.rank,
+            processes=processes.count,
+            workers=self.workers,
+            pin_memory=processes.device.type == "cuda",
+        )
+        losses = Losses(recipe.network.iterations, processes.device)
+        saved = validated = logged = clock = time.monotonic()
+        logged_step = progress.step
+        try:
+            while True:
+                now = time.monotonic()
+                stop = self._stop_requested or now > deadline or progress.step >= last_step
+                seconds, stopping = processes.largest(progress.phase_seconds + now - clock, float(stop))
+                progress.seconds += seconds - progress.phase_seconds
+                progress.phase_seconds, clock = seconds, now
+                done = self._share_done(phase)
+                if done >= 1 or stopping or progress.step - logged_step >= _LOG_STEPS:
+                    if progress.step > logged_step:
+                        speed = (progress.step - logged_step) * phase.batch / (now - logged)
+                        self._log(losses.take(), speed, done)
+                    logged, logged_step = now, progress.step
+                    if done >= 1 or stopping:
+                        return done >= 1
+                    if now - saved > 60 * CHECKPOINT_MINUTES:
+                        self.save()
+                        saved = now
+                    if now - validated > 60 * recipe.validation.every_minutes:
+                        self.validate()
+                        validated = logged = clock = time.monotonic()
+                batch = next(batches)
+                self.unreadable |= batch.unreadable
+                pixels = to_pixels(batch.pixels.to(processes.device, non_blocking=True))
+                losses.add(*self._train_step(phase, done, pixels))
+        finally:
+            batches.close()
+
+    def _share_done(self, phase: Phase) -> float:
+        if phase.steps:
+            return self.progress.phase_step / phase.steps
+        return self.progress.phase_seconds / (60 * phase.minutes)
+
+    def _train_step(self, phase: Phase, done: float, pixels: Tensor) -> tuple[int, Tensor]:
+        step = self.progress.phase_step
+        rate = learning_rate(phase, step, done)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate * group["rate"]
+        rng = np.random.default_rng([self.recipe.seed, _UNROLL, self.progress.phase, step])
+        lead_in, iterations = unroll_length(phase, done, rng)
+        losses = self._step_module(pixels, lead_in, iterations, self._noise(phase, done))
+        self.optimizer.zero_grad()
+        losses.mean().backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.optimizer.clip)
+        self.optimizer.step()
+        self.progress.step += 1
+        self.progress.phase_step += 1
+        self._update_average()
+        return lead_in, losses.detach()
+
+    def _noise(self, phase: Phase, done: float) -> Noise | None:
+        """Noise of this step for this process's part of the batch."""
+        amplitude = noise_amplitude(phase, done)
+        if amplitude == 0:
+            return None
+        rank, count, device = self.processes.rank, self.processes.count, self.processes.device
+        numbers = [self.recipe.seed, _NOISE, self.progress.phase, self.progress.phase_step]
+        seed = int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
+        generator = torch.Generator(device).manual_seed(seed)
+
+        def draw(shape: torch.Size) -> Tensor:
+            # For all processes alike, so that their number changes nothing.
+            everyone = torch.rand(count * shape[0], *shape[1:], device=device, generator=generator)
+            own = everyone[rank * shape[0] : (rank + 1) * shape[0]]
+            return amplitude * (2 * own - 1)
+
+        return draw
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        # Early on, a long memory would still hold the random start.
+        decay = min(self.recipe.optimizer.ema, (1 + self.progress.step) / (10 + self.progress.step))
+        names = list(self.average)
+        current = self.network.state_dict()
+        torch._foreach_lerp_([self.average[n] for n in names], [current[n] for n in names], 1 - decay)
+
+    def _extend_gains(self) -> None:
+        """Iterations that no former phase reached start from where the last trained one stands."""
+        former = self.recipe.phases[: self.progress.phase]
+        if trained := max((p.iterations + p.lead_in for p in former), default=0):
+            self.network.extend_gains(trained)
+            for name, value in self.network.state_dict().items():
+                if name.endswith("log_gain"):
+                    self.average[name][trained:] = value[trained:]
+
+    def _log(self, losses: list[float | None], crops_per_second: float, done: float) -> None:
+        """Record the last steps. Raises :class:`TrainingError` if a loss of any process is not finite."""
+        broken = any(loss is not None and not math.isfinite(loss) for loss in losses)
+        (anywhere,) = self.processes.largest(float(broken))
+        state = {"step": self.progress.step, "phase": self.progress.phase, "losses": losses}
+        if anywhere:
+            if self.processes.first:
+                self.journal.record("stopped", reason="the loss is not finite", **state)
+            raise TrainingError(
+                f"the loss is not finite within {_LOG_STEPS} steps before step {self.progress.step}; the last "
+                "good checkpoint is kept, lower the learning rate"
+            )
+        if self.processes.first:
+            self.journal.record(
+                "train",
+                **state,
+                minutes=self.progress.seconds / 60,
+                crops_per_second=crops_per_second,
+                learning_rate=self.optimizer.param_groups[0]["lr"],
+                unreadable=len(self.unreadable),
+            )
+            self.journal.progress(self.progress.step, losses, crops_per_second, self._seconds_left(done))
+
+    def _seconds_left(self, done: float) -> float:
+        """Of the recipe, at the speed of this phase for all phases that count steps."""
+        progress, phases = self.progress, self.recipe.phases
+        phase = phases[progress.phase]
+        in_phase = progress.phase_seconds * (1 - done) / done if done > 0 else math.inf
+        per_crop = progress.phase_seconds / max(1, progress.phase_step) / (phase.batch * phase.crop**2)
+        later = phases[progress.phase + 1 :]
+        return in_phase + sum(60 * p.minutes or per_crop * p.batch * p.crop**2 * p.steps for p in later)
+
+    def validate(self) -> Curve | None:
+        """Judge the averaged weights on the validation photographs, if there are any."""
+        if self._validator is None:
+            return None
+        reached = self.recipe.phases[: self.progress.phase + 1]
+        iterations = max(p.iterations + p.lead_in for p in reached)
+        pictures = self.folder / "pictures" / f"step-{self.progress.step:07d}"
+        self.curve = self._validator.run(self.averaged_network(), iterations, pictures)
+        self.journal.record("validation", step=self.progress.step, **self.curve.to_dict())
+        psnr, ms_ssim = self.curve.psnr, self.curve.ms_ssim
+        text = "" if ms_ssim[-1] is None else f", MS-SSIM {ms_ssim[0]:.4f} to {ms_ssim[-1]:.4f}"
+        self.journal.teller.say(
+            f"validation at step {self.progress.step}: {self.curve.bpp[0]:.3f} to {self.curve.bpp[-1]:.3f} bpp, "
+            f"{psnr[0]:.2f} to {psnr[-1]:.2f} dB{text}"
+        )
+        return self.curve
+
+    def averaged_network(self) -> RecurrentCodec:
+        """A copy of the network with the averaged weights, on the CPU."""
+        network = RecurrentCodec(self.recipe.network)
+        network.load_state_dict({name: value.cpu() for name, value in self.average.items()})
+        return network

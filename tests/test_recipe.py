@@ -1,0 +1,152 @@
+"""Recipes: what they accept and what they say about the rest; the schedules that follow from them."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recodec.errors import RecipeError
+from recodec.train.recipe import Phase, Recipe, find_recipe
+from recodec.train.schedule import learning_rate, noise_amplitude, unroll_length
+
+from .conftest import GOLDEN
+
+TEXT = """
+model = "small"
+seed = 3
+
+[network]
+depth = 16
+iterations = 8
+reconstruction = "additive"
+front_end = "dct8"
+encoder = [{ kind = "gru", width = 16, resample = 2 }]
+decoder = [{ kind = "gru", width = 16, resample = 2 }]
+
+[data]
+scale = [0.5, 1]
+selection = "high-entropy"
+
+[optimizer]
+clip = 2
+
+[[phases]]
+steps = 5
+crop = 32
+learning_rate = 4e-3
+noise = [1, 0.5]
+loss = { l1 = 0, ms_ssim = 1 }
+
+[[phases]]
+minutes = 1
+"""
+
+
+def load(folder: Path, text: str) -> Recipe:
+    path = folder / "recipe.toml"
+    path.write_text(text)
+    return Recipe.load(path)
+
+
+def test_a_recipe_says_everything(tmp_path: Path) -> None:
+    recipe = load(tmp_path, TEXT)
+    assert (recipe.model, recipe.seed, recipe.network.encoder[0].kind) == ("small", 3, "gru")
+    assert (recipe.data.scale, recipe.data.selection) == ((0.5, 1.0), "high-entropy")
+    assert (recipe.optimizer.clip, recipe.optimizer.ema) == (2.0, 0.999)
+    first, second = recipe.phases
+    assert (first.steps, first.noise, first.loss.l1, first.loss.ms_ssim) == (5, (1.0, 0.5), 0.0, 1.0)
+    assert (second.minutes, second.crop, second.loss.l1) == (1.0, 64, 1.0)
+
+
+@pytest.mark.parametrize("path", [GOLDEN / "tiny.toml", find_recipe("dev-1")], ids=lambda path: path.stem)
+def test_recipes_of_the_project_load(path: Path) -> None:
+    assert Recipe.load(path).model == path.stem
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("seed = 3", "sead = 3", "the recipe has the unknown key 'sead'"),
+        ("seed = 3", 'seed = "3"', "seed is '3'; it must be of type int"),
+        ("seed = 3", "seed = -3", "seed is -3"),
+        ('model = "small"', "", "the recipe lacks 'model'"),
+        ("depth = 16", "depht = 16", "depht"),
+        ("depth = 16", "depth = 0", "depth is 0"),
+        ('kind = "gru"', 'kind = "rnn"', "kind is 'rnn'"),
+        ("scale = [0.5, 1]", "scale = [0.9, 0.5]", "scale is 0.9 to 0.5"),
+        ("scale = [0.5, 1]", "scale = [0.9]", "scale"),
+        ("scale = [0.5, 1]", "scale = 0.9", "scale is 0.9; it must be of type tuple"),
+        ('selection = "high-entropy"', 'selection = "all"', "selection is 'all'"),
+        ("[data]", "[dada]", "unknown key 'dada'"),
+        ("clip = 2", "clip = 0", "clip is 0"),
+        ("clip = 2", "ema = 1.0", "ema is 1.0"),
+        ("clip = 2", "clip = true", "clip is True; it must be of type float"),
+        ("[optimizer]\nclip = 2", '[compute]\nprecision = "int8"', "precision is 'int8'"),
+        ("[optimizer]\nclip = 2", '[compute]\ncompile = "yes"', "compile is 'yes'"),
+        ("[optimizer]\nclip = 2", "[validation]\nimages = 0", "images is 0"),
+        ("steps = 5", "steps = 0", "phase 1: a phase has 0 steps and 0.0 minutes; give exactly one"),
+        ("steps = 5", "steps = 5\nminutes = 1", "exactly one"),
+        ("steps = 5", "stepps = 5", "phase 1 has the unknown key 'stepps'"),
+        ("crop = 32", "crop = 33", "crop is 33; it must be a multiple of the stride 16"),
+        ("crop = 32", "batch = 0", "batch is 0"),
+        ("crop = 32", "iterations = 9", "at most the network's 8 iterations"),
+        ("crop = 32", "iterations = 5\nlead_in = 4", "at most the network's 8 iterations"),
+        ("crop = 32", 'unroll = "half"', "unroll is 'half'"),
+        ("4e-3", "-1.0", "learning_rate is -1"),
+        ("4e-3", "nan", "learning_rate is nan"),
+        ("noise = [1, 0.5]", "noise = [2, 0]", "noise is"),
+        ("noise = [1, 0.5]", "noise = [1]", "noise is"),
+        ("ms_ssim = 1", "ms_ssim = -1", "ms_ssim is -1"),
+        ("ms_ssim = 1", "msssim = 1", "loss of phase 1 has the unknown key 'msssim'"),
+        ("ms_ssim = 1", "ms_ssim = 0", "all 0"),
+        ("loss = {", "loss = 1 # {", "loss of phase 1 is 1; it must be a table"),
+        ("[network]", "[network", "cannot be read as a recipe"),
+    ],
+)
+def test_bad_recipes_say_where_and_what_is_wrong(tmp_path: Path, old: str, new: str, words: str) -> None:
+    assert old in TEXT
+    with pytest.raises(RecipeError) as caught:
+        load(tmp_path, TEXT.replace(old, new, 1))
+    assert words in str(caught.value)
+    assert str(caught.value).startswith(str(tmp_path))
+
+
+def test_a_recipe_without_phases_or_network_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="phases is \\(\\)"):
+        load(tmp_path, TEXT[: TEXT.index("[[phases]]")])
+    with pytest.raises(RecipeError, match="network"):
+        load(tmp_path, 'model = "x"\nnetwork = 3')
+
+
+def test_an_unknown_recipe_names_those_that_are_known() -> None:
+    with pytest.raises(RecipeError, match="dev-1"):
+        find_recipe("dev-one")
+
+
+def test_learning_rate_warms_up_and_falls_along_a_cosine() -> None:
+    phase = Phase(steps=100, learning_rate=2.0, final_rate=0.5, warm_up_steps=10)
+    assert learning_rate(phase, 0, 0.0) == pytest.approx(0.2)
+    assert learning_rate(phase, 9, 0.0) == pytest.approx(2.0)
+    assert learning_rate(phase, 50, 0.5) == pytest.approx(1.25)
+    assert learning_rate(phase, 25, 0.25) == pytest.approx(0.5 + 1.5 * (0.5 + 0.5 * math.cos(math.pi / 4)))
+    assert learning_rate(phase, 99, 1.0) == pytest.approx(0.5)
+
+
+def test_noise_goes_from_sampled_to_sign() -> None:
+    phase = Phase(steps=1, noise=(1.0, 0.0))
+    assert [noise_amplitude(phase, done) for done in (0.0, 0.25, 1.0)] == [1.0, 0.75, 0.0]
+
+
+def test_unrolls_are_full_random_or_growing() -> None:
+    rng = np.random.default_rng(0)
+    assert unroll_length(Phase(steps=1, iterations=8), 0.1, rng) == (0, 8)
+    drawn = {unroll_length(Phase(steps=1, iterations=3, unroll="random"), 0.1, rng)[1] for _ in range(100)}
+    assert drawn == {1, 2, 3}
+    growing = Phase(steps=1, iterations=4, unroll="growing")
+    assert [unroll_length(growing, done, rng)[1] for done in (0.0, 0.24, 0.26, 0.8, 1.0)] == [1, 1, 2, 4, 4]
+    lead_ins = [unroll_length(Phase(steps=1, lead_in=3), 0.1, rng)[0] for _ in range(400)]
+    assert set(lead_ins) == {0, 1, 2, 3}
+    assert lead_ins.count(0) == pytest.approx(250, abs=60)

@@ -1,0 +1,371 @@
+"""The training loop: it learns, it resumes exactly, it stops well, several processes equal one."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from PIL import Image
+from safetensors import safe_open
+
+import recodec
+from recodec.cli import main
+from recodec.errors import TrainingError
+from recodec.networks.config import LayerConfig, LayerKind, NetworkConfig, Reconstruction
+from recodec.networks.paper import paper_config
+from recodec.networks.recurrent import RecurrentCodec
+from recodec.train.losses import LossWeights
+from recodec.train.photographs import Photographs
+from recodec.train.processes import Processes
+from recodec.train.recipe import Compute, Phase, Recipe, Validation
+from recodec.train.trainer import Trainer
+from recodec.weights import load_model, save_model
+
+ALONE = Processes(0, 1, torch.device("cpu"))
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three photographs and a file that only looks like one."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path_factory.mktemp("photos")
+    for index in range(3):
+        coarse = Image.fromarray(rng.integers(0, 256, (9, 12, 3), dtype=np.uint8))
+        coarse.resize((120, 90), Image.Resampling.BICUBIC).save(folder / f"{index}.png")
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff not a photograph")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def photographs(folder: Path) -> Photographs:
+    return Photographs([folder])
+
+
+def network(
+    cell: LayerKind = "lstm", reconstruction: Reconstruction = "additive", **extra: Any
+) -> NetworkConfig:
+    return NetworkConfig(
+        depth=8,
+        iterations=4,
+        reconstruction=reconstruction,
+        front_end="dct8",
+        encoder=(LayerConfig(cell, 12, resample=2),),
+        decoder=(LayerConfig(cell, 12, resample=2),),
+        **extra,
+    )
+
+
+# Everything that is random or remembered is in it.
+PHASE = Phase(
+    steps=200,
+    crop=32,
+    batch=4,
+    iterations=3,
+    lead_in=1,
+    unroll="random",
+    learning_rate=4e-3,
+    warm_up_steps=10,
+    noise=(1.0, 0.0),
+    loss=LossWeights(ssim_weighted_l1=0.5),
+)
+
+
+def make_recipe(phase: Phase = PHASE, config: NetworkConfig | None = None, **extra: Any) -> Recipe:
+    config = network(gains=True, shortcut=True) if config is None else config
+    return Recipe("small", config, (phase,), validation=Validation(images=1), **extra)
+
+
+def logged(folder: Path, event: str = "train") -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [line for line in lines if line["event"] == event]
+
+
+def mean_error(network: RecurrentCodec, pixels: torch.Tensor) -> float:
+    return float((network.unroll(pixels, 2)[-1] - pixels).abs().mean().detach())
+
+
+def test_training_lowers_the_loss(tmp_path: Path, photographs: Photographs) -> None:
+    phase = Phase(steps=100, crop=32, iterations=2, learning_rate=4e-3, warm_up_steps=10)
+    trainer = Trainer(make_recipe(phase), photographs, tmp_path, ALONE)
+    pixels = torch.from_numpy(np.asarray(photographs.read(1))[:80, :112].copy()).permute(2, 0, 1)[None]
+    before = mean_error(trainer.network, pixels / 255 - 0.5)
+    assert trainer.run()
+    assert mean_error(trainer.averaged_network(), pixels / 255 - 0.5) < 0.8 * before
+    assert len(trainer.unreadable) == 1
+
+
+def test_resumed_training_equals_training_straight(tmp_path: Path, photographs: Photographs) -> None:
+    recipe = make_recipe()
+    straight = Trainer(recipe, photographs, tmp_path / "straight", ALONE)
+    assert straight.run()
+    assert not Trainer(recipe, photographs, tmp_path / "resumed", ALONE).run(steps=100)
+    again = Trainer(recipe, photographs, tmp_path / "resumed", ALONE)
+    assert again.resume()
+    assert again.progress.step == 100
+    assert again.run(steps=100)
+    for name, value in straight.network.state_dict().items():
+        assert torch.equal(value, again.network.state_dict()[name]), name
+        assert torch.equal(straight.average[name], again.average[name]), name
+    losses = [[line["losses"] for line in logged(tmp_path / run)] for run in ("straight", "resumed")]
+    assert len(losses[0]) == 10
+    assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize("cell", get_args(LayerKind)[1:])
+@pytest.mark.parametrize("reconstruction", get_args(Reconstruction))
+@pytest.mark.parametrize("front_end", ["pixels", "dct8"])
+def test_every_cell_and_mode_trains_saves_loads_and_codes_any_size(
+    tmp_path: Path,
+    photographs: Photographs,
+    monkeypatch: pytest.MonkeyPatch,
+    cell: LayerKind,
+    reconstruction: Reconstruction,
+    front_end: str,
+) -> None:
+    if front_end == "pixels":
+        config = replace(paper_config(cell, reconstruction, width=1 / 64), iterations=3)
+    else:
+        config = replace(network(cell, reconstruction), iterations=3)
+    phase = Phase(steps=3, crop=32, batch=2, iterations=3, warm_up_steps=1)
+    trainer = Trainer(make_recipe(phase, config), photographs, tmp_path, ALONE)
+    before = {name: value.clone() for name, value in trainer.network.named_parameters()}
+    assert trainer.run()
+    for name, value in trainer.network.named_parameters():
+        assert not torch.equal(value, before[name]), f"{name} was not trained"
+    save_model(tmp_path / "small.safetensors", trainer.averaged_network(), {})
+    monkeypatch.setenv("RECODEC_WEIGHTS", str(tmp_path))
+    codec = recodec.load("small")
+    for size in ((1, 1), (37, 50), (90, 33)):
+        image = photographs.read(0).resize(size)
+        data = codec.encode(image, iterations=3)
+        assert codec.decode(data).size == size
+        assert len(list(codec.progressive(data))) == 3
+
+
+def test_minutes_and_steps_stop_with_a_checkpoint(tmp_path: Path, photographs: Photographs) -> None:
+    recipe = make_recipe(replace(PHASE, steps=100_000))
+    trainer = Trainer(recipe, photographs, tmp_path, ALONE)
+    assert not trainer.run(minutes=0.01)
+    first = trainer.progress.step
+    again = Trainer(recipe, photographs, tmp_path, ALONE)
+    assert again.resume()
+    assert again.progress.step == first > 0
+    assert not again.run(steps=7)
+    assert again.progress.step == first + 7
+
+
+def test_a_phase_of_minutes_ends_by_itself(tmp_path: Path, photographs: Photographs) -> None:
+    trainer = Trainer(make_recipe(replace(PHASE, steps=0, minutes=0.01)), photographs, tmp_path, ALONE)
+    assert trainer.run()
+    assert trainer.progress.phase == 1
+    assert trainer.progress.seconds >= 0.6
+
+
+def test_checkpoints_of_other_networks_and_damaged_ones_are_refused(
+    tmp_path: Path, photographs: Photographs
+) -> None:
+    Trainer(make_recipe(), photographs, tmp_path, ALONE).save()
+    with pytest.raises(TrainingError, match="another network"):
+        Trainer(make_recipe(config=network("gru")), photographs, tmp_path, ALONE).resume()
+    path = tmp_path / "checkpoint.pt"
+    whole = path.read_bytes()
+    for damaged in (whole[: len(whole) // 2], b"", b"not a checkpoint"):
+        path.write_bytes(damaged)
+        with pytest.raises(TrainingError, match="cannot be read as a checkpoint"):
+            Trainer(make_recipe(), photographs, tmp_path, ALONE).resume()
+    assert path.read_bytes() == b"not a checkpoint"
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(
+    tmp_path: Path, photographs: Photographs
+) -> None:
+    trainer = Trainer(make_recipe(), photographs, tmp_path, ALONE)
+    trainer.run(steps=5)
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    with torch.no_grad():
+        trainer.network.decoder.output.weight.fill_(float("nan"))
+    with pytest.raises(TrainingError, match="not finite"):
+        trainer.run()
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+    (stop,) = logged(tmp_path, "stopped")
+    assert (stop["reason"], stop["step"]) == ("the loss is not finite", 25)
+    # The last steps before a pause are looked at too.
+    with pytest.raises(TrainingError, match="not finite"):
+        trainer.run(steps=1)
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+
+
+def test_a_run_can_start_from_weights(tmp_path: Path, photographs: Photographs, tiny_model: str) -> None:
+    source = load_model(tiny_model).network
+    trainer = Trainer(make_recipe(config=source.config), photographs, tmp_path, ALONE)
+    trainer.start_from(source)
+    for name, value in source.state_dict().items():
+        assert torch.equal(trainer.average[name], value)
+    with pytest.raises(TrainingError, match="another"):
+        Trainer(make_recipe(), photographs, tmp_path, ALONE).start_from(source)
+
+
+def test_later_iterations_start_from_the_last_trained_gains(tmp_path: Path, photographs: Photographs) -> None:
+    short = Phase(steps=3, crop=32, iterations=2, learning_rate=0.05, warm_up_steps=1)
+    recipe = replace(make_recipe(), phases=(short, replace(short, iterations=4, learning_rate=1e-9)))
+    trainer = Trainer(recipe, photographs, tmp_path, ALONE)
+    assert trainer.run()
+    gain = trainer.network.encoder.gain
+    assert gain is not None
+    torch.testing.assert_close(gain.log_gain[2:], gain.log_gain[[1, 1]], rtol=0, atol=1e-6)
+
+
+def test_bfloat16_steps_stay_near_float32_ones(tmp_path: Path, photographs: Photographs) -> None:
+    phase = replace(PHASE, steps=20, noise=(0.0, 0.0))
+    losses = {}
+    for precision in ("float32", "bfloat16"):
+        recipe = make_recipe(phase, compute=Compute(precision))  # type: ignore[arg-type]
+        trainer = Trainer(recipe, photographs, tmp_path / precision, ALONE)
+        assert trainer.run()
+        losses[precision] = logged(tmp_path / precision)[0]["losses"]
+    assert losses["bfloat16"] != losses["float32"]
+    assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.05)
+
+
+# torch's compiler warns about parts of torch itself.
+@pytest.mark.filterwarnings("ignore")
+def test_compiled_steps_equal_plain_ones(tmp_path: Path, photographs: Photographs) -> None:
+    phase = replace(PHASE, steps=4, iterations=2, lead_in=0, unroll="full")
+    networks = []
+    for switch in ("off", "on"):
+        recipe = make_recipe(phase, network("gru"), compute=Compute("float32", switch))  # type: ignore[arg-type]
+        trainer = Trainer(recipe, photographs, tmp_path / switch, ALONE)
+        assert trainer.run()
+        networks.append(trainer.network.state_dict())
+    for name, value in networks[0].items():
+        torch.testing.assert_close(networks[1][name], value, rtol=1e-3, atol=1e-4)
+
+
+def recipe_file(folder: Path, steps: int, batch: int = 4) -> Path:
+    """A recipe whose unrolls of one iteration leave the gain network without gradients."""
+    path = folder / "small.toml"
+    path.write_text(
+        f"""
+model = "small"
+[network]
+depth = 8
+iterations = 4
+reconstruction = "residual-scaling"
+front_end = "dct8"
+encoder = [{{ kind = "gru", width = 12, resample = 2 }}]
+decoder = [{{ kind = "gru", width = 12, resample = 2 }}]
+[validation]
+images = 1
+[[phases]]
+steps = {steps}
+crop = 32
+batch = {batch}
+iterations = 3
+unroll = "random"
+noise = [1.0, 1.0]
+loss = {{ l1 = 1.0, ssim_weighted_l1 = 0.5 }}
+"""
+    )
+    return path
+
+
+def train_command(
+    recipe: Path, photos: Path, out: Path, *more: str, launcher: tuple[str, ...] = ()
+) -> list[str]:
+    arguments = ["train", str(recipe), "--data", str(photos), "--out", str(out), "--threads", "1", *more]
+    return [sys.executable, *launcher, "-m", "recodec", *arguments]
+
+
+def test_two_processes_equal_one(tmp_path: Path, folder: Path) -> None:
+    recipe = recipe_file(tmp_path, steps=12)
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    for name, launcher in (("one", ()), ("two", torchrun)):
+        command = train_command(recipe, folder, tmp_path / name, launcher=launcher)
+        done = subprocess.run(
+            command, check=False, env=environment, capture_output=True, text=True, timeout=240
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("the recipe is complete") == 1
+    checkpoints = [
+        torch.load(tmp_path / name / "checkpoint.pt", weights_only=True) for name in ("one", "two")
+    ]
+    for name, value in checkpoints[0]["network"].items():
+        torch.testing.assert_close(checkpoints[1]["network"][name], value, rtol=1e-3, atol=1e-5)
+    one, two = (logged(tmp_path / name)[0]["losses"][0] for name in ("one", "two"))
+    # Each process reports the loss of its own half of the batch.
+    assert two == pytest.approx(one, rel=0.2)
+
+
+def test_sigterm_stops_with_checkpoint_and_weights(tmp_path: Path, folder: Path) -> None:
+    recipe = recipe_file(tmp_path, steps=1_000_000)
+    process = subprocess.Popen(
+        train_command(recipe, folder, tmp_path / "run"), stdout=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "run" / "log.jsonl").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "stopped at step" in output
+    assert (tmp_path / "run" / "checkpoint.pt").exists()
+    assert load_model(tmp_path / "run" / "small.safetensors").notes["training"]["finished"] is False
+
+
+def test_the_command_writes_weights_that_say_where_they_come_from(tmp_path: Path, folder: Path) -> None:
+    recipe = recipe_file(tmp_path, steps=6)
+    arguments = train_command(recipe, folder, tmp_path / "run", "--valid", str(folder / "0.png"))[3:]
+    stopped = CliRunner().invoke(main, [*arguments, "--steps", "4"])
+    assert stopped.exit_code == 0, stopped.output
+    assert "run the same command again" in stopped.output
+    finished = CliRunner().invoke(main, arguments)
+    assert finished.exit_code == 0, finished.output
+    for words in ("resumed at step 4", "the recipe is complete", "validation at step 6", "1 unreadable"):
+        assert words in finished.output
+    with safe_open(tmp_path / "run" / "small.safetensors", framework="pt") as file:
+        metadata = file.metadata()
+    notes = json.loads(metadata["notes"])
+    assert notes["recipe"] == recipe.read_text()
+    assert notes["data"] == {"sources": [folder.name], "photographs": 4, "unreadable": 1}
+    assert (notes["training"]["steps"], notes["training"]["finished"]) == (6, True)
+    assert len(notes["validation"]["psnr"]) == 3
+    assert str(tmp_path) not in json.dumps(metadata)
+    pictures = tmp_path / "run" / "pictures" / "step-0000006" / "0.png"
+    with Image.open(pictures) as sheet:
+        assert sheet.width > 3 * 440
+    assert len(logged(tmp_path / "run", "validation")[-1]["psnr"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "words", "code"),
+    [
+        ({"data": "nothing-here"}, "nothing-here", 3),
+        ({"recipe": "no-such-recipe"}, "no-such-recipe", 3),
+        ({"start": "no-such-model"}, "no-such-model", 4),
+    ],
+)
+def test_the_command_says_what_is_wrong_in_one_line(
+    tmp_path: Path, folder: Path, change: dict[str, str], words: str, code: int
+) -> None:
+    recipe = change.get("recipe", str(recipe_file(tmp_path, steps=2)))
+    data = change.get("data", str(folder))
+    arguments = ["train", recipe, "--data", data, "--out", str(tmp_path / "run")]
+    result = CliRunner().invoke(
+        main, [*arguments, *(["--start-from", change["start"]] if "start" in change else [])]
+    )
+    assert result.exit_code == code
+    assert words in result.output
+    assert len(result.stderr.splitlines()) == 1
+    assert not list(tmp_path.glob("run/*.safetensors"))
