@@ -1,0 +1,226 @@
+"""Every cell with every way of reconstruction, trained alike at one small size, as in the paper's table 1.
+
+    python bench/ablation.py run --data SHARD --valid VALID.tar --out FOLDER
+    python bench/ablation.py report FOLDER --docs docs
+
+The networks are the paper's at 1/8 of its width. ``run`` trains whatever FOLDER lacks and resumes what was
+interrupted; several processes may share the work with --part 0/2, --part 1/2. ``report`` times each
+network and writes a table and a plot.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+import torch
+
+from recodec.cli.environment import describe
+from recodec.eval.auc import nominal_auc
+from recodec.networks.config import LayerKind, NetworkConfig, Reconstruction
+from recodec.networks.paper import paper_config
+from recodec.networks.recurrent import RecurrentCodec
+from recodec.train.crops import CropOptions
+from recodec.train.journal import Teller
+from recodec.train.losses import LossWeights
+from recodec.train.photographs import Photographs
+from recodec.train.processes import Processes
+from recodec.train.recipe import Optimizer, Phase, Recipe, Validation
+from recodec.train.trainer import Trainer
+from recodec.weights import load_model, save_model
+
+WIDTH = 1 / 8
+CELLS: tuple[LayerKind, ...] = get_args(LayerKind)[1:]
+MODES: tuple[Reconstruction, ...] = get_args(Reconstruction)
+VALIDATION_IMAGES = 16
+WEIGHTS = "weights.safetensors"
+
+
+def recipes(steps: int) -> Iterator[Recipe]:
+    """All twelve pairs, then what later work added, one at a time, to one of them."""
+    for cell in CELLS:
+        for mode in MODES:
+            yield recipe(f"{cell}-{mode}", paper_config(cell, mode, width=WIDTH), steps)
+    base, network = "gru-one-shot", paper_config("gru", "one-shot", width=WIDTH)
+    yield recipe(f"{base}-hidden3", paper_config("gru", "one-shot", width=WIDTH, hidden_kernel=3), steps)
+    yield recipe(f"{base}-prime3", replace(network, priming=3), steps)
+    yield recipe(f"{base}-diffusion1", replace(network, priming=1, diffusion=1), steps)
+    plain = recipe(f"{base}-ssim-weighted", network, steps)
+    weighted = replace(plain.phases[0], loss=LossWeights(l1=0.0, ssim_weighted_l1=1.0))
+    yield replace(plain, phases=(weighted,))
+    mixed = replace(plain.phases[0], loss=LossWeights(l1=1.0, ms_ssim=0.2))
+    yield replace(plain, model=f"{base}-ms-ssim", phases=(mixed,))
+    sampled = replace(plain.phases[0], noise=(1.0, 0.0))
+    yield replace(plain, model=f"{base}-sampled", phases=(sampled,))
+    yield replace(plain, model=f"{base}-high-entropy", data=CropOptions(selection="high-entropy"))
+    scaled = paper_config("gru", "residual-scaling", width=WIDTH)
+    yield recipe("gru-residual-scaling-sees-residual", replace(scaled, gain_input="residual"), steps)
+    gained = replace(paper_config("gru", "additive", width=WIDTH), gains=True)
+    yield recipe("gru-additive-learned-gains", gained, steps)
+
+
+def recipe(model: str, network: NetworkConfig, steps: int) -> Recipe:
+    phase = Phase(
+        steps=steps, crop=64, batch=4, iterations=16, unroll="random", learning_rate=2e-3, warm_up_steps=50
+    )
+    return Recipe(
+        model,
+        network,
+        (phase,),
+        optimizer=Optimizer(ema=0.99),
+        validation=Validation(every_minutes=1e6, images=VALIDATION_IMAGES),
+    )
+
+
+def train(recipe: Recipe, data: Photographs, valid: Photographs, folder: Path, teller: Teller) -> None:
+    processes = Processes(0, 1, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    trainer = Trainer(recipe, data, folder, processes, validation=valid, teller=teller)
+    trainer.resume()
+    if not trainer.run():
+        raise click.ClickException(f"stopped in {recipe.model}; run the same command again to go on")
+    curve = trainer.validate()
+    assert curve is not None
+    save_model(folder / WEIGHTS, trainer.averaged_network(), {})
+    result = {
+        "model": recipe.model,
+        "parameters": sum(p.numel() for p in trainer.network.parameters()),
+        "steps": trainer.progress.step,
+        "minutes": trainer.progress.seconds / 60,
+        "phase": asdict(recipe.phases[0]),
+        "curve": curve.to_dict(),
+        "environment": describe(),
+    }
+    (folder / "result.json").write_text(json.dumps(result, indent=1))
+
+
+@click.group()
+def main() -> None:
+    """Compare cells and ways of reconstruction at equal cost."""
+
+
+@main.command()
+@click.option("--data", "sources", multiple=True, required=True, type=click.Path(path_type=Path))
+@click.option("--valid", multiple=True, required=True, type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path))
+@click.option("--steps", default=1000, show_default=True)
+@click.option("--part", default="0/1", show_default=True, help="Which share of the work this process does.")
+@click.option("--threads", default=1, show_default=True)
+@click.option("--only", multiple=True, help="Train only these models.")
+def run(
+    sources: tuple[Path, ...],
+    valid: tuple[Path, ...],
+    out: Path,
+    steps: int,
+    part: str,
+    threads: int,
+    only: tuple[str, ...],
+) -> None:
+    """Train what is missing."""
+    torch.set_num_threads(threads)
+    number, parts = map(int, part.split("/"))
+    data, judged = Photographs(sources), Photographs(valid)
+    teller = Teller(sys.stdout)
+    chosen = [r for r in recipes(steps) if not only or r.model in only]
+    for plan in chosen[number::parts]:
+        folder = out / plan.model
+        if (folder / "result.json").exists():
+            continue
+        teller.say(plan.model)
+        train(plan, data, judged, folder, teller)
+
+
+def milliseconds(network: RecurrentCodec, iterations: int = 4, repeats: int = 5) -> tuple[float, float]:
+    """Median time of one iteration of encoder and decoder, and of the decoder, on 768 by 512 pixels."""
+    pixels = torch.rand(1, 3, 512, 768) - 0.5
+    both, decoding = [], []
+    for _ in range(repeats):
+        encoder = decoder = None
+        start, decoder_time = time.perf_counter(), 0.0
+        with torch.inference_mode():
+            for _ in range(iterations):
+                codes, encoder = network.encode_step(pixels, encoder, decoder)
+                before = time.perf_counter()
+                decoder = network.decode_step(codes, decoder)
+                decoder_time += time.perf_counter() - before
+        both.append((time.perf_counter() - start) / iterations)
+        decoding.append(decoder_time / iterations)
+    return 1000 * statistics.median(both), 1000 * statistics.median(decoding)
+
+
+def summary(folder: Path) -> dict[str, Any]:
+    result: dict[str, Any] = json.loads((folder / "result.json").read_text())
+    network = load_model(folder / WEIGHTS).network
+    both, decoding = milliseconds(network)
+    curve = result["curve"]
+    return result | {
+        "ms_ssim_auc": nominal_auc(curve["ms_ssim"]),
+        "psnr_auc": nominal_auc(curve["psnr"]),
+        "ms_per_iteration": both,
+        "decoder_ms_per_iteration": decoding,
+    }
+
+
+@main.command()
+@click.argument("folder", type=click.Path(exists=True, path_type=Path))
+@click.option("--docs", required=True, type=click.Path(path_type=Path), help="Where table and plot go.")
+@click.option("--threads", default=1, show_default=True)
+def report(folder: Path, docs: Path, threads: int) -> None:
+    """Write ablation.json and, into --docs, ablation.svg and the table for ablation.md."""
+    torch.set_num_threads(threads)
+    found = [folder / r.model for r in recipes(1) if (folder / r.model / "result.json").exists()]
+    if not found:
+        raise click.ClickException(f"{folder} holds no finished model; use 'run' first")
+    rows = [summary(path) for path in found]
+    (folder / "ablation.json").write_text(json.dumps(rows, indent=1))
+    docs.mkdir(exist_ok=True)
+    plot(rows, docs / "ablation.svg")
+    click.echo(table(rows))
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    lines = [
+        "| model | MS-SSIM AUC | PSNR AUC | MS-SSIM at .25 / .5 / 1 / 2 bpp | parameters | ms | min |",
+        "|---|--:|--:|---|--:|--:|--:|",
+    ]
+    for row in sorted(rows, key=lambda row: -row["ms_ssim_auc"]):
+        points = " / ".join(f"{row['curve']['ms_ssim'][k - 1]:.3f}".lstrip("0") for k in (2, 4, 8, 16))
+        lines.append(
+            f"| {row['model']} | {row['ms_ssim_auc']:.4f} | {row['psnr_auc']:.2f} | {points} "
+            f"| {row['parameters']:,} | {row['ms_per_iteration']:.0f} / {row['decoder_ms_per_iteration']:.0f} "
+            f"| {row['minutes']:.1f} |"
+        )
+    return "\n".join(lines)
+
+
+def plot(rows: list[dict[str, Any]], path: Path) -> None:
+    import matplotlib.pyplot as plt
+
+    plt.rcParams["svg.hashsalt"] = "recodec"  # the same file for the same numbers
+    figure, axes = plt.subplots(1, 2, figsize=(12, 5), layout="constrained")
+    pairs = {f"{cell}-{mode}": (cell, mode) for cell in CELLS for mode in MODES}
+    colours = dict(zip(CELLS, ("tab:blue", "tab:orange", "tab:green", "tab:red"), strict=True))
+    styles = dict(zip(MODES, ("-", "--", ":"), strict=True))
+    for row in rows:
+        if row["model"] not in pairs:
+            continue
+        cell, mode = pairs[row["model"]]
+        for axis, metric in zip(axes, ("ms_ssim", "psnr"), strict=True):
+            values = row["curve"][metric]
+            rates = [0.125 * (k + 1) for k in range(len(values))]
+            axis.plot(rates, values, styles[mode], color=colours[cell], label=row["model"])
+    for axis, label in zip(axes, ("MS-SSIM", "PSNR, dB"), strict=True):
+        axis.set(xlabel="nominal bits per pixel", ylabel=label)
+        axis.grid(alpha=0.3)
+    axes[1].legend(fontsize="small")
+    figure.savefig(path, metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    main()
