@@ -5,18 +5,18 @@
 # in the meantime. Needs Python with torch, numpy, pillow, safetensors, click, rich, scikit-build-core,
 # pybind11, cmake and a C++ compiler; pytest for the checks.
 #
-#     bench/train_run.sh RECIPE --data SHARDS --minutes N --out OUT [--valid FILE] [--work WORK] [-- OPTIONS]
+#     bench/train_run.sh RECIPE --data SHARDS --minutes N --out OUT [--valid FILE] [--work WORK] [--no-build] [-- OPTIONS]
 #
 # SHARDS is a folder of tar shards, copied into WORK so that they may travel in several calls; without
 # --minutes it only takes them in. OUT gets log, pictures and <model>.safetensors.part00, .part01, ...;
-# "cat" joins them. OPTIONS go to "recodec train".
+# "cat" joins them. OPTIONS go to "recodec train". --no-build takes the recodec that is installed.
 set -euo pipefail
 
 usage() { sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; }
 
 here=$(cd "$(dirname "$0")/.." && pwd)
 work=${TMPDIR:-/tmp}/recodec-train
-recipe='' data='' minutes='' out='' valid=''
+recipe='' data='' minutes='' out='' valid='' build=yes
 while [ $# -gt 0 ]; do
     case $1 in
         --data) data=$2; shift 2 ;;
@@ -24,6 +24,7 @@ while [ $# -gt 0 ]; do
         --out) out=$2; shift 2 ;;
         --valid) valid=$2; shift 2 ;;
         --work) work=$2; shift 2 ;;
+        --no-build) build=no; shift ;;
         --) shift; break ;;
         -h | --help) usage; exit ;;
         -*) echo "unknown option $1; see --help" >&2; exit 2 ;;
@@ -44,20 +45,22 @@ if [ -n "$valid" ]; then cp "$valid" "$work/valid.tar"; fi
 find "$work/shards" -name '*.tar' | wc -l
 [ -n "$minutes" ] || exit 0
 
-# Anything that changes what is built makes a new build.
-state=$(cd "$here" && cat CMakeLists.txt pyproject.toml $(find csrc python kernels -type f ! -name '*.pyc' | sort) | sha256sum | cut -c1-16)
-site=$work/site-$state
-if [ ! -d "$site" ]; then
-    step "build"
-    rm -rf "$site.new"
-    "$python" -m pip install --quiet --no-index --no-deps --no-build-isolation --no-cache-dir --target "$site.new" "$here"
-    mv "$site.new" "$site"
-    step "check"
-    # From outside the checkout, so that what was built is what is tested.
-    (cd "$work" && PYTHONPATH=$site "$python" -m pytest -q -p no:cacheprovider -c "$here/pyproject.toml" --rootdir "$here" \
-        "$here"/tests/test_{cells,networks,range_coder,losses}.py)
+if [ "$build" = yes ]; then
+    # Anything that changes what is built makes a new build.
+    state=$(cd "$here" && cat CMakeLists.txt pyproject.toml $(find csrc python kernels -type f ! -name '*.pyc' | sort) | sha256sum | cut -c1-16)
+    site=$work/site-$state
+    if [ ! -d "$site" ]; then
+        step "build"
+        rm -rf "$site.new"
+        "$python" -m pip install --quiet --no-index --no-deps --no-build-isolation --no-cache-dir --target "$site.new" "$here"
+        mv "$site.new" "$site"
+        step "check"
+        # From outside the checkout, so that what was built is what is tested.
+        (cd "$work" && PYTHONPATH=$site "$python" -m pytest -q -p no:cacheprovider -c "$here/pyproject.toml" --rootdir "$here" \
+            "$here"/tests/test_{cells,networks,range_coder,losses}.py)
+    fi
+    export PYTHONPATH=$site${PYTHONPATH:+:$PYTHONPATH}
 fi
-export PYTHONPATH=$site${PYTHONPATH:+:$PYTHONPATH}
 
 step "train"
 arguments=(train "$recipe" --out "$work/run" --minutes "$minutes")

@@ -78,7 +78,7 @@ class Run:
     def step(self) -> torch.Tensor:
         losses: torch.Tensor = self.objective(self.pixels, 0, self.iterations, None)
         self.optimizer.zero_grad()
-        losses.mean().backward()
+        losses.mean().backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         return losses.detach()
 

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from recodec.errors import RecipeError
+from recodec.networks.paper import paper_config
 from recodec.train.recipe import Phase, Recipe, find_recipe
 from recodec.train.schedule import learning_rate, noise_amplitude, unroll_length
+from recodec.weights import load_model
 
 from .conftest import GOLDEN
 
@@ -61,9 +63,27 @@ def test_a_recipe_says_everything(tmp_path: Path) -> None:
     assert (second.minutes, second.crop, second.loss.l1) == (1.0, 64, 1.0)
 
 
-@pytest.mark.parametrize("path", [GOLDEN / "tiny.toml", find_recipe("dev-1")], ids=lambda path: path.stem)
+SHIPPED = [find_recipe(name) for name in ("dev-1", "paper-lstm")]
+
+
+@pytest.mark.parametrize("path", [GOLDEN / "tiny.toml", *SHIPPED], ids=lambda path: path.stem)
 def test_recipes_of_the_project_load(path: Path) -> None:
     assert Recipe.load(path).model == path.stem
+
+
+def test_the_documented_recipe_is_made_of_defaults(tmp_path: Path) -> None:
+    guide = (Path(__file__).parent.parent / "docs" / "training.md").read_text()
+    recipe = load(tmp_path, guide.split("```toml\n")[1].split("```")[0])
+    (phase,) = recipe.phases
+    assert recipe == Recipe(recipe.model, recipe.network, (Phase(steps=phase.steps),))
+
+
+def test_the_default_recipe_makes_the_network_that_is_shipped() -> None:
+    assert Recipe.load(find_recipe("dev-1")).network == load_model("dev-1").network.config
+
+
+def test_the_paper_recipe_is_the_paper() -> None:
+    assert Recipe.load(find_recipe("paper-lstm")).network == paper_config()
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -346,6 +347,44 @@ def test_the_command_writes_weights_that_say_where_they_come_from(tmp_path: Path
     with Image.open(pictures) as sheet:
         assert sheet.width > 3 * 440
     assert len(logged(tmp_path / "run", "validation")[-1]["psnr"]) == 3
+
+
+def test_one_command_does_a_whole_run_and_leaves_pieces(tmp_path: Path, folder: Path) -> None:
+    """Shards come in two calls, training goes on in a third, as on a machine lent for minutes."""
+    script = Path(__file__).parent.parent / "bench" / "train_run.sh"
+    recipe = recipe_file(tmp_path, steps=100_000)
+
+    def call(*arguments: str) -> str:
+        command = [
+            "bash",
+            str(script),
+            str(recipe),
+            "--work",
+            str(tmp_path / "work"),
+            "--no-build",
+            *arguments,
+        ]
+        environment = os.environ | {"PYTHON": sys.executable, "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(
+            command, check=False, env=environment, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    for index in range(2):
+        (tmp_path / f"part{index}").mkdir()
+        with tarfile.open(tmp_path / f"part{index}" / f"{index}.tar", "w") as archive:
+            archive.add(folder / f"{index}.png", f"{index}.png")
+    call("--data", str(tmp_path / "part0"))
+    out = str(tmp_path / "out")
+    first = call("--data", str(tmp_path / "part1"), "--minutes", "0.02", "--out", out)
+    assert "small: 2 photographs" in first
+    again = call("--data", str(tmp_path / "part1"), "--minutes", "0.02", "--out", out, "--", "--threads", "1")
+    assert "resumed at step" in again
+    pieces = sorted((tmp_path / "out").glob("small.safetensors.part*"))
+    (tmp_path / "small.safetensors").write_bytes(b"".join(piece.read_bytes() for piece in pieces))
+    assert load_model(tmp_path / "small.safetensors").notes["training"]["steps"] > 0
+    assert (tmp_path / "out" / "log.jsonl").exists()
 
 
 @pytest.mark.parametrize(
