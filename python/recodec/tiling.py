@@ -1,0 +1,278 @@
+"""A picture in tiles: the networks see one part at a time, so that memory stays bounded.
+
+Only the networks work by tiles; a code plane is always that of the whole picture. A tile is computed
+with a *halo*, positions around it whose results are thrown away. Where the halo is as wide as the
+networks reach, tiles give what the whole picture would give, and there is no seam.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recodec.entropy import Codes
+from recodec.networks.config import LayerConfig, NetworkConfig
+from recodec.networks.gains import GAIN_PATCH
+from recodec.networks.recurrent import DecoderState, EncoderState, RecurrentCodec
+
+# The format's field is a byte; wider halos would cost more than the seam they hide.
+_MAX_HALO = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A rectangle of positions."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    def of(self, plane: Any) -> Any:
+        """The part of an array or tensor whose last two axes are rows and columns of positions."""
+        return plane[..., self.top : self.top + self.height, self.left : self.left + self.width]
+
+    def scaled(self, stride: int) -> Region:
+        """The same rectangle in pixels."""
+        return Region(self.top * stride, self.left * stride, self.height * stride, self.width * stride)
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """What is kept of a tile, and the window that is computed for it: core and halo."""
+
+    core: Region
+    window: Region
+
+    @property
+    def inner(self) -> Region:
+        """The core in coordinates of the window."""
+        top, left = self.core.top - self.window.top, self.core.left - self.window.left
+        return Region(top, left, self.core.height, self.core.width)
+
+
+@dataclass(frozen=True, slots=True)
+class TileGrid:
+    """How a plane of ``height`` × ``width`` positions is cut; FORMAT.md, section 7."""
+
+    height: int
+    width: int
+    rows: int = 1
+    columns: int = 1
+    halo: int = 0
+
+    def tiles(self, halo: int | None = None) -> list[Tile]:
+        """All tiles, row by row; ``halo`` replaces that of the grid."""
+        halo = self.halo if halo is None else halo
+        return [
+            _tile(top, left, bottom, right, self.height, self.width, halo)
+            for top, bottom in _cuts(self.height, self.rows)
+            for left, right in _cuts(self.width, self.columns)
+        ]
+
+
+def _cuts(size: int, parts: int) -> Iterator[tuple[int, int]]:
+    for part in range(parts):
+        yield part * size // parts, (part + 1) * size // parts
+
+
+def _tile(top: int, left: int, bottom: int, right: int, height: int, width: int, halo: int) -> Tile:
+    outer_top, outer_left = max(0, top - halo), max(0, left - halo)
+    outer_bottom, outer_right = min(height, bottom + halo), min(width, right + halo)
+    return Tile(
+        Region(top, left, bottom - top, right - left),
+        Region(outer_top, outer_left, outer_bottom - outer_top, outer_right - outer_left),
+    )
+
+
+def plan_tiles(height: int, width: int, config: NetworkConfig, side: int) -> TileGrid:
+    """Cut a plane into tiles of about ``side`` positions, at least 1; a plane that small stays whole."""
+    rows, columns = -(-height // side), -(-width // side)
+    if rows == columns == 1:
+        return TileGrid(height, width)
+    return TileGrid(height, width, rows, columns, decoder_halo(config))
+
+
+def decoder_halo(config: NetworkConfig) -> int:
+    """How far the decoder looks around a position, in positions, but 8 at most.
+
+    Hidden kernels above 1×1 reach further with every iteration, and so does a gain network.
+    """
+    return min(_MAX_HALO, math.ceil(_decoder_reach(config)))
+
+
+def encoder_halo(config: NetworkConfig) -> int:
+    """How far codes depend on what is around, through encoder and decoder; 16 at most."""
+    reach, scale = 0.0, config.grid_factor
+    for layer in config.encoder:
+        reach += _layer_reach(layer, config.iterations) / scale
+        scale = max(1, scale // layer.resample)
+    return min(2 * _MAX_HALO, math.ceil(reach + _decoder_reach(config)))
+
+
+def _decoder_reach(config: NetworkConfig) -> float:
+    reach, scale = 0.0, 1
+    for layer in config.decoder:
+        reach += _layer_reach(layer, config.iterations) / scale
+        scale *= layer.resample
+    if config.reconstruction == "residual-scaling":
+        reach += config.iterations * (1.5 * GAIN_PATCH) / config.stride
+    return reach
+
+
+def _layer_reach(layer: LayerConfig, iterations: int) -> int:
+    hidden = 0 if layer.kind == "conv" else layer.hidden_kernel // 2
+    return layer.kernel // 2 + (iterations - 1) * hidden
+
+
+def _groups(tiles: Sequence[Tile], batch: int) -> list[list[Tile]]:
+    """Tiles of equal windows in groups of ``batch`` at most, to be computed together."""
+
+    def size(tile: Tile) -> tuple[int, int]:
+        return tile.window.height, tile.window.width
+
+    groups = []
+    for _, equal in groupby(sorted(tiles, key=size), key=size):
+        members = list(equal)
+        groups += [members[i : i + batch] for i in range(0, len(members), batch)]
+    return groups
+
+
+def _cast(state: Any, dtype: torch.dtype) -> Any:
+    """A state with its floating-point tensors in ``dtype``."""
+    if isinstance(state, Tensor):
+        return state.to(dtype) if state.is_floating_point() else state
+    if isinstance(state, tuple):
+        parts = [_cast(part, dtype) for part in state]
+        return type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)
+    return state
+
+
+class Samples:
+    """The samples of a picture as the networks want them, region by region.
+
+    ``samples`` is (C, H, W): uint8, or floating point in [0, 1]; C is 1 or 3.
+    """
+
+    def __init__(self, samples: Tensor, stride: int, device: torch.device, dtype: torch.dtype):
+        self.samples, self._stride, self._device, self._dtype = samples, stride, device, dtype
+
+    def original(self, region: Region) -> Tensor:
+        """(C, h, w) samples of a region of positions, as far as the picture goes."""
+        box = region.scaled(self._stride)
+        part: Tensor = box.of(self.samples)
+        return part
+
+    def pixels(self, region: Region) -> Tensor:
+        """(3, h, w) in [−0.5, 0.5] for a region of positions, with the last row and column repeated."""
+        part = self.original(region).to(self._device)
+        values = part.float() / 255 if part.dtype == torch.uint8 else part.float()
+        box = region.scaled(self._stride)
+        missing = (0, box.width - part.shape[2], 0, box.height - part.shape[1])
+        padded = torch.nn.functional.pad(values[None], missing, mode="replicate")[0]
+        return (padded - 0.5).to(self._dtype).expand(3, -1, -1)
+
+
+class TiledDecoder:
+    """What a picture looks like after the planes so far. Holds the state of every tile."""
+
+    def __init__(
+        self,
+        network: RecurrentCodec,
+        tiles: Sequence[Tile],
+        device: torch.device,
+        dtype: torch.dtype,
+        *,
+        batch: int = 1,
+        storage: torch.dtype | None = None,
+    ):
+        self._network, self._device, self._dtype = network, device, dtype
+        self._storage = storage or dtype
+        self.groups = _groups(tiles, batch)
+        self._states: list[DecoderState | None] = [None] * len(self.groups)
+
+    def advance(self, plane: Codes) -> None:
+        """Decode one more plane (D, h, w)."""
+        for index in range(len(self.groups)):
+            state = self._step(index, plane, self.state(index))
+            self._states[index] = _cast(state, self._storage)
+
+    def state(self, group: int) -> DecoderState | None:
+        """State of a group of tiles, None before the first plane."""
+        state = self._states[group]
+        return None if state is None else _cast(state, self._dtype)
+
+    def _step(self, group: int, plane: Codes, state: DecoderState | None) -> DecoderState:
+        windows = np.stack([tile.window.of(plane) for tile in self.groups[group]])
+        return self._network.decode_step(torch.from_numpy(windows).to(self._device, self._dtype), state)
+
+    def pixels(self) -> Iterator[tuple[Region, Tensor]]:
+        """Core by core, in positions, its (3, h·s, w·s) pixels in [−0.5, 0.5], not clamped."""
+        for index in range(len(self.groups)):
+            state = self.state(index)
+            assert state is not None
+            yield from self._cores(index, state)
+
+    def _cores(self, group: int, state: DecoderState) -> Iterator[tuple[Region, Tensor]]:
+        stride = self._network.config.stride
+        pictures = self._network.pixels(state.reconstruction)
+        for tile, picture in zip(self.groups[group], pictures, strict=True):
+            yield tile.core, tile.inner.scaled(stride).of(picture)
+
+    def decode(self, planes: Sequence[Codes]) -> Iterator[tuple[Region, Tensor]]:
+        """Like advancing by all planes and asking for the pixels, with the state of one group at a time."""
+        for index in range(len(self.groups)):
+            state: DecoderState | None = None
+            for plane in planes:
+                state = self._step(index, plane, state)
+            assert state is not None
+            yield from self._cores(index, state)
+
+
+class TiledEncoder:
+    """Codes of a picture, plane by plane. Holds the state of every tile."""
+
+    def __init__(
+        self,
+        network: RecurrentCodec,
+        samples: Samples,
+        grid: TileGrid,
+        device: torch.device,
+        dtype: torch.dtype,
+        *,
+        batch: int = 1,
+        storage: torch.dtype | None = None,
+    ):
+        whole = grid.rows == grid.columns == 1
+        # As wide as codes reach: each tile's own decoder is right wherever its encoder looks.
+        tiles = grid.tiles(halo=0 if whole else max(grid.halo, encoder_halo(network.config)))
+        self._network, self._samples, self._grid = network, samples, grid
+        self._storage = storage or dtype
+        self._dtype = dtype
+        self.decoder = TiledDecoder(network, tiles, device, dtype, batch=batch, storage=storage)
+        self._states: list[EncoderState | None] = [None] * len(self.decoder.groups)
+
+    def next_plane(self) -> Codes:
+        """Codes (D, h, w) of the next iteration. Decode them before asking for more."""
+        config = self._network.config
+        plane = np.empty((config.depth, self._grid.height, self._grid.width), np.int8)
+        for index, group in enumerate(self.decoder.groups):
+            windows = torch.stack([self._samples.pixels(tile.window) for tile in group])
+            target = self._network.front_end.analyse(windows)
+            state = _cast(self._states[index], self._dtype)
+            codes, state = self._network.encode_step(target, state, self.decoder.state(index))
+            self._states[index] = _cast(state, self._storage)
+            for tile, window in zip(group, codes.to(torch.int8).cpu().numpy(), strict=True):
+                tile.core.of(plane)[:] = tile.inner.of(window)
+        return plane
+
+    def decode(self, plane: Codes) -> None:
+        """Take the codes as sent, so that the next iteration corrects what they leave."""
+        self.decoder.advance(plane)

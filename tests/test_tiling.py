@@ -1,0 +1,140 @@
+"""Tiles: they cover the picture, and give what the whole picture gives where the halo is wide enough."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from recodec.networks.config import LayerConfig, NetworkConfig
+from recodec.networks.paper import paper_config
+from recodec.tiling import (
+    Region,
+    Samples,
+    TiledDecoder,
+    TiledEncoder,
+    TileGrid,
+    decoder_halo,
+    encoder_halo,
+    plan_tiles,
+)
+from recodec.weights import load_model
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "rows", "columns", "halo"),
+    [(1, 1, 1, 1, 0), (7, 5, 7, 5, 2), (10, 3, 3, 1, 1), (9, 31, 2, 4, 5), (8, 8, 3, 3, 100)],
+)
+def test_cores_cover_every_position_once(height: int, width: int, rows: int, columns: int, halo: int) -> None:
+    count = np.zeros((height, width), int)
+    for tile in TileGrid(height, width, rows, columns, halo).tiles():
+        tile.core.of(count)[...] += 1
+        own = np.arange(height * width).reshape(height, width)
+        assert np.array_equal(tile.inner.of(tile.window.of(own)), tile.core.of(own))
+        assert tile.window.height >= min(height, tile.core.height + halo)
+    assert (count == 1).all()
+
+
+def test_small_pictures_stay_whole() -> None:
+    config = paper_config("lstm", width=1 / 64)
+    assert plan_tiles(64, 20, config, 64) == TileGrid(64, 20)
+    grid = plan_tiles(65, 200, config, 64)
+    assert (grid.rows, grid.columns) == (2, 4)
+    assert grid.halo == decoder_halo(config)
+
+
+def test_halos_follow_the_kernels() -> None:
+    config = NetworkConfig(
+        depth=4,
+        iterations=4,
+        reconstruction="additive",
+        front_end="dct8",
+        encoder=(LayerConfig("lstm", 8, 3, 1, resample=2), LayerConfig("conv", 8, 5)),
+        decoder=(LayerConfig("lstm", 8, 3, 1, resample=2), LayerConfig("gru", 8, 3, 1)),
+    )
+    # Decoder: 1 position, then 1 at half the distance. Encoder: half a position, then 2.
+    assert decoder_halo(config) == 2
+    assert encoder_halo(config) == 4
+    wider = replace(config, decoder=(LayerConfig("lstm", 8, 3, 3, resample=2), config.decoder[1]))
+    assert decoder_halo(wider) == 5
+    assert decoder_halo(replace(wider, iterations=100)) == 8
+
+
+def samples(height: int, width: int, stride: int, channels: int = 3) -> Samples:
+    generator = torch.Generator().manual_seed(4)
+    coarse = torch.rand(1, channels, height // 6 + 2, width // 6 + 2, generator=generator)
+    smooth = torch.nn.functional.interpolate(coarse, (height, width), mode="bicubic")[0].clamp(0, 1)
+    return Samples((255 * smooth).to(torch.uint8), stride, CPU, torch.float64)
+
+
+def assemble(
+    decoder: TiledDecoder, height: int, width: int, planes: list[NDArray[np.int8]] | None
+) -> torch.Tensor:
+    picture = torch.full((3, 16 * height, 16 * width), torch.nan, dtype=torch.float64)
+    for region, pixels in decoder.pixels() if planes is None else decoder.decode(planes):
+        region.scaled(16).of(picture)[:] = pixels
+    return picture
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("channels", [1, 3])
+@torch.inference_mode()
+def test_tiles_equal_the_whole_picture(tiny_model: str, batch: int, channels: int) -> None:
+    network = load_model(tiny_model).network.double()
+    height, width, iterations = 9, 11, 4
+    source = samples(16 * height - 5, 16 * width - 9, 16, channels)
+    grids = [TileGrid(height, width), TileGrid(height, width, 3, 2, decoder_halo(network.config))]
+    results = []
+    for grid in grids:
+        encoder = TiledEncoder(network, source, grid, CPU, torch.float64, batch=batch)
+        planes = []
+        for _ in range(iterations):
+            planes.append(encoder.next_plane())
+            encoder.decode(planes[-1])
+        decoder = TiledDecoder(network, grid.tiles(), CPU, torch.float64, batch=batch)
+        for plane in planes:
+            decoder.advance(plane)
+        pictures = [
+            assemble(decoder, height, width, None),
+            assemble(decoder, height, width, planes),
+            assemble(encoder.decoder, height, width, None),
+        ]
+        results.append((planes, pictures))
+    (whole, (picture, *others)), (tiled, tiled_pictures) = results
+    np.testing.assert_array_equal(np.stack(tiled), np.stack(whole))
+    for other in (*others, *tiled_pictures):
+        torch.testing.assert_close(other, picture, rtol=0, atol=1e-9)
+
+
+@torch.inference_mode()
+def test_states_kept_in_half_precision_change_little(tiny_model: str) -> None:
+    network = load_model(tiny_model).network
+    grid = TileGrid(6, 8, 2, 2, 2)
+    source = samples(96, 128, 16)
+    source = Samples(source.samples, 16, CPU, torch.float32)
+    pictures = []
+    for storage in (torch.float32, torch.float16):
+        encoder = TiledEncoder(network, source, grid, CPU, torch.float32, storage=storage)
+        for _ in range(4):
+            encoder.decode(encoder.next_plane())
+        pictures.append(assemble(encoder.decoder, 6, 8, None))
+    original = source.pixels(Region(0, 0, 6, 8))
+    errors = [float((picture - original).square().mean()) for picture in pictures]
+    assert errors[1] == pytest.approx(errors[0], rel=0.02)
+    assert not torch.equal(*pictures)
+
+
+def test_samples_repeat_the_last_row_and_column() -> None:
+    source = samples(20, 35, 16)
+    pixels = source.pixels(Region(0, 1, 2, 2))
+    assert pixels.shape == (3, 32, 32)
+    torch.testing.assert_close(
+        pixels[:, :20, :19], source.samples[:, :, 16:].double() / 255 - 0.5, rtol=0, atol=1e-7
+    )
+    assert torch.equal(pixels[:, 20:], pixels[:, 19:20].expand(-1, 12, -1))
+    assert torch.equal(pixels[:, :, 19:], pixels[:, :, 18:19].expand(-1, -1, 13))
