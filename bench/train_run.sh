@@ -3,7 +3,7 @@
 # from this checkout, checks it, trains for some minutes and leaves fp16 weights in pieces of 16 MB at most.
 # Called again with the same work folder, it goes on from the checkpoint there, with whatever shards came
 # in the meantime. Needs Python with torch, numpy, pillow, safetensors, click, rich, scikit-build-core,
-# pybind11, cmake and a C++ compiler; pytest for the checks.
+# pybind11, cmake, ninja, pytest, hypothesis and a C++ compiler.
 #
 #     bench/train_run.sh RECIPE --data SHARDS --minutes N --out OUT [--valid FILE] [--work WORK] [--no-build] [-- OPTIONS]
 #
@@ -40,7 +40,14 @@ mkdir -p "$work/shards"
 step() { printf '== %s (after %d s)\n' "$1" "$SECONDS"; }
 
 step "shards"
-find "$data" -maxdepth 1 -name '*.tar' -exec cp -n {} "$work/shards/" \;
+for shard in "$data"/*.tar; do
+    [ -f "$shard" ] || continue
+    kept=$work/shards/$(basename "$shard")
+    cmp -s "$shard" "$kept" && continue
+    [ ! -e "$kept" ] || { echo "$kept is another shard of the same name; rename one" >&2; exit 1; }
+    # Whole or not at all.
+    cp "$shard" "$kept.part" && mv "$kept.part" "$kept"
+done
 if [ -n "$valid" ]; then cp "$valid" "$work/valid.tar"; fi
 find "$work/shards" -name '*.tar' | wc -l
 [ -n "$minutes" ] || exit 0
@@ -53,11 +60,11 @@ if [ "$build" = yes ]; then
         step "build"
         rm -rf "$site.new"
         "$python" -m pip install --quiet --no-index --no-deps --no-build-isolation --no-cache-dir --target "$site.new" "$here"
-        mv "$site.new" "$site"
         step "check"
         # From outside the checkout, so that what was built is what is tested.
-        (cd "$work" && PYTHONPATH=$site "$python" -m pytest -q -p no:cacheprovider -c "$here/pyproject.toml" --rootdir "$here" \
-            "$here"/tests/test_{cells,networks,range_coder,losses}.py)
+        (cd "$work" && PYTHONPATH=$site.new "$python" -m pytest -q -p no:cacheprovider -c "$here/pyproject.toml" --rootdir "$here" \
+            "$here"/tests/test_{cells,networks,range_coder,recipe}.py)
+        mv "$site.new" "$site"
     fi
     export PYTHONPATH=$site${PYTHONPATH:+:$PYTHONPATH}
 fi

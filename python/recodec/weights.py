@@ -26,7 +26,7 @@ from recodec.networks.recurrent import RecurrentCodec
 DEFAULT_MODEL = "dev-1"
 SEARCH_PATH_VARIABLE = "RECODEC_WEIGHTS"
 
-_MODEL_ID = re.compile(r"[a-z0-9-]{1,32}")
+MODEL_ID = re.compile(r"[a-z0-9-]{1,32}")
 _FORMAT = "recodec-weights-1"
 # What a decoder computes with; the encoder may improve without touching old files.
 _DECODER_PARTS = ("decoder.", "front_end.")
@@ -50,7 +50,7 @@ def _search_path() -> list[Path]:
 def available_models() -> tuple[str, ...]:
     """Ids of all models that can be loaded: those in ``$RECODEC_WEIGHTS`` and those in the package."""
     found = {path.stem for folder in _search_path() for path in folder.glob("*.safetensors")}
-    return tuple(sorted(name for name in found if _MODEL_ID.fullmatch(name)))
+    return tuple(sorted(name for name in found if MODEL_ID.fullmatch(name)))
 
 
 def find_model(model: str) -> Path:
@@ -58,7 +58,7 @@ def find_model(model: str) -> Path:
 
     Ids come from untrusted files: anything but ``[a-z0-9-]{1,32}`` is refused before any look-up.
     """
-    if _MODEL_ID.fullmatch(model):
+    if MODEL_ID.fullmatch(model):
         for folder in _search_path():
             path = folder / f"{model}.safetensors"
             if path.is_file():
@@ -83,10 +83,16 @@ def decoder_hash(decoder_text: str, tensors: dict[str, Tensor]) -> bytes:
 
 
 def save_model(path: Path, network: RecurrentCodec, notes: dict[str, Any]) -> None:
-    """Write weights as fp16 with their configuration; ``notes`` (JSON data) says where they come from."""
+    """Write weights as fp16 with their configuration; ``notes`` (JSON data) says where they come from.
+
+    Raises :class:`WeightsError` if a value is not finite or too large for fp16.
+    """
     tensors = {
         name: value.to("cpu", torch.float16).contiguous() for name, value in network.state_dict().items()
     }
+    for name, tensor in tensors.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise WeightsError(f"tensor {name} holds values that are not finite in fp16; it is not written")
     metadata = {"format": _FORMAT, "notes": json.dumps(notes, sort_keys=True), **network.config.to_texts()}
     temporary = path.with_suffix(".tmp")
     temporary.write_bytes(save(tensors, metadata))
@@ -100,7 +106,7 @@ def load_model(model: str | os.PathLike[str]) -> Model:
     finite.
     """
     path = find_model(model) if isinstance(model, str) else Path(model)
-    if not _MODEL_ID.fullmatch(path.stem):
+    if not MODEL_ID.fullmatch(path.stem):
         raise WeightsError(f"{path.name} gives no model id; name the file with a-z, 0-9 and '-' only")
     try:
         with safe_open(path, framework="pt") as file:

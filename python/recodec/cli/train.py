@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 import click
 
-from recodec.cli import jobs, options
+from recodec.cli import jobs, options, output
 
 _WORKERS_PER_GPU = 8
 
@@ -76,6 +77,7 @@ def train(
     if threads:
         torch.set_num_threads(threads)
     with jobs.one_line_errors("train"), join_processes() as processes:
+        _make_folder(folder)
         path = find_recipe(recipe)
         plan = Recipe.load(path)
         photographs = Photographs(sources)
@@ -91,17 +93,30 @@ def train(
             teller=teller,
         )
         if trainer.resume():
-            teller.say(f"resumed at step {trainer.progress.step}")
+            ignored = "; --start-from is for new runs" if start_from else ""
+            teller.say(f"resumed at step {trainer.progress.step}{ignored}")
         elif start_from:
-            trainer.start_from(load_model(start_from).network)
+            trainer.start_from(load_model(start_from))
         finished = trainer.run(minutes, steps)
         if processes.first:
-            trainer.validate()
             weights = folder / f"{plan.model}.safetensors"
-            export(trainer, weights, path.read_text(), sources, finished)
+            export(trainer, weights, path, sources, validation, finished)
+            # Who sends a signal waits for seconds, then kills.
+            if not trainer.stopped_by_signal and trainer.validate():
+                export(trainer, weights, path, sources, validation, finished)
             if trainer.unreadable:
                 teller.say(
                     f"{len(trainer.unreadable)} unreadable were skipped, {min(trainer.unreadable)} first"
                 )
             teller.say(f"weights: {weights}")
             teller.say("the recipe is complete" if finished else "run the same command again to go on")
+
+
+def _make_folder(folder: Path) -> None:
+    """Before anything slow. Raises :class:`OutputError` naming the folder."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise output.OutputError(f"the folder {str(folder)!r} cannot be made: {error.strerror}") from error
+    if not os.access(folder, os.W_OK):
+        raise output.OutputError(f"the folder {str(folder)!r} cannot be written to")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from dataclasses import MISSING, asdict, dataclass, fields
+from typing import Any, Literal, TypeVar, get_args
 
 from recodec.errors import WeightsError
 
@@ -13,6 +13,8 @@ Reconstruction = Literal["one-shot", "additive", "residual-scaling"]
 FrontEnd = Literal["pixels", "dct8"]
 LayerKind = Literal["conv", "lstm", "associative-lstm", "gru", "residual-gru"]
 GainInput = Literal["reconstruction", "residual"]
+
+Table = TypeVar("Table")
 
 _LARGEST_SIZE = 1 << 16
 
@@ -110,6 +112,11 @@ class NetworkConfig:
             raise WeightsError(
                 f"the encoder shrinks by {down} but the decoder grows by {up}; make the factors equal"
             )
+        for name in ("gains", "shortcut"):
+            if type(getattr(self, name)) is not bool:
+                raise WeightsError(f"{name} is {getattr(self, name)!r}; it must be true or false")
+        if type(self.gain_slope) not in (int, float) or not abs(self.gain_slope) <= 10:
+            raise WeightsError(f"gain_slope is {self.gain_slope!r}; it must be a number in -10..10")
         ranges = {"depth": (1, 256), "iterations": (1, 255), "priming": (0, 16), "diffusion": (0, 16)}
         for name, (low, high) in ranges.items():
             value = getattr(self, name)
@@ -153,14 +160,34 @@ class NetworkConfig:
             return cls.from_dict({**json.loads(texts["decoder"]), **json.loads(texts["encoder"])})
         except (KeyError, TypeError, json.JSONDecodeError) as error:
             raise WeightsError(f"the network configuration cannot be read: {error!r}") from error
+        except WeightsError as error:
+            raise WeightsError(f"the network configuration does not fit this version: {error}") from error
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> NetworkConfig:
-        """Build from nested plain data, as found in JSON or TOML."""
-        try:
-            layers = {
-                side: tuple(LayerConfig(**layer) for layer in data[side]) for side in ("encoder", "decoder")
-            }
-            return cls(**{**data, **layers})
-        except (KeyError, TypeError) as error:
-            raise WeightsError(f"the network configuration does not fit this version: {error}") from error
+        """Build from nested plain data, as found in JSON or TOML. Raises :class:`WeightsError`."""
+        layers = {}
+        for side in ("encoder", "decoder"):
+            found = data.get(side, ())
+            if not isinstance(found, list | tuple):
+                raise WeightsError(f"network: {side} is {found!r}; it must be a list of layers")
+            layers[side] = tuple(
+                _from_table(LayerConfig, layer, f"{side} layer {number}")
+                for number, layer in enumerate(found, start=1)
+            )
+        return _from_table(cls, {**data, **layers}, "network")
+
+
+def _from_table(kind: type[Table], table: object, where: str) -> Table:
+    """A dataclass from a table whose keys are all known and that lacks none."""
+    if not isinstance(table, Mapping):
+        raise WeightsError(f"{where} is {table!r}; it must be a table")
+    known = {f.name: f.default is MISSING for f in fields(kind)}  # type: ignore[arg-type]
+    if unknown := sorted(set(table) - set(known)):
+        raise WeightsError(f"{where} has the unknown key {unknown[0]!r}; known are {', '.join(known)}")
+    if absent := [name for name, required in known.items() if required and name not in table]:
+        raise WeightsError(f"{where} lacks {absent[0]!r}")
+    try:
+        return kind(**table)
+    except WeightsError as error:
+        raise WeightsError(f"{where}: {error}") from error

@@ -179,7 +179,7 @@ class RecurrentCodec(nn.Module):
         """Let iterations after the first ``trained`` start from the gains of the last of those."""
         for module in self.modules():
             if isinstance(module, Gain):
-                module.log_gain[trained:] = module.log_gain[trained - 1]
+                module.log_gain[trained:] = module.log_gain[trained - 1].clone()
 
     @torch.no_grad()
     def calibrate(self, pixels: Tensor) -> None:

@@ -17,7 +17,6 @@ _GRAPHS = 64
 def accelerate(network: RecurrentCodec, compute: Compute, device: torch.device) -> None:
     """Put ``network`` on ``device`` and make its steps as fast as ``compute`` allows."""
     network.to(device)
-    # What there is to gain lies in the layout of the weights; Module.to has no typed form for it.
     for parameter in network.parameters():
         if parameter.ndim == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
@@ -36,18 +35,20 @@ def accelerate(network: RecurrentCodec, compute: Compute, device: torch.device) 
 
 
 def _work_in_bfloat16(stack: Stack) -> None:
-    """Compute the recurrent layers in bfloat16; residuals and reconstructions keep their precision."""
+    """Compute the recurrent layers in bfloat16; what is carried and what is added up stays in float32."""
     step = stack.step
 
     def rounded_step(x: Tensor, states: StackState) -> tuple[Tensor, StackState]:
         with torch.autocast(x.device.type, torch.bfloat16):
             y, states = step(x, states)
-        return y.float(), states
+        return y.float(), tuple(state and tuple(part.float() for part in state) for state in states or ())
 
     stack.step = rounded_step  # type: ignore[method-assign]
 
 
 def _compile(stack: Stack) -> None:
     """Compile one iteration, never the unrolled loop, whose graph would be as long as all of them."""
+    # Gradients of several processes are exchanged between compiled steps, never within one.
+    torch._dynamo.config.optimize_ddp = False
     torch._dynamo.config.recompile_limit = max(_GRAPHS, torch._dynamo.config.recompile_limit)
     stack.step = torch.compile(stack.step, dynamic=False)  # type: ignore[method-assign]

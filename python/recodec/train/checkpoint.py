@@ -14,6 +14,9 @@ from torch import Tensor
 from recodec.errors import TrainingError
 from recodec.networks.config import NetworkConfig
 
+_LARGEST_HALF = torch.finfo(torch.float16).max
+_UNPICKLING = (AttributeError, EOFError, pickle.UnpicklingError)
+
 
 @dataclass
 class Progress:
@@ -28,16 +31,30 @@ class Progress:
 
 @dataclass
 class Checkpoint:
-    """The state of a run. Nothing random is in it: what is random in a step follows from its number."""
+    """The state of a run. Nothing random is in it: what is random in a step follows from its number.
+
+    ``origin`` says which weights the run started from, "" for none.
+    """
 
     network: dict[str, Tensor]
     average: dict[str, Tensor]
     optimizer: dict[str, Any]
     loss: dict[str, Tensor]
     progress: Progress
+    unreadable: list[str]
+    origin: str
 
     def write(self, path: Path, config: NetworkConfig) -> None:
-        """Write all of it; an interrupted write leaves the former checkpoint in place."""
+        """Write all of it or nothing: the former checkpoint stays until this one is complete.
+
+        Raises :class:`TrainingError` if weights are not finite as fp16, or there is no room.
+        """
+        for name, value in (*self.network.items(), *self.average.items()):
+            if not bool((value.abs() <= _LARGEST_HALF).all()):
+                raise TrainingError(
+                    f"{name} holds values that are not finite or above {_LARGEST_HALF:g}, which weights files "
+                    "cannot hold; the last good checkpoint is kept, lower the learning rate"
+                )
         data = {
             "config": config.to_texts(),
             "network": self.network,
@@ -45,10 +62,16 @@ class Checkpoint:
             "optimizer": self.optimizer,
             "loss": self.loss,
             "progress": asdict(self.progress),
+            "unreadable": self.unreadable,
+            "origin": self.origin,
         }
         temporary = path.with_suffix(".tmp")
-        torch.save(data, temporary)
-        os.replace(temporary, path)
+        try:
+            torch.save(data, temporary)
+            os.replace(temporary, path)
+        except (OSError, RuntimeError) as error:
+            temporary.unlink(missing_ok=True)
+            raise TrainingError(f"{path} cannot be written: {error}") from error
 
     @classmethod
     def read(cls, path: Path, config: NetworkConfig, device: torch.device) -> Checkpoint:
@@ -57,7 +80,8 @@ class Checkpoint:
             data = torch.load(path, map_location=device, weights_only=True)
             found = data.pop("config")
             checkpoint = cls(**{**data, "progress": Progress(**data["progress"])})
-        except (OSError, RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
+        # Whatever a file that is no checkpoint makes of the reader.
+        except (OSError, RuntimeError, LookupError, TypeError, ValueError, *_UNPICKLING) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise TrainingError(
                 f"{path} cannot be read as a checkpoint: {reason}; move it away to start anew"

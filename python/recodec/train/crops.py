@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import queue
+import signal
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -317,6 +318,11 @@ def _from_thread(parts: _Parts, start: int) -> Generator[CropBatch]:
         thread.join()
 
 
+def _ignore_interrupts(worker: int) -> None:
+    """Leave it to the process that trains when to stop: Ctrl-C reaches the whole group."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def _from_processes(parts: _Parts, start: int, workers: int) -> Generator[CropBatch]:
     loader = DataLoader(
         parts,
@@ -326,6 +332,7 @@ def _from_processes(parts: _Parts, start: int, workers: int) -> Generator[CropBa
         # Forking a process that has threads is unsafe.
         multiprocessing_context="forkserver",
         prefetch_factor=_BATCHES_AHEAD,
+        worker_init_fn=_ignore_interrupts,
         # Else starting would draw from the generator of the training itself.
         generator=torch.Generator(),
     )

@@ -13,15 +13,28 @@ from recodec.train.trainer import Trainer
 from recodec.weights import save_model
 
 
-def export(trainer: Trainer, path: Path, recipe_text: str, sources: Sequence[Path], finished: bool) -> None:
-    """Write the averaged weights as fp16 with recipe, data, command and figures in the metadata."""
+def export(
+    trainer: Trainer,
+    path: Path,
+    recipe: Path,
+    sources: Sequence[Path],
+    validation: Sequence[Path],
+    finished: bool,
+) -> None:
+    """Write the averaged weights as fp16 with recipe, data, command and figures in the metadata.
+
+    Raises :class:`WeightsError` if fp16 cannot hold them.
+    """
     # Names without folders: a weights file is published, the machine it was made on is nobody's business.
     names = [source.name for source in sources]
-    flags = " ".join(f"--data {name}" for name in names)
+    flags = [f"--data {name}" for name in names] + [f"--valid {source.name}" for source in validation]
+    if trainer.origin:
+        flags.append(f"--start-from {trainer.origin.split()[0]}")
     device = trainer.processes.device
     notes: dict[str, Any] = {
-        "recipe": recipe_text,
-        "command": f"recodec train {trainer.recipe.model}.toml {flags}",
+        "recipe": recipe.read_text(encoding="utf-8"),
+        "command": " ".join(["recodec train", recipe.name, *flags]),
+        "started_from": trainer.origin,
         "data": {
             "sources": names,
             "photographs": len(trainer.photographs),

@@ -11,29 +11,36 @@ from typing import Any, TextIO
 import torch
 from torch import Tensor
 
+from recodec.train.processes import Processes
+
 _SECONDS_BETWEEN_LINES = 15.0
 
 
 class Losses:
     """Running mean of the loss of each iteration, gathered without waiting for the device."""
 
-    def __init__(self, iterations: int, device: torch.device):
-        self._sum = torch.zeros(iterations, device=device)
-        self._count = torch.zeros(iterations, device=device)
+    def __init__(self, iterations: int, processes: Processes):
+        self._processes = processes
+        # Loss and count of every iteration, then gradient norm and count of steps.
+        self._sums = torch.zeros(2, iterations + 1, device=processes.device)
 
-    def add(self, lead_in: int, losses: Tensor) -> None:
-        """Losses (T,) of iterations lead_in … lead_in + T − 1."""
+    def add(self, lead_in: int, losses: Tensor, gradient_norm: Tensor) -> None:
+        """Losses (T,) of iterations lead_in … lead_in + T − 1 of one step."""
         part = slice(lead_in, lead_in + len(losses))
-        self._sum[part] += losses
-        self._count[part] += 1
+        self._sums[0, part] += losses
+        self._sums[1, part] += 1
+        self._sums[0, -1] += gradient_norm
+        self._sums[1, -1] += 1
 
-    def take(self) -> list[float | None]:
-        """Means since the last call; None for iterations that did not run. Not finite where a loss was not."""
-        means = (self._sum / self._count).tolist()
-        ran = (self._count > 0).tolist()
-        self._sum.zero_()
-        self._count.zero_()
-        return [mean if counted else None for mean, counted in zip(means, ran, strict=True)]
+    def take(self) -> tuple[list[float | None], float]:
+        """Mean losses and gradient norm over steps and processes since the last call.
+
+        None for iterations that did not run; not finite where a value was not.
+        """
+        sums, counts = self._processes.total(self._sums)
+        self._sums.zero_()
+        means = [float(s / c) if c else None for s, c in zip(sums, counts, strict=True)]
+        return means[:-1], means[-1] or 0.0
 
 
 class Teller:
@@ -89,5 +96,5 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
     if isinstance(value, float):
-        return round(value, 6) if math.isfinite(value) else None
+        return float(f"{value:.6g}") if math.isfinite(value) else None
     return value

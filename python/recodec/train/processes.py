@@ -6,9 +6,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
-from torch import distributed
+from torch import Tensor, distributed
+
+from recodec.errors import TrainingError
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,25 @@ class Processes:
         distributed.all_reduce(tensor, distributed.ReduceOp.MAX, group=self._control)
         return [float(value) for value in tensor]
 
+    def total(self, values: Tensor) -> Tensor:
+        """The sum of a tensor over all processes, on the CPU in float64."""
+        values = values.to("cpu", torch.float64)
+        if self._control is not None:
+            distributed.all_reduce(values, group=self._control)
+        return values
+
+    def union(self, names: set[str]) -> set[str]:
+        """Every name that any process has."""
+        if self._control is None:
+            return names
+        gathered: list[set[str]] = [set()] * self.count
+        distributed.all_gather_object(gathered, names, group=self._control)
+        return set().union(*gathered)
+
+    def wait(self) -> None:
+        """Until all processes are here."""
+        self.largest(0.0)
+
 
 @contextmanager
 def join_processes() -> Iterator[Processes]:
@@ -43,12 +65,17 @@ def join_processes() -> Iterator[Processes]:
     if count == 1:
         yield Processes(0, 1, torch.device("cuda" if cuda else "cpu"))
         return
+    if missing := {"RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"} - set(os.environ):
+        raise TrainingError(
+            f"WORLD_SIZE is {count}, but {min(missing)} is not set; start several processes with torchrun"
+        )
     device = torch.device("cuda", int(os.environ["LOCAL_RANK"])) if cuda else torch.device("cpu")
     if cuda:
         torch.cuda.set_device(device)
     distributed.init_process_group("nccl" if cuda else "gloo")
     try:
-        control = distributed.new_group(backend="gloo")
+        # One process validates for as long as it takes while the others wait.
+        control = distributed.new_group(backend="gloo", timeout=timedelta(days=1))
         assert isinstance(control, distributed.ProcessGroup)
         yield Processes(distributed.get_rank(), count, device, control)
     finally:

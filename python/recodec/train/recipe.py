@@ -14,12 +14,16 @@ from recodec.errors import RecipeError, WeightsError
 from recodec.networks.config import NetworkConfig
 from recodec.train.crops import CropOptions
 from recodec.train.losses import LossWeights
+from recodec.weights import MODEL_ID
 
 Unroll = Literal["full", "random", "growing"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Switch = Literal["auto", "on", "off"]
 
 Table = TypeVar("Table")
+
+# More than any device holds; a slip of the finger should not end in a process that is killed for memory.
+_LARGEST_CROP, _LARGEST_BATCH = 4096, 65536
 
 
 def _require(holds: bool, name: str, value: object, limit: str) -> None:
@@ -55,10 +59,11 @@ class Phase:
     def __post_init__(self) -> None:
         if (self.steps > 0) == (self.minutes > 0):
             raise ValueError(f"a phase has {self.steps} steps and {self.minutes} minutes; give exactly one")
-        for name in ("crop", "batch", "iterations"):
-            _require(getattr(self, name) >= 1, name, getattr(self, name), "at least 1")
+        limits = {"crop": _LARGEST_CROP, "batch": _LARGEST_BATCH, "iterations": 255}
+        for name, most in limits.items():
+            _require(1 <= getattr(self, name) <= most, name, getattr(self, name), f"in 1..{most}")
         for name in ("steps", "minutes", "lead_in", "warm_up_steps", "final_rate"):
-            _require(getattr(self, name) >= 0, name, getattr(self, name), "at least 0")
+            _require(0 <= getattr(self, name) < math.inf, name, getattr(self, name), "at least 0 and finite")
         _require(0 < self.learning_rate < math.inf, "learning_rate", self.learning_rate, "above 0")
         _require(self.unroll in get_args(Unroll), "unroll", self.unroll, f"one of {get_args(Unroll)}")
         _require(
@@ -126,6 +131,9 @@ class Recipe:
     validation: Validation = field(default_factory=Validation)
 
     def __post_init__(self) -> None:
+        _require(
+            MODEL_ID.fullmatch(self.model) is not None, "model", self.model, "1 to 32 of a-z, 0-9 and '-'"
+        )
         _require(len(self.phases) > 0, "phases", self.phases, "at least one phase")
         _require(self.seed >= 0, "seed", self.seed, "at least 0")
         for phase in self.phases:
@@ -142,7 +150,7 @@ class Recipe:
     def load(cls, path: Path) -> Recipe:
         """Read a TOML recipe. Raises :class:`RecipeError` naming the file and what is wrong with it."""
         try:
-            return cls.from_dict(tomllib.loads(path.read_text()))
+            return cls.from_dict(tomllib.loads(path.read_text(encoding="utf-8")))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise RecipeError(f"{path} cannot be read as a recipe: {error}") from error
         except (RecipeError, WeightsError) as error:

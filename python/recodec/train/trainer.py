@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from recodec.errors import TrainingError
+from recodec.errors import RecodecError, TrainingError
 from recodec.networks.recurrent import Noise, RecurrentCodec
 from recodec.train.acceleration import accelerate
 from recodec.train.checkpoint import Checkpoint, Progress
@@ -26,6 +26,7 @@ from recodec.train.processes import Processes
 from recodec.train.recipe import Phase, Recipe
 from recodec.train.schedule import learning_rate, noise_amplitude, unroll_length
 from recodec.train.validation import Curve, Validator
+from recodec.weights import Model
 
 CHECKPOINT_MINUTES = 5.0
 _LOG_STEPS = 20
@@ -71,20 +72,21 @@ class Trainer:
         self.processes, self.workers = processes, workers
         torch.manual_seed(recipe.seed)
         self.network = RecurrentCodec(recipe.network)
-        self.network.calibrate(self._calibration_pixels())
+        if recipe.network.front_end == "dct8" and not self.checkpoint_path.exists():
+            self.network.calibrate(self._calibration_pixels())
         accelerate(self.network, recipe.compute, processes.device)
         self.average = {name: value.clone() for name, value in self.network.state_dict().items()}
         self.objective = Objective(self.network, ReconstructionLoss(recipe.phases[0].loss))
         self.objective.to(processes.device)
         self._step_module: nn.Module = self.objective
         if processes.count > 1:
-            # A short unroll leaves gain networks or hidden kernels without gradients.
-            self._step_module = DistributedDataParallel(
-                self.objective, broadcast_buffers=False, find_unused_parameters=True
-            )
+            # A single iteration leaves hidden kernels and gain networks without gradients.
+            single = any(phase.unroll != "full" or phase.iterations == 1 for phase in recipe.phases)
+            self._step_module = DistributedDataParallel(self.objective, find_unused_parameters=single)
         self.optimizer = self._make_optimizer()
         self.progress = Progress()
         self.unreadable: set[str] = set()
+        self.origin = ""
         self.curve: Curve | None = None
         self._validator = None
         if processes.first:
@@ -92,7 +94,7 @@ class Trainer:
             if validation is not None:
                 self._validator = Validator(validation, recipe.validation.images, processes.device)
         self.journal = Journal(folder / "log.jsonl", teller or Teller(None))
-        self._stop_requested = False
+        self.stopped_by_signal = False
 
     def _calibration_pixels(self) -> Tensor:
         crops = Crops(self.photographs, _CALIBRATION_SIZE, self.recipe.data, (self.recipe.seed, _CALIBRATION))
@@ -101,9 +103,9 @@ class Trainer:
     def _make_optimizer(self) -> torch.optim.Adam:
         named = list(self.network.named_parameters())
         gains = [p for name, p in named if name.endswith("log_gain")]
-        groups = [{"params": [p for name, p in named if not name.endswith("log_gain")], "rate": 1.0}]
+        groups = [{"params": [p for name, p in named if not name.endswith("log_gain")]}]
         if gains:
-            groups.append({"params": gains, "rate": self.recipe.optimizer.gain_rate})
+            groups.append({"params": gains})
         return torch.optim.Adam(groups, lr=1e-3, fused=self.processes.device.type == "cuda")
 
     @property
@@ -112,7 +114,8 @@ class Trainer:
         return self.folder / "checkpoint.pt"
 
     def save(self) -> None:
-        """Write the checkpoint, in the first process."""
+        """Write the checkpoint, in the first process. Raises :class:`TrainingError`."""
+        self.unreadable = self.processes.union(self.unreadable)
         if self.processes.first:
             Checkpoint(
                 self.network.state_dict(),
@@ -120,6 +123,8 @@ class Trainer:
                 self.optimizer.state_dict(),
                 self.objective.loss.state_dict(),
                 self.progress,
+                sorted(self.unreadable),
+                self.origin,
             ).write(self.checkpoint_path, self.recipe.network)
 
     def resume(self) -> bool:
@@ -129,16 +134,24 @@ class Trainer:
         saved = Checkpoint.read(self.checkpoint_path, self.recipe.network, self.processes.device)
         self.network.load_state_dict(saved.network)
         self.average = saved.average
+        fused = self.optimizer.param_groups[0]["fused"]
         self.optimizer.load_state_dict(saved.optimizer)
+        for group in self.optimizer.param_groups:
+            group["fused"] = fused  # the checkpoint may come from another kind of device
         self.objective.loss.load_state_dict(saved.loss)
         self.progress = saved.progress
+        self.unreadable = set(saved.unreadable)
+        self.origin = saved.origin
+        if self.processes.first:
+            self.journal.record("resumed", step=self.progress.step)
         return True
 
-    def start_from(self, network: RecurrentCodec) -> None:
-        """Take the weights of a trained network. Raises :class:`TrainingError` if it is another one."""
-        if network.config.to_texts() != self.recipe.network.to_texts():
-            raise TrainingError("the weights to start from are of another network than the recipe")
-        self.network.load_state_dict(network.state_dict())
+    def start_from(self, model: Model) -> None:
+        """Take the weights of a trained model. Raises :class:`TrainingError` if its network is another one."""
+        if model.network.config.to_texts() != self.recipe.network.to_texts():
+            raise TrainingError(f"model {model.id} to start from has another network than the recipe")
+        self.network.load_state_dict(model.network.state_dict())
+        self.origin = f"{model.id} {model.hash.hex()}"
         self.average = {name: value.clone() for name, value in self.network.state_dict().items()}
 
     def run(self, minutes: float | None = None, steps: int | None = None) -> bool:
@@ -147,6 +160,7 @@ class Trainer:
         That is after ``minutes``, after ``steps``, or by SIGTERM or SIGINT; a checkpoint is written in any
         case. Raises :class:`TrainingError` when the loss is not finite; the last good checkpoint stays.
         """
+        self.stopped_by_signal = False
         deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
         last_step = math.inf if steps is None else self.progress.step + steps
         with self._stop_on_signals():
@@ -164,7 +178,7 @@ class Trainer:
     @contextmanager
     def _stop_on_signals(self) -> Iterator[None]:
         def request(number: int, frame: object) -> None:
-            self._stop_requested = True
+            self.stopped_by_signal = True
 
         former = {number: signal.signal(number, request) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
@@ -190,13 +204,13 @@ class Trainer:
             workers=self.workers,
             pin_memory=processes.device.type == "cuda",
         )
-        losses = Losses(recipe.network.iterations, processes.device)
+        losses = Losses(recipe.network.iterations, processes)
         saved = validated = logged = clock = time.monotonic()
         logged_step = progress.step
         try:
             while True:
                 now = time.monotonic()
-                stop = self._stop_requested or now > deadline or progress.step >= last_step
+                stop = self.stopped_by_signal or now > deadline or progress.step >= last_step
                 seconds, stopping = processes.largest(progress.phase_seconds + now - clock, float(stop))
                 progress.seconds += seconds - progress.phase_seconds
                 progress.phase_seconds, clock = seconds, now
@@ -204,17 +218,26 @@ class Trainer:
                 if done >= 1 or stopping or progress.step - logged_step >= _LOG_STEPS:
                     if progress.step > logged_step:
                         speed = (progress.step - logged_step) * phase.batch / (now - logged)
-                        self._log(losses.take(), speed, done)
+                        self._log(*losses.take(), speed, min(self._seconds_left(done), deadline - now))
                     logged, logged_step = now, progress.step
                     if done >= 1 or stopping:
                         return done >= 1
                     if now - saved > 60 * CHECKPOINT_MINUTES:
                         self.save()
                         saved = now
-                    if now - validated > 60 * recipe.validation.every_minutes:
+                    (due,) = processes.largest(float(now - validated > 60 * recipe.validation.every_minutes))
+                    if due:
+                        self.save()
                         self.validate()
-                        validated = logged = clock = time.monotonic()
-                batch = next(batches)
+                        processes.wait()
+                        saved = validated = logged = clock = time.monotonic()
+                try:
+                    batch = next(batches)
+                except RuntimeError:
+                    # Whoever asked this process to stop may have killed its workers.
+                    if self.stopped_by_signal:
+                        continue
+                    raise
                 self.unreadable |= batch.unreadable
                 pixels = to_pixels(batch.pixels.to(processes.device, non_blocking=True))
                 losses.add(*self._train_step(phase, done, pixels))
@@ -226,22 +249,24 @@ class Trainer:
             return self.progress.phase_step / phase.steps
         return self.progress.phase_seconds / (60 * phase.minutes)
 
-    def _train_step(self, phase: Phase, done: float, pixels: Tensor) -> tuple[int, Tensor]:
+    def _train_step(self, phase: Phase, done: float, pixels: Tensor) -> tuple[int, Tensor, Tensor]:
         step = self.progress.phase_step
         rate = learning_rate(phase, step, done)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate * group["rate"]
+        for group, share in zip(
+            self.optimizer.param_groups, (1.0, self.recipe.optimizer.gain_rate), strict=False
+        ):
+            group["lr"] = rate * share
         rng = np.random.default_rng([self.recipe.seed, _UNROLL, self.progress.phase, step])
         lead_in, iterations = unroll_length(phase, done, rng)
         losses = self._step_module(pixels, lead_in, iterations, self._noise(phase, done))
         self.optimizer.zero_grad()
         losses.mean().backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.optimizer.clip)
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.optimizer.clip)
         self.optimizer.step()
         self.progress.step += 1
         self.progress.phase_step += 1
         self._update_average()
-        return lead_in, losses.detach()
+        return lead_in, losses.detach(), norm
 
     def _noise(self, phase: Phase, done: float) -> Noise | None:
         """Noise of this step for this process's part of the batch."""
@@ -274,20 +299,25 @@ class Trainer:
         former = self.recipe.phases[: self.progress.phase]
         if trained := max((p.iterations + p.lead_in for p in former), default=0):
             self.network.extend_gains(trained)
-            for name, value in self.network.state_dict().items():
+            for name in self.average:
                 if name.endswith("log_gain"):
-                    self.average[name][trained:] = value[trained:]
+                    self.average[name][trained:] = self.average[name][trained - 1]
 
-    def _log(self, losses: list[float | None], crops_per_second: float, done: float) -> None:
-        """Record the last steps. Raises :class:`TrainingError` if a loss of any process is not finite."""
-        broken = any(loss is not None and not math.isfinite(loss) for loss in losses)
-        (anywhere,) = self.processes.largest(float(broken))
+    def _log(
+        self,
+        losses: list[float | None],
+        gradient_norm: float,
+        crops_per_second: float,
+        seconds_left: float,
+    ) -> None:
+        """Record the last steps. Raises :class:`TrainingError` if a loss or gradient is not finite."""
+        values = [gradient_norm, *(loss for loss in losses if loss is not None)]
         state = {"step": self.progress.step, "phase": self.progress.phase, "losses": losses}
-        if anywhere:
+        if not all(map(math.isfinite, values)):
             if self.processes.first:
-                self.journal.record("stopped", reason="the loss is not finite", **state)
+                self.journal.record("stopped", reason="the loss or its gradient is not finite", **state)
             raise TrainingError(
-                f"the loss is not finite within {_LOG_STEPS} steps before step {self.progress.step}; the last "
+                f"the loss or its gradient is not finite within {_LOG_STEPS} steps before step {self.progress.step}; the last "
                 "good checkpoint is kept, lower the learning rate"
             )
         if self.processes.first:
@@ -295,11 +325,12 @@ class Trainer:
                 "train",
                 **state,
                 minutes=self.progress.seconds / 60,
+                gradient_norm=gradient_norm,
                 crops_per_second=crops_per_second,
                 learning_rate=self.optimizer.param_groups[0]["lr"],
                 unreadable=len(self.unreadable),
             )
-            self.journal.progress(self.progress.step, losses, crops_per_second, self._seconds_left(done))
+            self.journal.progress(self.progress.step, losses, crops_per_second, seconds_left)
 
     def _seconds_left(self, done: float) -> float:
         """Of the recipe, at the speed of this phase for all phases that count steps."""
@@ -311,13 +342,20 @@ class Trainer:
         return in_phase + sum(60 * p.minutes or per_crop * p.batch * p.crop**2 * p.steps for p in later)
 
     def validate(self) -> Curve | None:
-        """Judge the averaged weights on the validation photographs, if there are any."""
+        """Judge the averaged weights on the validation photographs, if there are any.
+
+        A photograph that cannot be coded costs the figures, never the run.
+        """
         if self._validator is None:
             return None
-        reached = self.recipe.phases[: self.progress.phase + 1]
-        iterations = max(p.iterations + p.lead_in for p in reached)
+        iterations = self._trained_iterations()
         pictures = self.folder / "pictures" / f"step-{self.progress.step:07d}"
-        self.curve = self._validator.run(self.averaged_network(), iterations, pictures)
+        try:
+            self.curve = self._validator.run(self.averaged_network(), iterations, pictures)
+        except RecodecError as error:
+            self.journal.record("validation failed", step=self.progress.step, reason=str(error))
+            self.journal.teller.say(f"validation failed: {error}")
+            return None
         self.journal.record("validation", step=self.progress.step, **self.curve.to_dict())
         psnr, ms_ssim = self.curve.psnr, self.curve.ms_ssim
         text = "" if ms_ssim[-1] is None else f", MS-SSIM {ms_ssim[0]:.4f} to {ms_ssim[-1]:.4f}"
@@ -327,8 +365,13 @@ class Trainer:
         )
         return self.curve
 
+    def _trained_iterations(self) -> int:
+        """How many iterations the phases so far have reached."""
+        return max(p.iterations + p.lead_in for p in self.recipe.phases[: self.progress.phase + 1])
+
     def averaged_network(self) -> RecurrentCodec:
-        """A copy of the network with the averaged weights, on the CPU."""
+        """A copy of the network with the averaged weights, as a file of weights holds them."""
         network = RecurrentCodec(self.recipe.network)
-        network.load_state_dict({name: value.cpu() for name, value in self.average.items()})
+        network.load_state_dict({name: value.cpu().half().float() for name, value in self.average.items()})
+        network.extend_gains(self._trained_iterations())
         return network

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 
 from recodec.codec import Codec
+from recodec.errors import ImageError
 from recodec.eval.comparison import Panel, draw_comparison
 from recodec.eval.curve import Step, measure
 from recodec.eval.metrics import Pixels
@@ -43,9 +45,14 @@ class Validator:
     """Encodes some photographs with the weights as they are, and draws what the first of them look like."""
 
     def __init__(self, photographs: Photographs, images: int, device: torch.device):
-        count = min(images, len(photographs))
-        self._originals: list[Pixels] = [np.asarray(photographs.read(index)) for index in range(count)]
+        self._originals: list[Pixels] = []
         self._device = device
+        for index in range(len(photographs)):
+            if len(self._originals) < images:
+                with suppress(ImageError):
+                    self._originals.append(np.asarray(photographs.read(index)))
+        if not self._originals:
+            raise ImageError(f"none of {len(photographs)} validation photographs can be read")
 
     def run(self, network: RecurrentCodec, iterations: int, pictures: Path | None = None) -> Curve:
         """Curve over ``iterations`` iterations; ``pictures`` is a folder for comparisons."""
