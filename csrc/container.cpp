@@ -1,6 +1,7 @@
 #include "container.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "crc32c.hpp"
 #include "error.hpp"
@@ -93,15 +94,17 @@ void check(const Header& h) {
     require(h.channels == 1 || h.channels == 3, Errc::unsupported, "channels", h.channels, "this version knows 1 and 3");
     require(h.bit_depth == 8, Errc::unsupported, "bit depth", h.bit_depth, "this version knows 8");
     require(h.colour <= 1, Errc::unsupported, "colour", h.colour, "this version knows 0 (sRGB) and 1 (ICC)");
-    require(h.alpha == 0, Errc::unsupported, "alpha method", h.alpha, "this version knows 0 (none)");
+    require(h.alpha <= 1, Errc::unsupported, "alpha method", h.alpha, "this version knows 0 (none) and 1 (PNG)");
     require(h.family == 1, Errc::unsupported, "family", h.family, "this version knows 1 (recurrent)");
     require(h.stride >= 1, Errc::format, "stride", h.stride, "it must lie in 1..255");
     require(h.depth >= 1 && h.depth <= kMaxDepth, Errc::format, "depth", h.depth, "it must lie in 1..256");
     require(h.entropy == 1, Errc::unsupported, "entropy coder", h.entropy, "this version knows 1 (adaptive contexts)");
     require(h.entropy_version == 1, Errc::unsupported, "entropy coder version", h.entropy_version, "this version knows 1");
-    require(h.tile_columns == 1 && h.tile_rows == 1, Errc::unsupported, "tile count",
-            std::uint64_t{h.tile_columns} * h.tile_rows, "this version knows a single tile");
-    require(h.halo == 0, Errc::unsupported, "halo", h.halo, "a single tile has none");
+    require(h.tile_columns >= 1 && h.tile_columns <= h.columns(), Errc::format, "tile columns", h.tile_columns,
+            "a tile is one position wide or more");
+    require(h.tile_rows >= 1 && h.tile_rows <= h.rows(), Errc::format, "tile rows", h.tile_rows,
+            "a tile is one position high or more");
+    require(h.tile_halo <= kMaxTileHalo, Errc::format, "tile halo", h.tile_halo, "it must lie in 0..255");
     if (!valid_model_name(h.model)) {
         throw Error(Errc::format, "the model id must be 1 to 32 characters out of a-z, 0-9 and '-'");
     }
@@ -127,7 +130,7 @@ Bytes write_header(const Header& h) {
     body.push_back(h.entropy_version);
     put_varint(body, h.tile_columns);
     put_varint(body, h.tile_rows);
-    put_varint(body, h.halo);
+    put_varint(body, h.tile_halo);
 
     Bytes out(kMagic.begin(), kMagic.end());
     out.push_back(kFormatVersion);
@@ -190,7 +193,7 @@ Header read_header(ByteView data, std::size_t& end) {
     h.entropy_version = in.byte();
     h.tile_columns = in.varint();
     h.tile_rows = in.varint();
-    h.halo = in.varint();
+    h.tile_halo = in.varint();
     check(h);
     end = crc_at + 4;
     return h;
@@ -211,6 +214,81 @@ std::optional<Chunk> read_chunk(ByteView data, std::size_t offset) {
     const auto size = in.varint();
     if (!size || in.left() < *size) return std::nullopt;
     return Chunk{*type, in.position(), *size, in.position() + *size};
+}
+
+Bytes alpha_data(ByteView png, const Header& header) {
+    constexpr std::array<std::uint8_t, 8> kSignature = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
+    constexpr std::size_t kFrame = 12;  // length, type and CRC of a PNG chunk
+    const auto fail = [](const char* what) { throw Error(Errc::format, std::string("the alpha channel is ") + what); };
+    const auto u32 = [&](std::size_t at) {
+        return std::uint32_t{png[at]} << 24 | std::uint32_t{png[at + 1]} << 16 | std::uint32_t{png[at + 2]} << 8 |
+               png[at + 3];
+    };
+    if (png.size() < kSignature.size() || !std::ranges::equal(png.first(kSignature.size()), kSignature)) {
+        fail("not a PNG datastream");
+    }
+    std::size_t at = kSignature.size();
+    Bytes data;
+    bool has_data = false;
+    for (bool first = true;; first = false) {
+        if (png.size() - at < kFrame || png.size() - at - kFrame < u32(at)) fail("a PNG datastream that is cut");
+        const std::size_t size = u32(at);
+        const std::string type(png.begin() + static_cast<std::ptrdiff_t>(at) + 4,
+                               png.begin() + static_cast<std::ptrdiff_t>(at) + 8);
+        const std::size_t content = at + 8;
+        at += kFrame + size;
+        if (first) {
+            // Width, height, then bit depth, colour type, compression, filter and interlace methods.
+            constexpr std::array<std::uint8_t, 5> kGrey = {8, 0, 0, 0, 0};
+            if (type != "IHDR" || size != 13) fail("a PNG datastream without its header");
+            if (u32(content) != header.width || u32(content + 4) != header.height) {
+                fail("not of the size of the picture");
+            }
+            if (!std::ranges::equal(png.subspan(content + 8, kGrey.size()), kGrey)) {
+                fail("not an 8-bit grey PNG without interlace");
+            }
+        } else if (type == "IDAT") {
+            has_data = true;
+            const ByteView part = png.subspan(content, size);
+            data.insert(data.end(), part.begin(), part.end());
+        } else if (type == "IEND") {
+            if (size != 0 || at != png.size()) fail("followed by bytes that do not belong to it");
+            break;
+        } else {
+            fail("a PNG datastream with other chunks than IHDR, IDAT and IEND");
+        }
+    }
+    if (!has_data) fail("a PNG datastream without image data");
+    return data;
+}
+
+void unfilter(ByteView scanlines, std::size_t width, std::span<std::uint8_t> out) {
+    const std::size_t rows = out.size() / width;
+    if (scanlines.size() != rows * (width + 1)) {
+        throw Error(Errc::format, "the alpha channel has " + std::to_string(scanlines.size()) + " bytes of rows; " +
+                                      std::to_string(rows * (width + 1)) + " are needed");
+    }
+    for (std::size_t y = 0; y < rows; ++y) {
+        const std::uint8_t* in = scanlines.data() + y * (width + 1);
+        const std::uint8_t type = *in++;
+        if (type > 4) throw Error(Errc::format, "the alpha channel has a row with an unknown PNG filter");
+        std::uint8_t* row = out.data() + y * width;
+        const std::uint8_t* above = y > 0 ? row - width : nullptr;
+        for (std::size_t x = 0; x < width; ++x) {
+            const int a = x > 0 ? row[x - 1] : 0;
+            const int b = above ? above[x] : 0;
+            const int c = above && x > 0 ? above[x - 1] : 0;
+            int predicted = 0;
+            if (type == 1) predicted = a;
+            if (type == 2) predicted = b;
+            if (type == 3) predicted = (a + b) / 2;
+            if (type == 4) {
+                const int to_a = std::abs(b - c), to_b = std::abs(a - c), to_c = std::abs(a + b - 2 * c);
+                predicted = to_a <= to_b && to_a <= to_c ? a : to_b <= to_c ? b : c;
+            }
+            row[x] = static_cast<std::uint8_t>(in[x] + predicted);
+        }
+    }
 }
 
 }  // namespace recodec

@@ -18,6 +18,7 @@ inline constexpr std::array<std::uint8_t, 4> kMagic = {0x8E, 'R', 'C', 'D'};
 inline constexpr std::uint8_t kFormatVersion = 1;
 inline constexpr std::uint32_t kMaxSide = 1u << 30;
 inline constexpr std::uint32_t kMaxDepth = 256;
+inline constexpr std::uint32_t kMaxTileHalo = 255;
 inline constexpr std::size_t kMaxHeaderBody = 512;
 inline constexpr std::size_t kMaxModelName = 32;
 
@@ -39,7 +40,11 @@ struct Header {
     std::uint8_t entropy_version = 1;
     std::uint32_t tile_columns = 1;
     std::uint32_t tile_rows = 1;
-    std::uint32_t halo = 0;
+    std::uint32_t tile_halo = 0;
+
+    // Size of the code grid, in positions.
+    std::uint32_t rows() const { return (height - 1) / stride + 1; }
+    std::uint32_t columns() const { return (width - 1) / stride + 1; }
 };
 
 // One chunk's place in the data: payload is [payload, payload + size), the next chunk starts at next.
@@ -61,5 +66,13 @@ Bytes write_chunk(std::uint8_t type, ByteView payload);
 
 // The chunk at `offset`, or nothing if `data` ends before the chunk does. Throws Error.
 std::optional<Chunk> read_chunk(ByteView data, std::size_t offset);
+
+// The compressed data in the PNG datastream of an alpha channel, which must be a grey 8-bit picture of the
+// header's size without chunks that say more. Inflating is the caller's. Throws Error.
+Bytes alpha_data(ByteView png, const Header& header);
+
+// Undoes PNG's filters for bytes of one channel: each row of `scanlines` is a filter type and then `width`
+// bytes, and each row of `out` takes `width`. Throws Error.
+void unfilter(ByteView scanlines, std::size_t width, std::span<std::uint8_t> out);
 
 }  // namespace recodec

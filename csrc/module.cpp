@@ -142,6 +142,18 @@ py::tuple decode_plane(LockedCoder& coder, const py::buffer& data, const Mask& s
     return py::make_tuple(codes, crc);
 }
 
+Array<std::uint8_t> unfilter_rows(const py::buffer& scanlines, std::size_t height, std::size_t width) {
+    if (height == 0 || width == 0) throw py::value_error("height and width must be 1 or more");
+    const BufferView source(scanlines);
+    Array<std::uint8_t> rows({static_cast<py::ssize_t>(height), static_cast<py::ssize_t>(width)});
+    std::uint8_t* out = rows.mutable_data();
+    {
+        py::gil_scoped_release release;
+        unfilter(source, width, {out, height * width});
+    }
+    return rows;
+}
+
 }  // namespace
 
 PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
@@ -186,7 +198,7 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
         .def_readwrite("entropy_version", &Header::entropy_version)
         .def_readwrite("tile_columns", &Header::tile_columns)
         .def_readwrite("tile_rows", &Header::tile_rows)
-        .def_readwrite("halo", &Header::halo);
+        .def_readwrite("tile_halo", &Header::tile_halo);
 
     py::class_<Chunk>(m, "Chunk")
         .def_readonly("type", &Chunk::type)
@@ -206,6 +218,10 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     m.def("read_chunk", [](const py::buffer& data, std::size_t offset) {
         return read_chunk(BufferView(data), offset);
     });
+    m.def("alpha_data", [](const py::buffer& png, const Header& header) {
+        return to_bytes(alpha_data(BufferView(png), header));
+    });
+    m.def("unfilter", &unfilter_rows, py::arg("scanlines"), py::arg("height"), py::arg("width"));
     m.def(
         "crc32c", [](const py::buffer& data, std::uint32_t crc) { return crc32c(BufferView(data), crc); },
         py::arg("data"), py::arg("crc") = 0);

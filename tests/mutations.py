@@ -1,7 +1,7 @@
 """Seeded damage to files: what a bad disk, a bad line or an attacker might do to them.
 
 Half of the mutations of a file are repaired: the header's CRC is made right again, and so are the CRCs
-of code chunks as far as that is possible without decoding, so that damage reaches the entropy decoder.
+of chunks, so that damage reaches the entropy decoder and the reader of alpha channels.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def chunk_ranges(data: bytes) -> list[tuple[int, int]]:
 
 
 def repair(data: bytearray, max_codes: int = 1 << 16) -> None:
-    """Make the header's CRC right, and those of the code chunks if the header makes sense."""
+    """Make the header's CRC right, and those of the chunks if the header makes sense."""
     end = header_end(bytes(data))
     if end is None:
         return
@@ -110,6 +110,9 @@ def repair(data: bytearray, max_codes: int = 1 << 16) -> None:
     coder = _core.AdaptiveCoder(header.depth, *grid)
     for start, _ in chunk_ranges(bytes(data))[:16]:
         chunk = _core.read_chunk(data, start)
+        if chunk.type in (2, 3, 4, 5) and chunk.size >= 4:
+            covered = bytes([chunk.type]) + data[chunk.payload + 4 : chunk.next]
+            data[chunk.payload : chunk.payload + 4] = _core.crc32c(covered).to_bytes(4, "little")
         if chunk.type == 1 and chunk.size >= 4:
             coded = chunk.payload + 4
             crc = coder.decode(data[coded : chunk.next])[1]
@@ -136,5 +139,5 @@ HOSTILE_COUNT = 10_000
 def hostile_corpus() -> Iterator[bytes]:
     """The mutations of golden files that both the Python surface and the sanitized core are given."""
     good = Path(__file__).parent / "golden" / "good"
-    files = [(good / f"{name}.rcd").read_bytes() for name in ("grey", "pixel", "metadata")]
+    files = [(good / f"{name}.rcd").read_bytes() for name in ("grey", "pixel", "metadata", "rgba")]
     return mutations(files, HOSTILE_COUNT, seed=20)

@@ -6,6 +6,7 @@ Section numbers are those of FORMAT.md.
 from __future__ import annotations
 
 import functools
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -119,7 +120,7 @@ def read_body(body: Reader) -> SimpleNamespace:
     samples, colour = body.u8(), body.u8()
     h.channels, h.bit_depth, h.colour, h.alpha = samples & 15, (samples >> 4) + 1, colour & 15, colour >> 4
     reject_unless(h.channels in (1, 3) and h.bit_depth == 8, "samples")
-    reject_unless(h.colour in (0, 1) and h.alpha == 0, "colour")
+    reject_unless(h.colour in (0, 1) and h.alpha in (0, 1), "colour")
     h.family = body.u8()
     reject_unless(h.family == 1, "family")
     h.model = body.take(body.u8())
@@ -130,8 +131,10 @@ def read_body(body: Reader) -> SimpleNamespace:
     reject_unless(h.stride >= 1 and 1 <= h.depth <= 256, "stride, depth")
     h.entropy, h.entropy_version = body.u8(), body.u8()
     reject_unless((h.entropy, h.entropy_version) == (1, 1), "entropy coder")
-    h.tile_columns, h.tile_rows, h.halo = body.varint(), body.varint(), body.varint()
-    reject_unless((h.tile_columns, h.tile_rows, h.halo) == (1, 1, 0), "tiles")
+    h.tile_columns, h.tile_rows, h.tile_halo = body.varint(), body.varint(), body.varint()
+    reject_unless(1 <= h.tile_columns <= -(-h.width // h.stride), "tile columns")
+    reject_unless(1 <= h.tile_rows <= -(-h.height // h.stride), "tile rows")
+    reject_unless(h.tile_halo <= 255, "tile halo")
     return h
 
 
@@ -145,6 +148,50 @@ def read_chunks(reader: Reader) -> Iterator[tuple[int, bytes]]:
         except EOFError:
             return
         yield kind, payload
+
+
+# 4, ALPHA
+
+
+def read_alpha(payload: bytes, width: int, height: int) -> list[bytes]:
+    """Rows of the alpha channel, from an ALPHA chunk."""
+    png = Reader(payload)
+    try:
+        crc = png.u32()
+        reject_unless(crc == crc32c(b"\x03" + payload[4:]), "alpha CRC")
+        reject_unless(png.take(8) == b"\x89PNG\r\n\x1a\n", "PNG signature")
+        size, kind = int.from_bytes(png.take(4), "big"), png.take(4)
+        sides = width.to_bytes(4, "big") + height.to_bytes(4, "big")
+        reject_unless(
+            (size, kind) == (13, b"IHDR") and png.take(13) == sides + bytes([8, 0, 0, 0, 0]), "IHDR"
+        )
+        png.take(4)
+        compressed = []
+        while kind != b"IEND":
+            size, kind = int.from_bytes(png.take(4), "big"), png.take(4)
+            reject_unless(kind == b"IDAT" or (kind == b"IEND" and size == 0), "PNG chunk")
+            compressed.append(png.take(size))
+            png.take(4)
+        reject_unless(png.at == len(payload), "bytes after IEND")
+        scanlines = Reader(zlib.decompressobj().decompress(b"".join(compressed), height * (width + 1)))
+        return unfilter(scanlines, width, height)
+    except (EOFError, zlib.error):
+        raise RejectedError("alpha") from None
+
+
+def unfilter(scanlines: Reader, width: int, height: int) -> list[bytes]:
+    """Undo PNG's filters; a byte has one above, one to the left, and one to the left of that above."""
+    above, rows = bytes(width), []
+    for _ in range(height):
+        method, line = scanlines.u8(), bytearray(scanlines.take(width))
+        reject_unless(method <= 4, "PNG filter")
+        for x in range(width):
+            a, b, c = line[x - 1] if x else 0, above[x], above[x - 1] if x else 0
+            paeth = min((a, b, c), key=lambda value, p=a + b - c: abs(p - value))
+            line[x] = (line[x] + (0, a, b, (a + b) // 2, paeth)[method]) % 256
+        above = bytes(line)
+        rows.append(above)
+    return rows
 
 
 # 8
@@ -272,7 +319,10 @@ class PlaneDecoder:
 
 
 def decode_file(data: bytes) -> tuple[SimpleNamespace, list[list[int]], bool]:
-    """Header, codes of every whole code chunk in coding order, and whether the file was cut."""
+    """Header, codes of every whole code chunk in coding order, and whether the file was cut.
+
+    The header's ``alpha_rows`` are those of the alpha channel, None if there is none.
+    """
     reader = Reader(data)
     try:
         header = read_header(reader)
@@ -282,12 +332,17 @@ def decode_file(data: bytes) -> tuple[SimpleNamespace, list[list[int]], bool]:
     decoder = PlaneDecoder(header.depth, *grid)
     planes: list[list[int]] = []
     ended = False
+    header.alpha_rows = None
     for kind, payload in read_chunks(reader):
         if kind == 1:
             reject_unless(len(payload) >= 4 and len(planes) < 255, "code chunk")
+            reject_unless(header.alpha == 0 or header.alpha_rows is not None, "alpha missing")
             planes.append(decoder.decode(payload[4:]))
             covered = b"\x01" + payload[4:] + bytes(code & 0xFF for code in planes[-1])
             reject_unless(crc32c(covered) == int.from_bytes(payload[:4], "little"), "code CRC")
+        elif kind == 3 and header.alpha == 1:
+            reject_unless(header.alpha_rows is None, "second alpha")
+            header.alpha_rows = read_alpha(payload, header.width, header.height)
         elif kind == 0:
             n = len(planes)
             reject_unless(

@@ -335,6 +335,68 @@ def test_metadata_that_a_format_cannot_hold(picture: Image.Image, tiny_model: st
     run("decode", tmp_path / "a.rcd", tmp_path / "b.png")
 
 
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+@pytest.mark.parametrize("kind", ["png", "webp", "tif"])
+def test_modes_go_from_file_to_file(
+    picture: Image.Image, tiny_model: str, tmp_path: Path, mode: str, kind: str
+) -> None:
+    source, coded, back = tmp_path / f"in.{kind}", tmp_path / "x.rcd", tmp_path / "x.png"
+    alpha = picture.getchannel(1)
+    image = picture.convert(mode)
+    if mode.endswith("A"):
+        image.putalpha(alpha)
+    image.save(source, **({"lossless": True, "exact": True} if kind == "webp" else {}))
+    run("encode", source, coded, "--model", tiny_model, "--iterations", 2)
+    run("decode", coded, back)
+    with Image.open(source) as original, Image.open(back) as decoded:
+        # WebP has no grey.
+        assert decoded.mode == original.mode == (mode if kind != "webp" else mode.replace("L", "RGB"))
+        if mode.endswith("A"):
+            assert decoded.getchannel("A").tobytes() == alpha.tobytes()
+    run("decode", coded, tmp_path / "x.webp")
+    run("verify", coded)
+    assert f"{decoded.mode} of 8 bits" in run("info", coded).stdout
+
+
+def test_convert_allows_other_kinds(picture: Image.Image, tiny_model: str, tmp_path: Path) -> None:
+    picture.convert("CMYK").save(tmp_path / "print.jpg")
+    Image.fromarray(np.zeros((5, 6), np.uint16)).save(tmp_path / "deep.png")
+    for name, mode in (("print.jpg", "RGB"), ("deep.png", "L")):
+        command = ("encode", tmp_path / name, tmp_path / "a.rcd", "--model", tiny_model)
+        assert "--convert" in error_line(run(*command, code=3))
+        run(*command, "--convert")
+        assert recodec.info(tmp_path / "a.rcd").mode == mode
+
+
+def test_strip(photo: Path) -> None:
+    command = ("encode", photo, photo.with_suffix(".rcd"), "--model", "tiny", "--iterations", 1)
+    run(*command)
+    assert recodec.info(photo.with_suffix(".rcd")).metadata == ("icc",)
+    run(*command, "--strip")
+    assert recodec.info(photo.with_suffix(".rcd")).metadata == ()
+
+
+def test_dropped_metadata_is_reported(photo: Path, tmp_path: Path) -> None:
+    target = photo.with_suffix(".rcd")
+    command = ("encode", photo, target, "--model", "tiny", "--json")
+    assert json.loads(run(*command).stdout)["dropped"] == []
+    least = recodec.info(recodec.truncate(target, iterations=1)).file_bytes
+    for arguments in ((*command,), ("truncate", target, tmp_path / "short.rcd", "--json")):
+        result = run(*arguments, "--max-bytes", least - 1)
+        assert json.loads(result.stdout)["dropped"] == ["icc"]
+        assert "no room for its metadata (icc)" in error_line(result)
+        run("encode", photo, target, "--model", "tiny", "-q")
+
+
+def test_alpha_that_a_format_cannot_hold(picture: Image.Image, tiny_model: str, tmp_path: Path) -> None:
+    coded = tmp_path / "a.rcd"
+    coded.write_bytes(recodec.encode(picture.convert("RGBA"), model=tiny_model, iterations=1))
+    for suffix in ("jpg", "bmp", "gif", "ppm"):
+        line = error_line(run("decode", coded, tmp_path / f"a.{suffix}", code=1))
+        assert "choose png or webp" in line
+        assert not (tmp_path / f"a.{suffix}").exists()
+
+
 def test_decode_fewer_iterations(coded: Path, tmp_path: Path) -> None:
     run("decode", coded, tmp_path / "a.png", "--iterations", 2)
     with Image.open(tmp_path / "a.png") as image:

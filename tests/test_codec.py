@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from recodec.errors import (
     SourceError,
     TargetError,
     TruncatedError,
+    UnsupportedError,
     WeightsError,
 )
 from recodec.images import pad_to_stride, read_picture
@@ -136,8 +138,90 @@ def test_metadata_does_not_eat_the_rate_of_a_quality(tiny_model: str, picture: I
     picture.info["icc_profile"] = b"profile" * 500
     tagged = recodec.info(recodec.encode(picture, quality=60, model=tiny_model))
     assert tagged.iterations == plain.iterations > 1
-    with pytest.raises(TargetError, match="at least"):
-        recodec.encode(picture, bpp=0.5, model=tiny_model)
+    with pytest.warns(recodec.MetadataDroppedWarning, match="icc"):
+        small = recodec.encode(picture, bpp=0.5, model=tiny_model)
+    assert recodec.info(small).metadata == ()
+
+
+def full_picture(picture: Image.Image) -> Image.Image:
+    """The picture with alpha and all kinds of metadata."""
+    image = picture.convert("RGBA")
+    image.putalpha(picture.getchannel(2))
+    image.info.update(icc_profile=b"profile" * 30, xmp=b"<x/>" * 20)
+    image.getexif()[0x010F] = "a maker of cameras"
+    return image
+
+
+def test_metadata_is_dropped_last_first(tiny_model: str, picture: Image.Image) -> None:
+    image = full_picture(picture)
+    whole = recodec.encode(image, iterations=1, model=tiny_model)
+    bare = recodec.encode(image, iterations=1, strip=True, model=tiny_model)
+    assert recodec.info(whole).metadata == ("icc", "exif", "xmp")
+    kept = {}
+    for limit in range(len(bare), len(whole) + 1):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            data = recodec.encode(image, max_bytes=limit, model=tiny_model)
+            cut = recodec.truncate(whole, max_bytes=limit)
+        assert len(data) <= limit
+        assert len(cut) <= limit
+        found = recodec.verify(data).metadata
+        assert recodec.verify(cut).metadata == found
+        assert all(isinstance(each.message, recodec.MetadataDroppedWarning) for each in caught)
+        dropped = [each.message.dropped for each in caught if hasattr(each.message, "dropped")]
+        assert dropped == [("xmp", "exif", "icc")[: 3 - len(found)]] * (2 if len(found) < 3 else 0)
+        assert Reader(data).header().colour == Reader(cut).header().colour == int("icc" in found)
+        assert recodec.decode(data).getchannel("A").tobytes() == picture.getchannel(2).tobytes()
+        kept[len(found)] = found
+    assert kept == {0: (), 1: ("icc",), 2: ("icc", "exif"), 3: ("icc", "exif", "xmp")}
+    assert recodec.truncate(whole, max_bytes=len(whole)) == whole
+    for function in (
+        lambda: recodec.encode(image, max_bytes=len(bare) - 1, model=tiny_model),
+        lambda: recodec.truncate(whole, max_bytes=len(bare) - 1),
+    ):
+        with pytest.raises(TargetError, match=f"at least {len(bare)}, of which .* alpha channel"):
+            function()
+
+
+@pytest.mark.filterwarnings("ignore::recodec.MetadataDroppedWarning")
+def test_targets_hold_with_alpha_and_metadata(tiny_model: str, picture: Image.Image) -> None:
+    codec = recodec.load(tiny_model)
+    rng = np.random.default_rng(6)
+    for _ in range(25):
+        width, height = (int(side) for side in rng.integers(1, 62, 2))
+        image = full_picture(picture.resize((width, height)))
+        bpp = float(2 ** rng.uniform(-2, 8))
+        limit = int(bpp * width * height / 8)
+        for target in ({"bpp": bpp}, {"max_bytes": max(1, limit)}):
+            try:
+                data = codec.encode(image, **target)  # type: ignore[arg-type]
+            except TargetError:
+                least = codec.encode(image, iterations=1, strip=True)
+                assert len(least) > limit
+                continue
+            assert len(data) <= max(1, limit)
+            assert recodec.info(data).mode == "RGBA"
+
+
+def test_alpha_counts_in_a_quality(tiny_model: str, picture: Image.Image) -> None:
+    image = full_picture(picture)
+    limit = 61 * 45 / 8
+    counts = {}
+    for name, item in (("plain", picture), ("alpha", image)):
+        info = recodec.info(recodec.encode(item, quality=80, strip=True, model=tiny_model))
+        counts[name] = info.iterations
+        assert info.file_bytes <= limit or info.iterations == 1
+    assert counts["alpha"] < counts["plain"]
+    kept = recodec.info(recodec.encode(image, quality=80, model=tiny_model))
+    assert (kept.iterations, kept.metadata) == (counts["alpha"], ("icc", "exif", "xmp"))
+
+
+def test_psnr_is_that_of_the_colours(tiny_model: str, picture: Image.Image) -> None:
+    plain, full = (
+        recodec.info(recodec.encode(item, psnr=15, model=tiny_model))
+        for item in (picture, full_picture(picture))
+    )
+    assert full.iterations == plain.iterations > 1
 
 
 def test_psnr_target_is_reached_at_the_first_chunk_that_can(
@@ -343,6 +427,39 @@ def test_huge_claims_cost_nothing(tiny_model: str) -> None:
             recodec.verify(claim + chunk)
 
 
+def with_tiles(data: bytes, columns: int, rows: int, halo: int) -> bytes:
+    from recodec import _core
+
+    header, end = _core.read_header(data)
+    header.tile_columns, header.tile_rows, header.tile_halo = columns, rows, halo
+    return _core.write_header(header) + data[end:]
+
+
+def test_tiles_do_not_touch_codes(data: bytes) -> None:
+    tiled = with_tiles(data, 2, 3, 1)
+    info = recodec.verify(tiled)
+    assert (info.tile_columns, info.tile_rows, info.tile_halo) == (2, 3, 1)
+    for a, b in zip(codes_of(tiled), codes_of(data), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_tiles_are_not_decoded_yet(data: bytes) -> None:
+    for function in (recodec.decode, lambda d: list(recodec.progressive(d))):
+        with pytest.raises(UnsupportedError, match="2 x 3 tiles"):
+            function(with_tiles(data, 2, 3, 1))
+
+
+def test_a_halo_of_one_tile_has_no_use(data: bytes) -> None:
+    np.testing.assert_array_equal(
+        recodec.decode(with_tiles(data, 1, 1, 255), like="numpy"), recodec.decode(data, like="numpy")
+    )
+
+
+def test_many_tiles_with_wide_halos_are_refused(data: bytes) -> None:
+    with pytest.raises(LimitError, match="4 x 3 tiles with a halo of 255"):
+        recodec.decode(with_tiles(data, 4, 3, 255), max_pixels=1 << 16)
+
+
 def test_too_many_chunks_are_refused_before_they_are_decoded(tiny_model: str, data: bytes) -> None:
     info = recodec.info(data)
     chunk = data[info.prefix_bytes(7) : info.prefix_bytes(8)]
@@ -396,9 +513,9 @@ def test_a_device_that_is_not_there_is_named(tiny_model: str) -> None:
 
 def test_codes_decode_to_what_was_encoded(tiny_model: str, picture: Image.Image, data: bytes) -> None:
     network = load_model(tiny_model).network
-    source = read_picture(picture, torch.device("cpu"), 1 << 20)
+    source = read_picture(picture, 1 << 20)
     with torch.inference_mode():
-        features = network.front_end.analyse(pad_to_stride(source.pixels, 16))
+        features = network.front_end.analyse(pad_to_stride(source.pixels(torch.device("cpu")), 16))
         encoder = decoder = None
         for plane in codes_of(data):
             codes, encoder = network.encode_step(features, encoder, decoder)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from recodec import _core
 
@@ -18,7 +21,7 @@ from .mutations import repair
 FORMAT, TRUNCATED, UNSUPPORTED, CHECKSUM = 1, 2, 3, 4
 FIELDS = (
     "width", "height", "channels", "bit_depth", "colour", "alpha", "family", "model", "model_hash",
-    "stride", "depth", "entropy", "entropy_version", "tile_columns", "tile_rows", "halo",
+    "stride", "depth", "entropy", "entropy_version", "tile_columns", "tile_rows", "tile_halo",
 )  # fmt: skip
 
 
@@ -60,16 +63,21 @@ def edited(data: bytes, offset: int, value: int) -> bytes:
     colour=st.sampled_from([0, 1]),
     model=st.text("abcdefghijklmnopqrstuvwxyz0123456789-", min_size=1, max_size=32),
     model_hash=st.binary(min_size=8, max_size=8),
+    alpha=st.sampled_from([0, 1]),
     stride=st.integers(1, 255),
     depth=st.integers(1, 256),
+    tile_halo=st.integers(0, 255),
+    data=st.data(),
 )
-def test_every_field_comes_back(**fields: object) -> None:
+def test_every_field_comes_back(data: st.DataObject, **fields: Any) -> None:
+    for name, side in (("tile_columns", "width"), ("tile_rows", "height")):
+        fields[name] = data.draw(st.integers(1, -(-fields[side] // fields["stride"])), name)
     header = make_header(**fields)
-    data = _core.write_header(header)
-    back, end = _core.read_header(data + b"more")
-    assert end == len(data)
+    written = _core.write_header(header)
+    back, end = _core.read_header(written + b"more")
+    assert end == len(written)
     assert all(getattr(back, name) == getattr(header, name) for name in FIELDS)
-    slow = slow_coder.read_header(slow_coder.Reader(data))
+    slow = slow_coder.read_header(slow_coder.Reader(written))
     assert slow.model.decode() == header.model
     assert all(getattr(slow, name) == getattr(header, name) for name in FIELDS if name != "model")
 
@@ -119,7 +127,7 @@ def test_flags() -> None:
         (3, 0x72, UNSUPPORTED),  # channels
         (3, 0xF3, UNSUPPORTED),  # bit depth
         (4, 0x02, UNSUPPORTED),  # colour tag
-        (4, 0x10, UNSUPPORTED),  # alpha method
+        (4, 0x20, UNSUPPORTED),  # alpha method
         (5, 2, UNSUPPORTED),  # family
         (6, 33, FORMAT),  # size of the model id
         (7, ord("/"), FORMAT),  # model id
@@ -130,9 +138,10 @@ def test_flags() -> None:
         (22, 0, FORMAT),  # depth
         (23, 2, UNSUPPORTED),  # entropy coder
         (24, 2, UNSUPPORTED),  # its version
-        (25, 2, UNSUPPORTED),  # tile columns
-        (26, 0, UNSUPPORTED),  # tile rows
-        (27, 1, UNSUPPORTED),  # halo
+        (25, 0, FORMAT),  # tile columns
+        (25, 5, FORMAT),
+        (26, 0, FORMAT),  # tile rows
+        (26, 4, FORMAT),
     ],
 )
 def test_values_beyond_this_version(offset: int, value: int, error: int) -> None:
@@ -158,9 +167,9 @@ def test_another_version_is_unsupported() -> None:
     ("field", "value"),
     [
         ("width", 0), ("width", (1 << 30) + 1), ("height", 0), ("height", (1 << 30) + 1), ("channels", 2),
-        ("bit_depth", 16), ("colour", 2), ("alpha", 1), ("family", 0), ("model", ""), ("model", "a" * 33),
+        ("bit_depth", 16), ("colour", 2), ("alpha", 2), ("family", 0), ("model", ""), ("model", "a" * 33),
         ("model", "../x"), ("model", "Tiny"), ("model", "tïny"), ("stride", 0), ("depth", 0), ("depth", 1025),
-        ("entropy", 0), ("entropy_version", 2), ("tile_columns", 2), ("tile_rows", 0), ("halo", 1),
+        ("entropy", 0), ("entropy_version", 2), ("tile_columns", 5), ("tile_rows", 0), ("tile_halo", 256),
     ],
 )  # fmt: skip
 def test_writer_refuses(field: str, value: object) -> None:
@@ -181,7 +190,7 @@ def test_more_body_is_ignored_and_less_is_refused() -> None:
     for extra in (1, 100, 512 - len(body)):
         longer = with_body(body + bytes(extra))
         header, end = _core.read_header(longer)
-        assert (header.halo, end) == (0, len(longer))
+        assert (header.tile_halo, end) == (0, len(longer))
     for size in range(len(body)):
         assert error_of(with_body(body[:size])) == FORMAT
 
@@ -275,3 +284,34 @@ def test_example_of_format_md() -> None:
     header, planes, cut = slow_coder.decode_file(bytes.fromhex("".join(rows)))
     assert (header.width, header.height, header.model, cut) == (5, 3, b"example", False)
     assert [code for plane in planes for code in plane] == [1 if sign == "+" else -1 for sign in signs]
+
+
+def scanlines(rows: NDArray[np.uint8], types: list[int]) -> bytes:
+    """Rows filtered as PNG says, row y with filter ``types[y]``."""
+    padded = np.pad(rows.astype(int), ((1, 0), (1, 0)))
+    out = b""
+    for y, kind in enumerate(types, 1):
+        a, b, c = padded[y, :-1], padded[y - 1, 1:], padded[y - 1, :-1]
+        distances = np.abs(np.stack([b - c, a - c, a + b - 2 * c]))
+        paeth = np.choose(distances.argmin(axis=0), [a, b, c])
+        predicted = (np.zeros_like(a), a, b, (a + b) // 2, paeth)[kind]
+        out += bytes([kind]) + ((padded[y, 1:] - predicted) % 256).astype(np.uint8).tobytes()
+    return out
+
+
+@given(
+    st.integers(1, 9), st.lists(st.integers(0, 4), min_size=1, max_size=9), st.randoms(use_true_random=False)
+)
+def test_png_filters_are_undone(width: int, types: list[int], random: Random) -> None:
+    rows = np.frombuffer(random.randbytes(len(types) * width), np.uint8).reshape(len(types), width)
+    data = scanlines(rows, types)
+    np.testing.assert_array_equal(_core.unfilter(data, len(types), width), rows)
+    slow = slow_coder.unfilter(slow_coder.Reader(data), width, len(types))
+    assert b"".join(slow) == rows.tobytes()
+
+
+@pytest.mark.parametrize("data", [b"", bytes(11), bytes(13), b"\x05" + bytes(11)])
+def test_rows_of_other_sizes_or_filters_are_refused(data: bytes) -> None:
+    with pytest.raises(_core.CoreError) as caught:
+        _core.unfilter(data, 3, 3)
+    assert caught.value.args[0] == FORMAT

@@ -14,7 +14,7 @@ from recodec.errors import RecodecError
 
 from .conftest import GOLDEN
 from .golden.make import codes_digest
-from .slow_coder import decode_file
+from .slow_coder import RejectedError, decode_file
 
 EXPECTED = json.loads((GOLDEN / "expected.json").read_text())
 
@@ -33,6 +33,8 @@ def test_good_file_keeps_codes_and_picture(tiny_model: str, name: str) -> None:
         assert picture.mode == golden.mode
         assert picture.size == golden.size
         error = np.asarray(picture, np.float64) - np.asarray(golden, np.float64)
+    if picture.mode.endswith("A"):
+        assert not error[..., -1].any()
     assert np.abs(error).max() <= PEAK_LIMIT
     assert np.sqrt(np.square(error).mean()) <= RMSE_LIMIT
 
@@ -55,13 +57,23 @@ def test_slow_decoder_agrees(name: str) -> None:
 
     planes = PlaneDecoder(reader.header(), 1 << 20)
     fast = [planes.decode(chunk) for chunk in reader.chunks() if chunk.type == CODES]
-    _, slow, truncated = decode_file(data)
+    header, slow, truncated = decode_file(data)
     assert truncated == (not reader.ended)
     assert len(slow) == len(fast)
+    with Image.open(GOLDEN / "good" / f"{name}.png") as golden:
+        assert golden.has_transparency_data == (header.alpha_rows is not None)
+        if header.alpha_rows is not None:
+            assert golden.getchannel("A").tobytes() == b"".join(header.alpha_rows)
     for a, b in zip(slow, fast, strict=True):
         depth, rows, columns = b.shape
         in_coding_order = np.asarray(a, np.int8).reshape(rows, columns, depth)
         np.testing.assert_array_equal(in_coding_order.transpose(2, 0, 1), b)
+
+
+@pytest.mark.parametrize("name", [name for name in EXPECTED["bad"] if name.startswith(("alpha", "tiles"))])
+def test_slow_decoder_rejects_bad_alpha_and_tiles(name: str) -> None:
+    with pytest.raises(RejectedError):
+        decode_file((GOLDEN / "bad" / f"{name}.rcd").read_bytes())
 
 
 @pytest.mark.parametrize("name", sorted(EXPECTED["bad"]))

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from recodec.errors import TargetError
-from recodec.rate import Target, quality_to_bpp, resolve_target
+from recodec.rate import Target, quality_to_bpp, resolve_target, too_small
 
 
 def test_quality_is_a_documented_rate() -> None:
@@ -50,3 +50,8 @@ def test_absurdly_large_sizes_are_simply_large() -> None:
         target = resolve_target(800, **request_)  # type: ignore[arg-type]
         assert target.max_bytes is not None
         assert target.max_bytes > 10**15
+
+
+def test_a_size_that_is_too_small_names_the_least() -> None:
+    assert str(too_small(100, 150)).endswith("needs at least 150; raise the limit")
+    assert "at least 150, of which 60 hold its alpha channel" in str(too_small(100, 150, 60))

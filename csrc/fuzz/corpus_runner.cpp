@@ -57,8 +57,8 @@ Bytes end_payload(std::size_t iterations) {
 void decode_file(ByteView data) {
     std::size_t at = 0;
     const Header header = read_header(data, at);
-    const std::uint32_t rows = (header.height - 1) / header.stride + 1;
-    const std::uint32_t columns = (header.width - 1) / header.stride + 1;
+    const std::uint32_t rows = header.rows();
+    const std::uint32_t columns = header.columns();
     // Factors are limited one by one, since the product of all three may pass 64 bits.
     const std::uint64_t positions = std::uint64_t{rows} * columns;
     if (std::uint64_t{header.width} * header.height > kMaxPixels || positions > kMaxPixels ||
@@ -69,6 +69,7 @@ void decode_file(ByteView data) {
     AdaptiveCoder coder(header.depth, rows, columns);
     std::vector<std::int8_t> codes(coder.plane_size());
     std::size_t iterations = 0;
+    bool has_alpha = false;
     while (const std::optional<Chunk> chunk = read_chunk(data, at)) {
         const ByteView payload = data.subspan(chunk->payload, chunk->size);
         const std::uint32_t type_crc = crc32c(ByteView(&chunk->type, 1));
@@ -79,9 +80,22 @@ void decode_file(ByteView data) {
         }
         if (is(*chunk, ChunkType::codes)) {
             if (++iterations > kMaxIterations) throw Error(Errc::format, "too many code chunks");
+            if (header.alpha != 0 && !has_alpha) throw Error(Errc::format, "the alpha channel is missing");
             const auto [content, crc] = open(payload);
             coder.decode(content, codes);
             require_crc(crc, coder.checksum(crc32c(content, type_crc)));
+        } else if (is(*chunk, ChunkType::alpha) && header.alpha != 0) {
+            const auto [content, crc] = open(payload);
+            require_crc(crc, crc32c(content, type_crc));
+            if (has_alpha) throw Error(Errc::format, "there is a second alpha channel");
+            // Inflating is not the core's, so the rows here are not those of the picture.
+            Bytes scanlines = alpha_data(content, header);
+            const std::size_t width = header.width, height = header.height;
+            scanlines.resize((width + 1) * height);
+            for (std::size_t y = 0; y < height; ++y) scanlines[y * (width + 1)] %= 5;
+            Bytes alpha(width * height);
+            unfilter(scanlines, width, alpha);
+            has_alpha = true;
         } else if (is(*chunk, ChunkType::icc) || is(*chunk, ChunkType::exif) || is(*chunk, ChunkType::xmp)) {
             const auto [content, crc] = open(payload);
             require_crc(crc, crc32c(content, type_crc));

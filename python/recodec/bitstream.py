@@ -19,10 +19,12 @@ from recodec.errors import (
     TruncatedError,
     UnsupportedError,
 )
+from recodec.rate import too_small
 from recodec.sources import Buffer
 
-END, CODES, ICC, EXIF, XMP = 0, 1, 2, 4, 5
+END, CODES, ICC, ALPHA, EXIF, XMP = range(6)
 METADATA_NAMES = {ICC: "icc", EXIF: "exif", XMP: "xmp"}
+_NAMES = {**METADATA_NAMES, ALPHA: "alpha"}
 MAX_ITERATIONS = 255
 MAX_PENDING_BYTES = 1 << 28
 _CHECKSUM_BYTES = 4
@@ -50,6 +52,8 @@ def core_errors() -> Iterator[None]:
 class Info:
     """What a file says about itself, readable without its model.
 
+    ``channels`` counts those of colour, without alpha. ``stride`` and ``depth`` are those of the codes;
+    ``tile_columns`` × ``tile_rows`` tiles with ``tile_halo`` positions around are decoded one by one.
     ``chunk_bytes`` holds the size of every whole code chunk, ``truncated`` tells whether the file ends
     before its end mark.
     """
@@ -57,12 +61,16 @@ class Info:
     width: int
     height: int
     channels: int
+    alpha: bool
     bit_depth: int
     model: str
     model_hash: str
     stride: int
     depth: int
     entropy: str
+    tile_columns: int
+    tile_rows: int
+    tile_halo: int
     iterations: int
     file_bytes: int
     header_bytes: int
@@ -70,6 +78,11 @@ class Info:
     metadata: tuple[str, ...]
     truncated: bool
     _chunk_ends: tuple[int, ...] = field(repr=False)
+
+    @property
+    def mode(self) -> str:
+        """Pillow's name for the kind of pixels: L, LA, RGB or RGBA."""
+        return _mode(self.channels, self.alpha)
 
     @property
     def pixels(self) -> int:
@@ -88,9 +101,18 @@ class Info:
         return self._chunk_ends[iterations - 1]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON, ``bpp`` included."""
+        """Plain data for JSON, ``mode`` and ``bpp`` included."""
         data = {name: value for name, value in asdict(self).items() if not name.startswith("_")}
-        return {**data, "bpp": self.bpp}
+        return {**data, "mode": self.mode, "bpp": self.bpp}
+
+
+def picture_mode(header: _core.Header) -> str:
+    """Mode of the picture that a header announces: L, LA, RGB or RGBA."""
+    return _mode(header.channels, bool(header.alpha))
+
+
+def _mode(channels: int, alpha: bool) -> str:
+    return ("L" if channels == 1 else "RGB") + "A" * alpha
 
 
 class Chunk:
@@ -115,12 +137,10 @@ class Chunk:
         """The payload without its checksum."""
         return self.payload[_CHECKSUM_BYTES:]
 
-    def metadata(self) -> bytes:
-        """Content of a metadata chunk, verified. Raises :class:`ChecksumError`."""
-        if _metadata_checksum(self.type, self.content) != self.checksum:
-            raise ChecksumError(
-                f"the {METADATA_NAMES[self.type]} chunk is damaged: its checksum does not match"
-            )
+    def verified(self) -> bytes:
+        """Content of a chunk of metadata or alpha. Raises :class:`ChecksumError` if it is damaged."""
+        if _checksum(self.type, self.content) != self.checksum:
+            raise ChecksumError(f"the {_NAMES[self.type]} chunk is damaged: its checksum does not match")
         return self.content
 
 
@@ -130,10 +150,10 @@ def keep_metadata(kept: dict[int, bytes], chunk: Chunk, *, after_codes: bool) ->
     A profile after the first code chunk would give a prefix other colours than the whole file.
     """
     if chunk.type not in kept and (chunk.type != ICC or not after_codes):
-        kept[chunk.type] = chunk.metadata()
+        kept[chunk.type] = chunk.verified()
 
 
-def _metadata_checksum(kind: int, content: Buffer) -> int:
+def _checksum(kind: int, content: Buffer) -> int:
     return _core.crc32c(content, _core.crc32c(bytes([kind])))
 
 
@@ -214,9 +234,9 @@ def code_chunk(content: bytes, checksum: int) -> bytes:
     return _core.write_chunk(CODES, checksum.to_bytes(_CHECKSUM_BYTES, "little") + content)
 
 
-def metadata_chunk(kind: int, content: bytes) -> bytes:
-    """An ICC, EXIF or XMP chunk, ready for the file."""
-    checksum = _metadata_checksum(kind, content).to_bytes(_CHECKSUM_BYTES, "little")
+def attached_chunk(kind: int, content: bytes) -> bytes:
+    """A chunk of metadata or alpha, ready for the file."""
+    checksum = _checksum(kind, content).to_bytes(_CHECKSUM_BYTES, "little")
     return _core.write_chunk(kind, checksum + content)
 
 
@@ -226,21 +246,58 @@ def end_chunk(iterations: int) -> bytes:
 
 
 class Assembly:
-    """A file being put together: what comes before the codes, the code chunks, what comes after."""
+    """A file being put together: its code chunks, and what comes before and after them."""
 
-    def __init__(self, before: bytes, after: bytes):
-        self._before, self._after = before, after
+    def __init__(self, header: bytes):
+        self._header = header
+        self._before: list[tuple[int, bytes]] = []
+        self._after: list[tuple[int, bytes]] = []
         self.code_chunks: list[bytes] = []
+        self.dropped: list[str] = []
+
+    def attach(self, kind: int, chunk: bytes, *, before_codes: bool) -> None:
+        """Add a chunk that holds no codes."""
+        (self._before if before_codes else self._after).append((kind, chunk))
 
     def size_with(self, chunk: bytes) -> int:
         """File size in bytes if ``chunk`` were the last code chunk."""
+        attached = sum(len(raw) for _, raw in self._before + self._after)
         codes = sum(map(len, self.code_chunks)) + len(chunk)
         end = len(end_chunk(len(self.code_chunks) + 1))
-        return len(self._before) + codes + len(self._after) + end
+        return len(self._header) + attached + codes + end
+
+    def size_of(self, *kinds: int) -> int:
+        """Bytes that the attached chunks of some types take."""
+        return sum(len(raw) for kind, raw in self._before + self._after if kind in kinds)
+
+    def make_room(self, chunk: bytes, max_bytes: int) -> None:
+        """Leave out XMP, then EXIF, then the ICC profile, until ``chunk`` fits as the first code chunk.
+
+        ``dropped`` names what had to go. Raises :class:`TargetError` if that is not enough.
+        """
+        least = self.size_with(chunk) - self.size_of(*METADATA_NAMES)
+        if least > max_bytes:
+            raise too_small(max_bytes, least, self.size_of(ALPHA))
+        for kind in (XMP, EXIF, ICC):
+            if self.size_with(chunk) <= max_bytes:
+                return
+            if self.size_of(kind):
+                self._drop(kind)
+
+    def _drop(self, kind: int) -> None:
+        self._before, self._after = (
+            [part for part in parts if part[0] != kind] for parts in (self._before, self._after)
+        )
+        self.dropped.append(METADATA_NAMES[kind])
+        if kind == ICC:
+            header, _ = _core.read_header(self._header)
+            header.colour = 0
+            self._header = _core.write_header(header)
 
     def to_bytes(self) -> bytes:
         """The complete file."""
-        return b"".join([self._before, *self.code_chunks, self._after, end_chunk(len(self.code_chunks))])
+        before, after = (b"".join(raw for _, raw in parts) for parts in (self._before, self._after))
+        return b"".join([self._header, before, *self.code_chunks, after, end_chunk(len(self.code_chunks))])
 
 
 def read_info(data: Buffer) -> Info:
@@ -264,12 +321,16 @@ def read_info(data: Buffer) -> Info:
         width=header.width,
         height=header.height,
         channels=header.channels,
+        alpha=bool(header.alpha),
         bit_depth=header.bit_depth,
         model=header.model,
         model_hash=header.model_hash.hex(),
         stride=header.stride,
         depth=header.depth,
         entropy=f"adaptive-{header.entropy_version}",
+        tile_columns=header.tile_columns,
+        tile_rows=header.tile_rows,
+        tile_halo=header.tile_halo,
         iterations=len(sizes),
         # What follows the end mark is not part of the file.
         file_bytes=reader.position if reader.ended else len(data),
@@ -285,7 +346,7 @@ def split(data: Buffer) -> tuple[Assembly, list[bytes]]:
     """Take a file apart: an :class:`Assembly` without code chunks, and the code chunks."""
     reader = Reader(data)
     reader.header()
-    before, after = [bytes(data[: reader.header_bytes])], []
+    assembly = Assembly(bytes(data[: reader.header_bytes]))
     codes: list[bytes] = []
     previous = reader.header_bytes
     for chunk in reader.chunks():
@@ -293,10 +354,8 @@ def split(data: Buffer) -> tuple[Assembly, list[bytes]]:
         previous = chunk.end
         if chunk.type == CODES:
             codes.append(raw)
-        elif codes:
-            after.append(raw)
         else:
-            before.append(raw)
+            assembly.attach(chunk.type, raw, before_codes=not codes)
     if not codes:
         raise TruncatedError(f"the file ends before its first code chunk, after {len(data)} bytes")
-    return Assembly(b"".join(before), b"".join(after)), codes
+    return assembly, codes

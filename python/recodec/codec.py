@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, Literal, TypeAlias, TypedDict, Unpack, overload
@@ -14,9 +15,18 @@ from PIL import Image
 from torch import Tensor
 
 from recodec import _core, bitstream, files
-from recodec.bitstream import CODES, METADATA_NAMES, Assembly, Reader, keep_metadata
+from recodec.attachments import Attachments, encode_alpha
+from recodec.bitstream import ALPHA, CODES, EXIF, ICC, METADATA_NAMES, XMP, Assembly, Reader
 from recodec.entropy import Codes, PlaneDecoder, PlaneEncoder, grid_shape
-from recodec.errors import DeviceError, FormatError, TargetError, TruncatedError, WeightsError
+from recodec.errors import (
+    DeviceError,
+    FormatError,
+    MetadataDroppedWarning,
+    TargetError,
+    TruncatedError,
+    UnsupportedError,
+    WeightsError,
+)
 from recodec.images import (
     ImageLike,
     Kind,
@@ -27,9 +37,9 @@ from recodec.images import (
     read_picture,
     to_uint8,
 )
-from recodec.limits import DEFAULT_MAX_PIXELS, check_pixels
+from recodec.limits import DEFAULT_MAX_PIXELS, check_pixels, check_tiles
 from recodec.networks.recurrent import DecoderState, EncoderState
-from recodec.rate import Target, Targets, resolve_target, too_small, whole
+from recodec.rate import Target, Targets, resolve_target, whole
 from recodec.sources import Buffer, Source, read_blocks, read_source
 from recodec.weights import Model
 
@@ -39,6 +49,8 @@ Output: TypeAlias = Image.Image | NDArray[np.uint8] | Tensor
 class EncodeOptions(Targets, total=False):
     """Keyword arguments of :meth:`Codec.encode`."""
 
+    convert: bool
+    strip: bool
     max_pixels: int
 
 
@@ -84,66 +96,86 @@ class Codec:
         return self.model.network.config.iterations
 
     @overload
-    def encode(self, image: list[ImageLike], **options: Unpack[EncodeOptions]) -> list[bytes]: ...
+    def encode(self, image: list[ImageLike | Picture], **options: Unpack[EncodeOptions]) -> list[bytes]: ...
     @overload
-    def encode(self, image: ImageLike, **options: Unpack[EncodeOptions]) -> bytes: ...
+    def encode(self, image: ImageLike | Picture, **options: Unpack[EncodeOptions]) -> bytes: ...
 
     def encode(
-        self, image: ImageLike | list[ImageLike], **options: Unpack[EncodeOptions]
+        self, image: ImageLike | Picture | list[ImageLike | Picture], **options: Unpack[EncodeOptions]
     ) -> bytes | list[bytes]:
         """Encode one image to a file, or a list (or N×C×H×W tensor) of images to a list of files.
 
+        An image is a Pillow image, a path, an array (uint8, H×W or H×W×C) or a tensor (uint8 or float in
+        [0, 1], C×H×W); 1 and 2 channels are grey and grey with alpha, 3 and 4 RGB and RGBA. Alpha is kept
+        without loss. Palettes become RGB, or RGBA where something in them is transparent.
+
+        ``convert`` allows what is refused otherwise: CMYK, YCbCr, LAB and HSV become sRGB, by their ICC
+        profile if there is one; 16-bit samples become v / 257, rounded (Pillow itself reads those of colour
+        images as v / 256, cut); values of modes I and F must lie in 0..255, floats of arrays in [0, 1], and
+        are rounded. ``strip`` leaves ICC, EXIF and XMP out.
+
         Give at most one target; none means ``quality=60``. ``iterations`` writes that many chunks.
-        ``bpp`` and ``max_bytes`` bound the whole file and are never exceeded. ``quality`` (0 to 100)
-        is a target rate of 2^(quality/20 − 4) bpp for the picture itself, without ICC, EXIF and XMP,
-        and gives at least one chunk. ``psnr`` (dB, RGB) stops at the
-        first chunk that reaches it. ``max_pixels`` bounds the picture. Raises :class:`ImageError`,
-        :class:`TargetError`, :class:`LimitError`.
+        ``bpp`` and ``max_bytes`` bound the whole file and are never exceeded: where not even one chunk fits
+        beside all metadata, XMP, EXIF and ICC are dropped in that order with a
+        :class:`MetadataDroppedWarning`. ``quality`` (0 to 100) is a target rate of 2^(quality/20 − 4) bpp
+        for the picture and its alpha channel, without metadata, and gives at least one chunk. ``psnr`` (dB,
+        over grey or RGB) stops at the first chunk that reaches it. ``max_pixels`` bounds the picture. Raises
+        :class:`ImageError`, :class:`TargetError`, :class:`LimitError`.
         """
         if isinstance(image, list) or (isinstance(image, Tensor) and image.ndim == 4):
             return [self._encode_one(item, **options) for item in image]
         return self._encode_one(image, **options)
 
     def _encode_one(
-        self, image: ImageLike, *, max_pixels: int = DEFAULT_MAX_PIXELS, **targets: Unpack[Targets]
+        self,
+        image: ImageLike | Picture,
+        *,
+        convert: bool = False,
+        strip: bool = False,
+        max_pixels: int = DEFAULT_MAX_PIXELS,
+        **targets: Unpack[Targets],
     ) -> bytes:
-        picture = read_picture(image, self.device, max_pixels)
+        picture = read_picture(image, max_pixels, convert=convert, strip=strip)
         check_pixels(picture.width, picture.height, max_pixels, self.model.network.config.stride)
-        return self._encode(picture, resolve_target(picture.width * picture.height, **targets))
+        target = resolve_target(picture.width * picture.height, **targets)
+        assembly = self._encode(picture, target)
+        if assembly.dropped and target.max_bytes is not None:
+            warnings.warn(MetadataDroppedWarning(assembly.dropped, target.max_bytes), stacklevel=3)
+        return assembly.to_bytes()
 
     @torch.inference_mode()
-    def _encode(self, picture: Picture, target: Target) -> bytes:
+    def _encode(self, picture: Picture, target: Target) -> Assembly:
         network, config = self._network, self.model.network.config
         if target.iterations is not None and target.iterations > config.iterations:
             raise TargetError(
                 f"iterations is {target.iterations}; model {self.model.id} has {config.iterations}"
             )
         last = target.iterations or config.iterations
-        assembly, metadata_bytes = self._start_file(picture)
+        assembly = self._start_file(picture)
         limit = target.max_bytes
         if limit is not None and target.soft:
-            limit += metadata_bytes
+            limit += assembly.size_of(*METADATA_NAMES)
         rows, columns = grid_shape(picture.width, picture.height, config.stride)
         coder = PlaneEncoder(config.depth, rows, columns)
-        features = network.front_end.analyse(pad_to_stride(picture.pixels, config.stride).to(self.dtype))
+        pixels = picture.pixels(self.device)
+        features = network.front_end.analyse(pad_to_stride(pixels, config.stride).to(self.dtype))
         encoder: EncoderState | None = None
         decoder: DecoderState | None = None
         while True:
             codes, encoder = network.encode_step(features, encoder, decoder)
             chunk = coder.encode(codes[0].to(torch.int8).cpu().numpy())
-            size = assembly.size_with(chunk)
-            full = limit is not None and size > limit
+            if limit is not None and not assembly.code_chunks and not target.soft:
+                assembly.make_room(chunk, limit)
+            full = limit is not None and assembly.size_with(chunk) > limit
             if full and assembly.code_chunks:
                 break
-            if full and limit is not None and not target.soft:
-                raise too_small(limit, size)
             assembly.code_chunks.append(chunk)
             at_end = full or len(assembly.code_chunks) == last
             if at_end and target.psnr is None:
                 break
             decoder = network.decode_step(codes, decoder)
             if target.psnr is not None:
-                reached = self._psnr(picture, decoder.reconstruction)
+                reached = self._psnr(picture, pixels, decoder.reconstruction)
                 if reached >= target.psnr:
                     break
                 if at_end:
@@ -151,30 +183,35 @@ class Codec:
                         f"psnr is {target.psnr} dB, but all {last} iterations reach {reached:.2f} dB on this "
                         "picture; lower it"
                     )
-        return assembly.to_bytes()
+        return assembly
 
-    def _psnr(self, picture: Picture, reconstruction: Tensor) -> float:
+    def _psnr(self, picture: Picture, pixels: Tensor, reconstruction: Tensor) -> float:
         """PSNR in dB of what a decoder would show, over the samples that are stored."""
         original, shown = (
-            to_uint8(pixels, picture.height, picture.width, picture.channels).float()
-            for pixels in (picture.pixels, self._network.pixels(reconstruction))
+            to_uint8(values, picture.height, picture.width, picture.channels).float()
+            for values in (pixels, self._network.pixels(reconstruction))
         )
         error = (shown - original).square().mean().item()
         return math.inf if error == 0 else 10 * math.log10(255**2 / error)
 
-    def _start_file(self, picture: Picture) -> tuple[Assembly, int]:
-        """A file without codes yet, and how many of its bytes are metadata."""
+    def _start_file(self, picture: Picture) -> Assembly:
+        """A file without codes yet."""
         header = _core.Header()
         header.width, header.height, header.channels = picture.width, picture.height, picture.channels
-        header.colour = int(bitstream.ICC in picture.metadata)
+        header.colour = int(ICC in picture.metadata)
+        header.alpha = int(picture.alpha is not None)
         header.model, header.model_hash = self.model.id, self.model.hash
         header.stride, header.depth = self.model.network.config.stride, self.model.network.config.depth
         with bitstream.core_errors():
-            before = _core.write_header(header)
-        chunks = {kind: bitstream.metadata_chunk(kind, data) for kind, data in picture.metadata.items()}
-        metadata_bytes = sum(map(len, chunks.values()))
-        icc = chunks.pop(bitstream.ICC, b"")
-        return Assembly(before + icc, b"".join(chunks[kind] for kind in sorted(chunks))), metadata_bytes
+            assembly = Assembly(_core.write_header(header))
+        attached = dict(picture.metadata)
+        if picture.alpha is not None:
+            attached[ALPHA] = encode_alpha(picture.alpha)
+        for kind in (ICC, ALPHA, EXIF, XMP):
+            if kind in attached:
+                chunk = bitstream.attached_chunk(kind, attached[kind])
+                assembly.attach(kind, chunk, before_codes=kind in (ICC, ALPHA))
+        return assembly
 
     @overload
     def decode(
@@ -198,7 +235,8 @@ class Codec:
     ) -> Output | list[Any]:
         """Decode a file (bytes, path or open binary file), or a list of them.
 
-        ``like`` is "pil", "numpy" (H×W×C uint8) or "torch" (C×H×W uint8 on the codec's device).
+        ``like`` is "pil" (mode L, LA, RGB or RGBA), "numpy" (H×W×C uint8) or "torch" (C×H×W uint8 on the
+        codec's device), C being 1 to 4 in that order of modes.
         ``iterations`` stops after so many chunks. A file cut short decodes as far as its whole chunks
         go, or is an error with ``strict``. Nothing is shown unless every chunk used is intact. Raises
         :class:`FormatError`, :class:`WeightsError`, :class:`TargetError`.
@@ -220,11 +258,10 @@ class Codec:
         reader = Reader(read_source(data))
         planes = self._open(reader, max_pixels)
         codes: list[Codes] = []
-        metadata: dict[int, bytes] = {}
+        attachments = Attachments(reader.header())
         for chunk in reader.chunks():
-            if chunk.type in METADATA_NAMES:
-                keep_metadata(metadata, chunk, after_codes=bool(codes))
-            elif chunk.type == CODES:
+            attachments.take(chunk)
+            if chunk.type == CODES:
                 self._check_iterations(reader)
                 if len(codes) < wanted:
                     codes.append(planes.decode(chunk))
@@ -238,7 +275,7 @@ class Codec:
         for plane in codes:
             state = self._advance(plane, state)
         assert state is not None
-        return self._show(state, reader, kind, metadata)
+        return self._show(state, reader, kind, attachments)
 
     @overload
     def progressive(
@@ -272,17 +309,17 @@ class Codec:
         """:meth:`progressive` from a reader that may have been fed before, and the blocks to come."""
         planes: PlaneDecoder | None = None
         state: DecoderState | None = None
-        metadata: dict[int, bytes] = {}
+        attachments: Attachments | None = None
         while not reader.ended:
             with suppress(TruncatedError):  # a header may be complete with the next block
                 planes = planes or self._open(reader, max_pixels)
             for chunk in reader.chunks() if planes else ():
-                if chunk.type in METADATA_NAMES:
-                    keep_metadata(metadata, chunk, after_codes=state is not None)
-                elif chunk.type == CODES and planes:
+                attachments = attachments or Attachments(reader.header())
+                attachments.take(chunk)
+                if chunk.type == CODES and planes:
                     self._check_iterations(reader)
                     state = self._advance(planes.decode(chunk), state)
-                    yield self._show(state, reader, kind, metadata)
+                    yield self._show(state, reader, kind, attachments)
             block = b"" if reader.ended else next(blocks, b"")
             if not block:
                 break
@@ -304,6 +341,11 @@ class Codec:
                 f"the file has stride {header.stride} and depth {header.depth}, but model {self.model.id} has "
                 f"{config.stride} and {config.depth}: the file is damaged"
             )
+        check_tiles(header, max_pixels)
+        if (header.tile_columns, header.tile_rows) != (1, 1):
+            raise UnsupportedError(
+                f"the file has {header.tile_columns} x {header.tile_rows} tiles; this release decodes one"
+            )
         return PlaneDecoder(header, max_pixels)
 
     def _check_iterations(self, reader: Reader) -> None:
@@ -319,7 +361,8 @@ class Codec:
 
     # Not inference mode: what is handed out must be an ordinary tensor.
     @torch.no_grad()
-    def _show(self, state: DecoderState, reader: Reader, kind: Kind, metadata: dict[int, bytes]) -> Output:
+    def _show(self, state: DecoderState, reader: Reader, kind: Kind, attachments: Attachments) -> Output:
         header = reader.header()
         pixels = self._network.pixels(state.reconstruction)
-        return make_image(to_uint8(pixels, header.height, header.width, header.channels), kind, metadata)
+        samples = to_uint8(pixels, header.height, header.width, header.channels)
+        return make_image(samples, attachments.alpha, kind, attachments.metadata)

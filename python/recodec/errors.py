@@ -5,6 +5,8 @@ Messages say what was wrong, the value, the limit and what to do.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class RecodecError(Exception):
     """Base of all errors raised by recodec."""
@@ -48,6 +50,20 @@ class DeviceError(RecodecError):
 
 class SourceError(RecodecError, OSError):
     """Encoded bytes cannot be read from where they should come from."""
+
+
+class MetadataDroppedWarning(UserWarning):
+    """A size limit left no room for metadata, so the file is without.
+
+    ``dropped`` names it, out of "xmp", "exif" and "icc", in the order in which it was left out.
+    """
+
+    def __init__(self, dropped: Sequence[str], max_bytes: int):
+        self.dropped = tuple(dropped)
+        super().__init__(
+            f"the size limit of {max_bytes} bytes left no room for metadata ({', '.join(dropped)}), which is "
+            "not in the file; raise the limit to keep it"
+        )
 
 
 class RecipeError(RecodecError, ValueError):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
+
 from recodec import bitstream
-from recodec.bitstream import CODES, METADATA_NAMES, Info, Reader, keep_metadata
+from recodec.attachments import Attachments
+from recodec.bitstream import CODES, Info, Reader
 from recodec.entropy import PlaneDecoder
-from recodec.errors import TargetError, TruncatedError
+from recodec.errors import MetadataDroppedWarning, TargetError, TruncatedError
 from recodec.limits import DEFAULT_MAX_PIXELS, check_pixels
-from recodec.rate import resolve_target, too_small
+from recodec.rate import resolve_target
 from recodec.sources import Buffer, Source, read_source
 
 
@@ -20,7 +23,7 @@ def info(data: Source) -> Info:
 
 
 def verify(data: Source, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Info:
-    """Check every checksum of a file and decode all its codes, without its model.
+    """Check every checksum of a file and decode its alpha channel and all codes, without its model.
 
     Returns :func:`info`. Raises :class:`ChecksumError` for damage, :class:`TruncatedError` for a cut
     file, :class:`LimitError` beyond ``max_pixels``.
@@ -30,12 +33,11 @@ def verify(data: Source, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Info:
     check_pixels(result.width, result.height, max_pixels, result.stride)
     reader = Reader(content)
     planes = PlaneDecoder(reader.header(), max_pixels)
-    metadata: dict[int, bytes] = {}
+    attachments = Attachments(reader.header())
     for chunk in reader.chunks():
+        attachments.take(chunk)
         if chunk.type == CODES:
             planes.decode(chunk)
-        elif chunk.type in METADATA_NAMES:
-            keep_metadata(metadata, chunk, after_codes=reader.iterations > 0)
     if result.truncated:
         raise TruncatedError(f"the file is cut after {result.iterations} whole code chunks")
     return result
@@ -51,7 +53,8 @@ def truncate(
     """A complete file with fewer code chunks, made without decoding or re-encoding.
 
     Give exactly one target; sizes bound the whole file. A file that already meets it comes back whole.
-    Raises :class:`TargetError` if not even the first chunk fits.
+    Where not even the first chunk fits beside all metadata, XMP, EXIF and ICC are dropped in that order
+    with a :class:`MetadataDroppedWarning`. Raises :class:`TargetError` if that is not enough.
     """
     content: Buffer = read_source(data)
     if iterations is None and bpp is None and max_bytes is None:
@@ -60,9 +63,12 @@ def truncate(
     target = resolve_target(header.width * header.height, iterations=iterations, bpp=bpp, max_bytes=max_bytes)
     assembly, chunks = bitstream.split(content)
     for chunk in chunks[: target.iterations]:
-        if target.max_bytes is not None and assembly.size_with(chunk) > target.max_bytes:
+        if target.max_bytes is not None:
             if not assembly.code_chunks:
-                raise too_small(target.max_bytes, assembly.size_with(chunk))
-            break
+                assembly.make_room(chunk, target.max_bytes)
+            if assembly.size_with(chunk) > target.max_bytes:
+                break
         assembly.code_chunks.append(chunk)
+    if assembly.dropped and target.max_bytes is not None:
+        warnings.warn(MetadataDroppedWarning(assembly.dropped, target.max_bytes), stacklevel=2)
     return assembly.to_bytes()

@@ -1,25 +1,27 @@
 """Pictures in and out: Pillow images, NumPy arrays, torch tensors, files.
 
-Inside, a picture is a (1, 3, H, W) float tensor in [−0.5, 0.5]; a grey one is shown to the network
-as three equal channels.
+What is stored is 8-bit grey or RGB, with or without alpha; other kinds are converted where nothing is lost
+by it, or where the caller allows it.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from torch import Tensor
 from torch.nn import functional as F
 
+from recodec.attachments import Alpha
 from recodec.bitstream import EXIF, ICC, XMP
 from recodec.errors import ImageError, LimitError, RecodecError, TargetError
 from recodec.limits import DEFAULT_MAX_PIXELS, check_pixels
@@ -33,6 +35,13 @@ _EXIF_PREFIX = b"Exif\0\0"
 # Raw modes of Pillow's readers for 16-bit samples; plain ";16" is a packed 5-6-5 pixel.
 _DEEP = re.compile(r";16[BLN]\b")
 
+# Pillow's modes that are stored at once, since nothing is lost by it.
+_STORED = ("L", "LA", "RGB", "RGBA", "1", "P", "PA", "La", "RGBa", "RGBX")
+# Modes that are stored on request: other colours, other depths.
+_OTHER_COLOURS = ("CMYK", "YCbCr", "LAB", "HSV")
+_CONVERTED = (*_OTHER_COLOURS, "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
+_CONVERT = "allow its conversion with convert=True (--convert)"
+
 ORIENTATION = 0x0112
 # Sizes, strips and tiles of the pixels, and the ICC profile, which is stored by itself.
 _TIFF_LAYOUT = (
@@ -42,21 +51,36 @@ _TIFF_LAYOUT = (
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture on its way in: (1, 3, H, W) pixels in [−0.5, 0.5] and what is stored beside them."""
+    """A picture on its way in, and what is stored beside it.
 
-    pixels: Tensor
-    channels: int
+    ``samples`` is (C, H, W) with 1 channel or 3, uint8 or floating point in [0, 1]; ``alpha`` is H×W uint8.
+    """
+
+    samples: Tensor
+    alpha: Alpha | None
     metadata: dict[int, bytes]
+
+    @property
+    def channels(self) -> int:
+        """1 for grey, 3 for colour."""
+        return int(self.samples.shape[0])
 
     @property
     def height(self) -> int:
         """Rows."""
-        return int(self.pixels.shape[2])
+        return int(self.samples.shape[1])
 
     @property
     def width(self) -> int:
         """Columns."""
-        return int(self.pixels.shape[3])
+        return int(self.samples.shape[2])
+
+    def pixels(self, device: torch.device) -> Tensor:
+        """(1, 3, H, W) float in [−0.5, 0.5]: a grey picture is shown as three equal channels."""
+        values = self.samples.to(device).float()
+        if self.samples.dtype == torch.uint8:
+            values = values / 255
+        return (values[None] - 0.5).expand(1, 3, -1, -1)
 
 
 def check_kind(like: str) -> Kind:
@@ -66,16 +90,24 @@ def check_kind(like: str) -> Kind:
     return like  # type: ignore[return-value]
 
 
-def read_picture(image: ImageLike, device: torch.device, max_pixels: int) -> Picture:
-    """Accept any supported kind of single image. Raises :class:`ImageError` or :class:`LimitError`."""
+def read_picture(
+    image: ImageLike | Picture, max_pixels: int, *, convert: bool = False, strip: bool = False
+) -> Picture:
+    """Accept any supported kind of single image; one that is read already is passed on.
+
+    ``convert`` allows kinds that cannot be stored as they are (:meth:`Codec.encode` lists them), ``strip``
+    leaves metadata out. Raises :class:`ImageError` or :class:`LimitError`.
+    """
+    if isinstance(image, Picture):
+        return image
     if isinstance(image, Tensor):
-        return _from_torch(image, device, max_pixels)
+        return _from_torch(image, max_pixels, convert)
     if isinstance(image, np.ndarray):
-        return _from_numpy(image, {}, device, max_pixels)
-    if isinstance(image, Image.Image):
-        return _from_pil(image, device, max_pixels)
+        return _from_numpy(image, {}, max_pixels, convert)
     if isinstance(image, str | os.PathLike):
-        return _from_pil(open_image(image, max_pixels), device, max_pixels)
+        image = open_image(image, max_pixels, convert=convert)
+    if isinstance(image, Image.Image):
+        return _from_pil(image, max_pixels, convert, strip)
     raise ImageError(
         f"a {type(image).__name__} is not an image; give a Pillow image, a uint8 NumPy array, a torch tensor or a path"
     )
@@ -100,61 +132,129 @@ def _unreadable(name: str) -> Iterator[None]:
 
 
 def open_image(
-    source: str | os.PathLike[str] | BinaryIO, max_pixels: int = DEFAULT_MAX_PIXELS
+    source: str | os.PathLike[str] | BinaryIO,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    *,
+    convert: bool = False,
 ) -> Image.Image:
     """Open and load an image file with Pillow.
 
-    Raises :class:`ImageError` if it cannot be read or is of a kind that recodec does not store (16 bits
-    per sample, several frames), :class:`LimitError` if it exceeds ``max_pixels``.
+    Raises :class:`ImageError` if it cannot be read, has several frames, or 16 bits per sample without
+    ``convert``; :class:`LimitError` if it exceeds ``max_pixels``.
     """
     name = os.fspath(source) if isinstance(source, str | os.PathLike) else "the data"
     with _unreadable(name), Image.open(source) as image:
         check_pixels(image.width, image.height, max_pixels)
-        _check_kind_of_file(image)
+        _check_kind_of_file(image, convert)
         image.load()
         return image
 
 
-def _check_kind_of_file(image: Image.Image) -> None:
+def _check_kind_of_file(image: Image.Image, convert: bool) -> None:
     """Refuse what Pillow would otherwise reduce to 8 bits or to its first frame without a word."""
-    # Not yet loaded, so the reader's raw modes tell how samples are stored.
-    if any(_DEEP.search(str(tile)) for tile in getattr(image, "tile", ())):
-        raise ImageError("the image has 16 bits per sample; recodec stores 8: save it with 8 bits first")
+    if _is_deep(image):
+        if not convert:
+            raise ImageError(f"the image has 16 bits per sample; recodec stores 8: {_CONVERT}")
+        # Pillow keeps 8 bits of the samples and all 16 of this colour, so they can no longer be compared.
+        if image.mode == "RGB" and "transparency" in image.info:
+            raise ImageError(
+                "the image has 16 bits per sample and a transparent colour; save it with an alpha channel first"
+            )
     frames = getattr(image, "n_frames", 1)
     # Telephones write MPO: a photograph, then previews of it.
     if frames > 1 and image.format != "MPO":
         raise ImageError(f"the image has {frames} frames; recodec stores one: save the one you want first")
 
 
-def _from_pil(image: Image.Image, device: torch.device, max_pixels: int) -> Picture:
+def _is_deep(image: Image.Image) -> bool:
+    """Whether the samples of a file that is not loaded yet have 16 bits."""
+    for codec, _, _, arguments in getattr(image, "tile", ()):
+        if codec == "ppm" and arguments[1] > 255:
+            return True
+        if _DEEP.search(str(arguments)):
+            return True
+    return False
+
+
+def _from_pil(image: Image.Image, max_pixels: int, convert: bool, strip: bool) -> Picture:
     check_pixels(image.width, image.height, max_pixels)
     with _unreadable("the image"):
-        _check_kind_of_file(image)
-    has_alpha = "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La")
-    if has_alpha:
+        _check_kind_of_file(image, convert)
+    if image.mode not in (*_STORED, *_CONVERTED):
         raise ImageError(
-            f"the image has mode {image.mode} with transparency, which is not stored yet; drop it with "
-            "image.convert('RGBA').convert('RGB') or save it without"
+            f"the image has mode {image.mode}; recodec stores 8-bit grey and RGB, each with or without alpha: "
+            "convert it first, for example with image.convert('RGB')"
         )
-    if image.mode not in ("RGB", "L", "1", "P"):
+    if image.mode in _CONVERTED and not convert:
         raise ImageError(
-            f"the image has mode {image.mode}; recodec stores 8-bit RGB and grey: convert it first, for example "
-            "with image.convert('RGB')"
+            f"the image has mode {image.mode}; recodec stores 8-bit grey and RGB, each with or without alpha: "
+            f"{_CONVERT}"
         )
     with _unreadable("the image"):
         upright = ImageOps.exif_transpose(image)
-        converted = upright.convert("L" if image.mode in ("L", "1") else "RGB")
-        metadata = {
-            ICC: image.info.get("icc_profile"),
-            EXIF: _exif_of(image),
-            XMP: upright.info.get("xmp"),
-        }
-    stored = {
+        # Pillow reads a deep PGM, which has no other use for this mode, as 32-bit integers.
+        deep = image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM")
+        array = _deep_array(upright) if deep else np.asarray(_stored_mode(upright))
+        metadata = {} if strip else _metadata_of(image, upright)
+    return _from_numpy(array, metadata, max_pixels)
+
+
+def _stored_mode(image: Image.Image) -> Image.Image:
+    """The same picture as L, LA, RGB or RGBA."""
+    if image.mode in _OTHER_COLOURS:
+        return _to_srgb(image)
+    if image.mode in ("I", "F"):
+        values = np.asarray(image)
+        # One comparison catches NaN too.
+        if not ((values >= 0) & (values <= 255)).all():
+            raise ImageError(
+                f"the image has mode {image.mode} and NaN or values outside 0..255; scale it to these first"
+            )
+        return Image.fromarray(np.rint(values).astype(np.uint8))
+    grey = image.mode in ("1", "L", "LA", "La")
+    mode = ("L" if grey else "RGB") + "A" * image.has_transparency_data
+    return image if image.mode == mode else image.convert(mode)
+
+
+def _to_srgb(image: Image.Image) -> Image.Image:
+    """Other colours to RGB, by their ICC profile if it is of use, otherwise by Pillow's plain formula."""
+    profile = image.info.get("icc_profile")
+    if profile:
+        with suppress(ImportError, ImageCms.PyCMSError, OSError):
+            srgb = ImageCms.createProfile("sRGB")
+            converted = ImageCms.profileToProfile(image, io.BytesIO(profile), srgb, outputMode="RGB")
+            assert converted is not None
+            return converted
+    return image.convert("RGB")
+
+
+def _deep_array(image: Image.Image) -> NDArray[np.uint8]:
+    """A 16-bit grey image as H×W uint8, or H×W×2 if one grey stands for transparent."""
+    samples = np.asarray(image)
+    key = image.info.get("transparency")
+    if key is None:
+        return _to_eight_bits(samples)
+    alpha = np.where(samples == key, 0, 255).astype(np.uint8)
+    return np.stack([_to_eight_bits(samples), alpha], axis=2)
+
+
+def _to_eight_bits(samples: NDArray[Any]) -> NDArray[np.uint8]:
+    """The nearest of 0..255 for samples of 0..65535, which is v / 257."""
+    return ((samples.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def _metadata_of(image: Image.Image, upright: Image.Image) -> dict[int, bytes]:
+    found = {
+        # A profile of colours that the picture no longer has would spoil it.
+        ICC: None if image.mode in _OTHER_COLOURS else image.info.get("icc_profile"),
+        EXIF: _exif_of(image),
+        XMP: upright.info.get("xmp"),
+    }
+    return {
         kind: content.encode() if isinstance(content, str) else bytes(content)
-        for kind, content in metadata.items()
+        for kind, content in found.items()
         if content
     }
-    return _from_numpy(np.asarray(converted), stored, device, max_pixels)
 
 
 def _exif_of(image: Image.Image) -> bytes | None:
@@ -166,40 +266,54 @@ def _exif_of(image: Image.Image) -> bytes | None:
 
 
 def _from_numpy(
-    array: NDArray[Any], metadata: dict[int, bytes], device: torch.device, max_pixels: int
+    array: NDArray[Any], metadata: dict[int, bytes], max_pixels: int, convert: bool = False
 ) -> Picture:
-    if array.dtype != np.uint8:
-        raise ImageError(f"the array has type {array.dtype}; give uint8 in 0..255")
     if array.ndim == 2:
         array = array[:, :, None]
-    if array.ndim != 3 or array.shape[2] not in (1, 3) or 0 in array.shape:
-        raise ImageError(f"the array has shape {array.shape}; give H x W, H x W x 1 or H x W x 3")
+    if array.ndim != 3 or array.shape[2] not in (1, 2, 3, 4) or 0 in array.shape:
+        raise ImageError(f"the array has shape {array.shape}; give H x W or H x W x C with C from 1 to 4")
     check_pixels(array.shape[1], array.shape[0], max_pixels)
-    pixels = (
-        torch.tensor(np.ascontiguousarray(array), device=device).permute(2, 0, 1)[None].float() / 255 - 0.5
-    )
-    return Picture(pixels.expand(1, 3, -1, -1), array.shape[2], metadata)
+    if array.dtype == np.uint16 and convert:
+        array = _to_eight_bits(array)
+    elif array.dtype.kind == "f" and convert:
+        if not ((array >= 0) & (array <= 1)).all():
+            raise ImageError("the array holds NaN or values outside [0, 1]; scale and clamp it first")
+        array = np.rint(array * 255).astype(np.uint8)
+    if array.dtype != np.uint8:
+        remedy = f", or {_CONVERT}" if array.dtype == np.uint16 or array.dtype.kind == "f" else ""
+        raise ImageError(f"the array has type {array.dtype}; give uint8 in 0..255{remedy}")
+    colours = 1 if array.shape[2] < 3 else 3
+    # The caller's array may be written to, or change while it is being encoded.
+    samples = torch.tensor(np.ascontiguousarray(array[:, :, :colours])).permute(2, 0, 1)
+    alpha = array[:, :, colours].copy() if array.shape[2] > colours else None
+    return Picture(samples, alpha, metadata)
 
 
-def _from_torch(tensor: Tensor, device: torch.device, max_pixels: int) -> Picture:
+def _from_torch(tensor: Tensor, max_pixels: int, convert: bool) -> Picture:
     if tensor.layout is not torch.strided or tensor.device.type == "meta":
         raise ImageError(
             f"the tensor is {tensor.layout} on {tensor.device}; give a dense one that holds values"
         )
-    if tensor.ndim != 3 or tensor.shape[0] not in (1, 3) or 0 in tensor.shape:
-        raise ImageError(f"the tensor has shape {tuple(tensor.shape)}; give C x H x W with 1 or 3 channels")
+    if tensor.ndim != 3 or tensor.shape[0] not in (1, 2, 3, 4) or 0 in tensor.shape:
+        raise ImageError(f"the tensor has shape {tuple(tensor.shape)}; give C x H x W with C from 1 to 4")
     check_pixels(tensor.shape[2], tensor.shape[1], max_pixels)
-    tensor = tensor.detach().to(device)
-    if tensor.dtype == torch.uint8:
-        pixels = tensor.float() / 255
-    elif tensor.is_floating_point():
-        pixels = tensor.float()
-        # One comparison catches NaN too.
-        if not bool(((pixels >= 0) & (pixels <= 1)).all()):
+    tensor = tensor.detach()
+    if tensor.dtype == torch.uint16 and convert:
+        tensor = ((tensor.to(torch.int32) + 128) // 257).to(torch.uint8)
+    if tensor.is_floating_point():
+        tensor = tensor.float()
+        if not bool(((tensor >= 0) & (tensor <= 1)).all()):
             raise ImageError("the tensor holds NaN or values outside [0, 1]; scale and clamp it first")
-    else:
-        raise ImageError(f"the tensor has type {tensor.dtype}; give uint8 or floating point")
-    return Picture((pixels[None] - 0.5).expand(1, 3, -1, -1), tensor.shape[0], {})
+    elif tensor.dtype != torch.uint8:
+        remedy = f", or {_CONVERT}" if tensor.dtype == torch.uint16 else ""
+        raise ImageError(f"the tensor has type {tensor.dtype}; give uint8 or floating point{remedy}")
+    colours = 1 if tensor.shape[0] < 3 else 3
+    if tensor.shape[0] == colours:
+        return Picture(tensor, None, {})
+    alpha = tensor[colours]
+    if alpha.is_floating_point():
+        alpha = (alpha * 255).round().to(torch.uint8)
+    return Picture(tensor[:colours], alpha.cpu().contiguous().numpy(), {})
 
 
 def pad_to_stride(pixels: Tensor, stride: int) -> Tensor:
@@ -217,9 +331,11 @@ def to_uint8(pixels: Tensor, height: int, width: int, channels: int) -> Tensor:
 
 
 def make_image(
-    samples: Tensor, like: Kind, metadata: dict[int, bytes]
+    samples: Tensor, alpha: Alpha | None, like: Kind, metadata: dict[int, bytes]
 ) -> Image.Image | NDArray[np.uint8] | Tensor:
-    """(C, H, W) uint8 to the kind of image asked for."""
+    """(C, H, W) uint8 colours and H×W alpha to the kind of image asked for, alpha as its last channel."""
+    if alpha is not None:
+        samples = torch.cat([samples, torch.from_numpy(alpha)[None].to(samples.device)])
     if like == "torch":
         return samples
     array = samples.permute(1, 2, 0).contiguous().cpu().numpy()

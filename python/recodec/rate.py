@@ -27,7 +27,7 @@ def quality_to_bpp(quality: float) -> float:
 class Target:
     """Where to stop: at a number of iterations, a file size or a PSNR, whichever is given.
 
-    With ``soft`` the size is that of the picture without its metadata, and one too small for the first
+    With ``soft`` the size is that of the picture, its alpha channel included but without metadata, and one too small for the first
     chunk still gets that chunk.
     """
 
@@ -107,8 +107,10 @@ def resolve_target(
     return Target(max_bytes=int(quality_to_bpp(quality) * pixels / 8), soft=True)
 
 
-def too_small(max_bytes: int, minimum: int) -> TargetError:
-    """The error for a size below the first chunk."""
+def too_small(max_bytes: int, minimum: int, alpha: int = 0) -> TargetError:
+    """The error for a size that cannot hold the first chunk; ``alpha`` bytes of it are the alpha channel."""
+    because = f", of which {alpha} hold its alpha channel without loss" if alpha else ""
+    remedy = "raise the limit or drop the alpha channel" if alpha else "raise the limit"
     return TargetError(
-        f"the size limit is {max_bytes} bytes, but this picture needs at least {minimum}; raise the limit"
+        f"the size limit is {max_bytes} bytes, but this picture needs at least {minimum}{because}; {remedy}"
     )

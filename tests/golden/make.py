@@ -12,9 +12,11 @@ import hashlib
 import io
 import json
 import os
+import zlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 FOLDER = Path(__file__).parent
@@ -22,7 +24,7 @@ os.environ["RECODEC_WEIGHTS"] = str(FOLDER)
 
 import recodec
 from recodec import _core
-from recodec.bitstream import CODES, Reader
+from recodec.bitstream import ALPHA, CODES, Reader, attached_chunk
 from recodec.entropy import PlaneDecoder
 
 
@@ -42,6 +44,16 @@ def _photo(box: tuple[int, int, int, int]) -> Image.Image:
         return image.convert("RGB").crop(box)
 
 
+def _with_alpha(image: Image.Image, mode: str) -> Image.Image:
+    """``image`` with a soft disc that is opaque, and some noise in its alpha channel."""
+    y, x = np.mgrid[-1 : 1 : image.height * 1j, -1 : 1 : image.width * 1j]
+    noise = np.random.default_rng(8).normal(0, 3, x.shape)
+    alpha = (400 * (1 - np.hypot(x, y)) + noise).clip(0, 255).astype(np.uint8)
+    image = image.convert(mode)
+    image.putalpha(Image.fromarray(alpha))
+    return image
+
+
 def good_files() -> dict[str, bytes]:
     """A file for every feature of the format."""
     colour = _photo((360, 90, 481, 176))
@@ -59,6 +71,11 @@ def good_files() -> dict[str, bytes]:
         "grey": recodec.encode(colour.convert("L").crop((3, 5, 60, 38)), iterations=6, model="tiny"),
         "pixel": recodec.encode(colour.crop((50, 50, 51, 51)), iterations=2, model="tiny"),
         "metadata": recodec.encode(Image.open(buffer), iterations=3, model="tiny"),
+        "la": recodec.encode(_with_alpha(colour.crop((3, 5, 60, 38)), "LA"), iterations=4, model="tiny"),
+        "rgba": recodec.encode(
+            _with_alpha(colour.crop((50, 40, 97, 71)), "RGBA"), iterations=4, model="tiny"
+        ),
+        "opaque": recodec.encode(colour.crop((0, 0, 33, 18)).convert("RGBA"), iterations=2, model="tiny"),
         "unknown-chunk": full[:cut]
         + _core.write_chunk(99, b"from the future")
         + full[cut:]
@@ -111,6 +128,76 @@ def bad_files(full: bytes) -> dict[str, tuple[str, bytes]]:
     }
 
 
+def _png(image: Image.Image, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "png", **options)
+    return buffer.getvalue()
+
+
+def bad_alpha_files(rgba: bytes) -> dict[str, tuple[str, bytes]]:
+    """Like :func:`bad_files`, from a file with an alpha channel before its first codes."""
+    info = recodec.info(rgba)
+    start, first = info.header_bytes, info.prefix_bytes(1) - info.chunk_bytes[0]
+    header, alpha, codes = rgba[:start], rgba[start:first], rgba[first:]
+    size = (info.width, info.height)
+    found = _core.read_chunk(alpha, 0)
+    assert found is not None
+    png = alpha[found.payload + 4 :]
+
+    def with_png(content: bytes) -> bytes:
+        return header + attached_chunk(ALPHA, content) + codes
+
+    def with_data(compressed: bytes) -> bytes:
+        """The same picture with other compressed data, all checksums right."""
+        chunk = b"IDAT" + compressed
+        idat = len(compressed).to_bytes(4, "big") + chunk + zlib.crc32(chunk).to_bytes(4, "big")
+        return with_png(png[:33] + idat + png[-12:])
+
+    filler = zlib.compress(bytes((info.width + 1) * (info.height - 1)))
+    return {
+        "alpha-missing": ("FormatError", header + codes),
+        "alpha-after-codes": (
+            "FormatError",
+            header + codes[: info.chunk_bytes[0]] + alpha + codes[info.chunk_bytes[0] :],
+        ),
+        "alpha-twice": ("FormatError", header + alpha + alpha + codes),
+        "alpha-damaged": (
+            "ChecksumError",
+            header + alpha[:-20] + bytes([alpha[-20] ^ 1]) + alpha[-19:] + codes,
+        ),
+        "alpha-other-size": ("FormatError", with_png(_png(Image.new("L", (info.width + 1, info.height))))),
+        "alpha-huge": ("FormatError", with_png(png[:16] + b"\x10\0\0\0\x10\0\0\0" + png[24:])),
+        "alpha-16-bit": ("FormatError", with_png(_png(Image.new("I;16", size)))),
+        "alpha-colour": ("FormatError", with_png(_png(Image.new("RGB", size)))),
+        "alpha-text": ("FormatError", with_png(_png(Image.new("L", size), dpi=(72, 72)))),
+        "alpha-cut": ("FormatError", with_png(png[:-30])),
+        "alpha-too-few-rows": ("FormatError", with_data(filler)),
+        "alpha-not-deflated": ("FormatError", with_data(b"not a deflate stream")),
+        "alpha-no-png": ("FormatError", with_png(b"")),
+        "alpha-method-2": ("UnsupportedError", _patched_header(header, 10, 0x20) + alpha + codes),
+    }
+
+
+def _patched_header(header: bytes, at: int, value: int) -> bytes:
+    body = header[:at] + bytes([value]) + header[at + 1 : -4]
+    return body + _core.crc32c(body).to_bytes(4, "little")
+
+
+def bad_tile_files(grey: bytes) -> dict[str, tuple[str, bytes]]:
+    """Like :func:`bad_files`, from a file of one tile."""
+    start = recodec.info(grey).header_bytes
+    columns, rows, halo = start - 7, start - 6, start - 5
+    return {
+        f"tiles-{name}": ("FormatError", _patched_header(grey[:start], at, value) + grey[start:])
+        for name, at, value in (
+            ("no-columns", columns, 0),
+            ("too-many-columns", columns, 5),
+            ("too-many-rows", rows, 4),
+            ("halo-overlong", halo, 0x80),
+        )
+    }
+
+
 def main() -> None:
     """Write what is missing."""
     expected_path = FOLDER / "expected.json"
@@ -126,7 +213,8 @@ def main() -> None:
                 "codes": codes_digest(data),
                 "iterations": recodec.info(data).iterations,
             }
-    for name, (error, data) in bad_files(good["colour"]).items():
+    bad = bad_files(good["colour"]) | bad_alpha_files(good["rgba"]) | bad_tile_files(good["grey"])
+    for name, (error, data) in bad.items():
         if name not in expected["bad"]:
             (FOLDER / "bad" / f"{name}.rcd").write_bytes(data)
             expected["bad"][name] = error

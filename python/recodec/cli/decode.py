@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from PIL import Image
 
 
+# Formats that Pillow writes without the alpha channel, or with all of it on or off, and says nothing.
+_DROPS_ALPHA = ("BMP", "DIB", "GIF", "PPM", "SPIDER")
+
+
 @click.command()
 @options.apply(
     options.paths,
@@ -86,8 +90,10 @@ def pillow_format(target: str, name: str | None) -> str:
 def to_bytes(image: Image.Image, format_name: str) -> bytes:
     """An image file in memory, with the metadata that the picture carries.
 
-    Raises :class:`OutputError` if the format cannot hold it.
+    Raises :class:`OutputError` if the format cannot hold it, its alpha channel included.
     """
+    if image.mode in ("LA", "RGBA") and format_name in _DROPS_ALPHA:
+        raise OutputError(f"a {format_name} file cannot hold the alpha channel; choose png or webp")
     # Pillow writes most metadata only if it is handed over once more.
     metadata: dict[str, Any] = {
         key: image.info[key] for key in ("icc_profile", "exif", "xmp") if key in image.info
@@ -97,5 +103,7 @@ def to_bytes(image: Image.Image, format_name: str) -> bytes:
         image.save(buffer, format_name, **metadata)
     # What Pillow's writers raise for sizes, modes and metadata that a format has no room for.
     except (OSError, ValueError, OverflowError, RuntimeError, struct.error) as error:
-        raise OutputError(f"the picture cannot be written as {format_name}: {error}; choose png") from error
+        raise OutputError(
+            f"the picture cannot be written as {format_name}: {error}; choose png or webp"
+        ) from error
     return buffer.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Unpack
 
 import click
@@ -57,26 +58,33 @@ def truncate(
     max_bytes: int | None,
     **reporting: Unpack[options.Reporting],
 ) -> None:
-    """Shorten a .rcd file without encoding anew."""
+    """Shorten a .rcd file without encoding anew.
+
+    Metadata for which the size leaves no room even beside a single iteration is dropped.
+    """
     chosen = options.chosen_target(
         {"iterations": iterations, "bpp": bpp, "max_bytes": max_bytes}, required=True
     )
     planned = jobs.plan([source, target], None, ".rcd", as_json=reporting["as_json"])
     output.require_rcd(target)
+    # Reported file by file.
+    warnings.simplefilter("ignore", recodec.MetadataDroppedWarning)
 
     def work(job: Job) -> Outcome:
-        data = recodec.truncate(output.read(job.source), **chosen)
+        whole = output.read(job.source)
+        data = recodec.truncate(whole, **chosen)
         output.write(job.target, data)
-        return written(job, data)
+        return written(job, data, recodec.info(whole).metadata)
 
     jobs.run(planned, work, **reporting)
 
 
 def _describe(info: Info) -> str:
     rows = {
-        "picture": f"{info.width} x {info.height}, {info.channels} channels of {info.bit_depth} bits",
+        "picture": f"{info.width} x {info.height}, {info.mode} of {info.bit_depth} bits",
         "model": f"{info.model} ({info.model_hash})",
         "codes": f"{info.depth} per {info.stride} x {info.stride} block and iteration, entropy {info.entropy}",
+        "tiles": f"{info.tile_columns} x {info.tile_rows}, halo of {info.tile_halo} positions",
         "bytes": f"{info.file_bytes} ({info.bpp:.3f} bpp), of which header {info.header_bytes}",
         "chunks": f"{info.iterations}: {' '.join(map(str, info.chunk_bytes))} bytes",
         "metadata": ", ".join(info.metadata) or "none",

@@ -69,6 +69,12 @@ _PSNR = click.option("--psnr", type=POSITIVE, metavar="D", help="As few iteratio
 model = click.option(
     "--model", default="default", metavar="ID", help="Model to encode with; see 'recodec env'."
 )
+convert = click.option(
+    "--convert",
+    is_flag=True,
+    help="Accept CMYK, YCbCr, LAB, HSV, 16-bit and float pictures; they become 8-bit RGB or grey.",
+)
+strip = click.option("--strip", is_flag=True, help="Leave ICC, EXIF and XMP out.")
 device = click.option("--device", default="cpu", show_default=True, help="Where the network runs, e.g. cuda.")
 max_pixels = click.option(
     "--max-pixels",
