@@ -1,0 +1,183 @@
+"""Whole folders on Ray Data, on one machine or many: one codec per worker, resumable, no file stops the rest.
+
+    recodec.bulk.encode_folder("photos", "coded", workers=4, bpp=0.5, summary="coded.jsonl")
+
+Both folders must lie where every worker reaches them. ``RECODEC_WEIGHTS`` must be set when Ray starts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias, Unpack
+
+import numpy as np
+from PIL import Image
+
+import recodec
+from recodec.cli.decode import to_bytes
+from recodec.cli.output import OutputError, write
+from recodec.codec import DecodeOptions, EncodeOptions
+from recodec.errors import RecodecError
+from recodec.limits import DEFAULT_MAX_PIXELS
+
+try:
+    import ray.data
+except ImportError as error:
+    raise RecodecError(
+        "recodec.bulk needs Ray Data, which is not installed; install it with: pip install 'recodec[bulk]'"
+    ) from error
+
+Folder: TypeAlias = str | os.PathLike[str]
+Record: TypeAlias = dict[str, Any]
+Batch: TypeAlias = dict[str, Any]
+
+
+def encode_folder(
+    source: Folder,
+    target: Folder,
+    *,
+    workers: int = 1,
+    model: str = "default",
+    device: str = "cpu",
+    summary: Folder | None = None,
+    **options: Unpack[EncodeOptions],
+) -> list[Record]:
+    """Encode every image in and below ``source`` to a .rcd file at the same place below ``target``.
+
+    An output that exists and verifies is left as it is, whatever it was made with, so a run that was
+    stopped goes on where it was. Returns one record per image, as ``recodec encode --json`` prints them:
+    ``file`` and ``output`` with ``bytes``, ``bpp`` and ``iterations``, or with ``skipped``; or ``file`` with
+    ``error`` and ``message``. ``summary`` names a file that they are written to, one a line, as they come.
+    ``options`` are those of :meth:`Codec.encode`. Raises :class:`WeightsError`, and :class:`OutputError` if
+    two images would become one file.
+    """
+    recodec.load(model, device=device)  # fail here rather than in every worker
+    kinds = {suffix for suffix, name in Image.registered_extensions().items() if name != "RECODEC"}
+    worker = (_Encoder, {"model": model, "device": device, "options": options})
+    return _run(Path(source), Path(target), kinds, ".rcd", worker, workers, device, summary)
+
+
+def decode_folder(
+    source: Folder,
+    target: Folder,
+    *,
+    workers: int = 1,
+    device: str = "cpu",
+    summary: Folder | None = None,
+    **options: Unpack[DecodeOptions],
+) -> list[Record]:
+    """Decode every .rcd file in and below ``source`` to a PNG file at the same place below ``target``.
+
+    Skips, reports and raises like :func:`encode_folder`; ``options`` are those of :meth:`Codec.decode`.
+    """
+    worker = (_Decoder, {"device": device, "options": options})
+    return _run(Path(source), Path(target), {".rcd"}, ".png", worker, workers, device, summary)
+
+
+class _Encoder:
+    """What Ray keeps in a process of its own; takes and gives batches of rows."""
+
+    def __init__(self, model: str, device: str, options: EncodeOptions):
+        self._codec, self._options = recodec.load(model, device=device), options
+        # max_pixels is the limit here; Pillow's own would stop below it.
+        Image.MAX_IMAGE_PIXELS = None
+
+    def __call__(self, batch: Batch) -> Batch:
+        return _report(batch, self._check, self._work)
+
+    def _check(self, target: str) -> None:
+        recodec.verify(target, max_pixels=self._options.get("max_pixels", DEFAULT_MAX_PIXELS))
+
+    def _work(self, source: str, target: str) -> Record:
+        data = self._codec.encode(Path(source), **self._options)
+        write(target, data)
+        info = recodec.info(data)
+        return {"bytes": len(data), "bpp": info.bpp, "iterations": info.iterations}
+
+
+class _Decoder:
+    """The same for decoding; holds a codec for every model that the files name."""
+
+    def __init__(self, device: str, options: DecodeOptions):
+        self._load = functools.cache(functools.partial(recodec.load, device=device))
+        self._options = options
+
+    def __call__(self, batch: Batch) -> Batch:
+        return _report(batch, self._check, self._work)
+
+    def _check(self, target: str) -> None:
+        with Image.open(target) as image:
+            image.verify()
+
+    def _work(self, source: str, target: str) -> Record:
+        data = Path(source).read_bytes()
+        info = recodec.info(data)
+        image = self._load(info.model).decode(data, **self._options)
+        write(target, to_bytes(image, "PNG"))
+        return {"width": image.width, "height": image.height, "truncated": info.truncated}
+
+
+def _report(batch: Batch, check: Callable[[str], None], work: Callable[[str, str], Record]) -> Batch:
+    """Do ``work`` for every row whose output does not exist or fails ``check``."""
+    records: list[Record] = []
+    for source, target in zip(batch["source"], batch["target"], strict=True):
+        try:
+            # Ray repeats what a lost worker had begun; what it had finished is found here too.
+            with contextlib.suppress(RecodecError, OSError, SyntaxError):
+                check(target)
+                records.append({"file": source, "output": target, "skipped": True})
+                continue
+            Path(target).parent.mkdir(parents=True, exist_ok=True)
+            records.append({"file": source, "output": target, **work(source, target)})
+        except Exception as error:  # noqa: BLE001 - whatever happens, the other files get their turn
+            problem = {"error": type(error).__name__, "message": " ".join(str(error).split())}
+            records.append({"file": source, **problem})
+    # As text, because records have different keys.
+    return {"record": np.array([json.dumps(record) for record in records], dtype=object)}
+
+
+def _run(
+    source: Path,
+    target: Path,
+    suffixes: set[str],
+    suffix: str,
+    worker: tuple[type, Record],
+    workers: int,
+    device: str,
+    summary: Folder | None,
+) -> list[Record]:
+    found = sorted(path for path in source.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
+    targets: dict[Path, Path] = {}
+    for path in found:
+        output = (target / path.relative_to(source)).with_suffix(suffix)
+        if output in targets:
+            raise OutputError(
+                f"{str(targets[output])!r} and {str(path)!r} would both become {str(output)!r}; rename one"
+            )
+        targets[output] = path
+    if not found:
+        return []
+    rows = [{"source": str(path), "target": str(output)} for output, path in targets.items()]
+    kind, arguments = worker
+    results = ray.data.from_items(rows).map_batches(
+        kind,
+        # One file a call: each takes long enough to be worth one.
+        batch_size=1,
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=workers, initial_size=workers),
+        fn_constructor_kwargs=arguments,
+        num_cpus=1,
+        num_gpus=0 if device == "cpu" else 1,
+    )
+    records = []
+    with open(summary, "w") if summary is not None else io.StringIO() as lines:
+        for row in results.iter_rows():
+            lines.write(row["record"] + "\n")
+            lines.flush()
+            records.append(json.loads(row["record"]))
+    return records

@@ -1,0 +1,244 @@
+"""Pillow plugin: after ``import recodec.pillow``, Pillow opens and saves .rcd files.
+
+    with Image.open("photo.rcd") as image:  # the header and the metadata; no model is loaded
+        image.draft(None, (320, 240))  # fewer iterations do for a smaller picture
+        image.load()
+    image.save("copy.rcd", quality=60)  # or bpp=, max_bytes=, psnr=, iterations=; model=, exif=, ...
+
+Importing it loads no torch; the first picture that is decoded or saved does.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import IO, Any
+
+from PIL import Image, ImageFile
+
+from recodec import _core, files
+from recodec.bitstream import (
+    CODES,
+    END,
+    EXIF,
+    ICC,
+    METADATA_NAMES,
+    XMP,
+    Chunk,
+    Reader,
+    keep_metadata,
+    picture_mode,
+)
+from recodec.errors import FormatError, ImageError, RecodecError
+from recodec.limits import DEFAULT_MAX_PIXELS
+
+# Image.open takes no options, so this one is the module's: the largest picture that load() decodes.
+MAX_PIXELS = DEFAULT_MAX_PIXELS
+
+_HEADER_BYTES = 4 + 1 + 2 + 512 + 4
+_CHUNK_HEAD_BYTES = 1 + 5
+# Other ways to write RGB. What loses something, such as CMYK, is for the caller to decide.
+_EQUIVALENT_MODES = {"RGBX": "RGB", "YCbCr": "RGB", "HSV": "RGB"}
+# All the keys under which Pillow's readers leave a kind of metadata, its own name first.
+_INFO_KEYS = {
+    "icc_profile": (),
+    "exif": ("Raw profile type exif",),
+    "xmp": ("XML:com.adobe.xmp",),
+}
+
+
+@contextmanager
+def _errors_as(kind: type[Exception]) -> Iterator[None]:
+    """Raise what Pillow expects of a plugin: SyntaxError for no such file, OSError for no such picture."""
+    try:
+        yield
+    except RecodecError as error:
+        raise kind(str(error)) from error
+
+
+class RecodecImageFile(ImageFile.ImageFile):
+    """A .rcd file as a Pillow image.
+
+    Opening reads the header and the metadata and skips the codes, so ``size``, ``mode`` and ``info`` cost
+    nothing. ``n_iterations`` is the number of whole code chunks in the file, and ``truncated`` tells
+    whether it ends before its end mark. ``load`` decodes the first ``iterations`` (1 to ``n_iterations``,
+    at first all of them) with the model that the file names.
+
+    A file that was cut loads as far as its whole chunks go. A damaged chunk is an error, unless
+    ``PIL.ImageFile.LOAD_TRUNCATED_IMAGES`` is set: then the chunks before it are shown.
+    """
+
+    format = "RECODEC"
+    format_description = "recodec progressive image"
+
+    # What an image has that was unpickled, and so has no file any more.
+    n_iterations = 0
+    iterations = 0
+    truncated = False
+
+    def _open(self) -> None:
+        assert self.fp is not None
+        reader = Reader(self.fp.read(_HEADER_BYTES))
+        with _errors_as(SyntaxError):
+            header = reader.header()
+            self._mode = picture_mode(header)
+            self._size = (header.width, header.height)
+            try:
+                self._read_index(reader.header_bytes)
+            except FormatError:
+                if not ImageFile.LOAD_TRUNCATED_IMAGES:
+                    raise
+        self.iterations = self.n_iterations
+        self.tile = [ImageFile._Tile("recodec", (0, 0, *self.size), 0, self.mode)]
+
+    def _read_index(self, position: int) -> None:
+        """Count code chunks and take the metadata, seeking from chunk to chunk."""
+        assert self.fp is not None
+        self.truncated = True
+        metadata: dict[int, bytes] = {}
+        end = self.fp.seek(0, os.SEEK_END)
+        for kind, start, stop in _chunks(self.fp, position, end):
+            if kind == END:
+                self.truncated = False
+                break
+            if kind == CODES:
+                self.n_iterations += 1
+            elif kind in METADATA_NAMES:
+                self.fp.seek(start)
+                chunk = Chunk(kind, self.fp.read(stop - start), stop)
+                keep_metadata(metadata, chunk, after_codes=self.n_iterations > 0)
+        if ICC in metadata:
+            self.info["icc_profile"] = metadata[ICC]
+        if EXIF in metadata:
+            self.info["exif"] = b"Exif\0\0" + metadata[EXIF]
+        if XMP in metadata:
+            self.info["xmp"] = metadata[XMP]
+
+    def draft(
+        self, mode: str | None, size: tuple[int, int] | None
+    ) -> tuple[str, tuple[int, int, float, float]] | None:
+        """Have ``load`` decode no more iterations than a picture of about ``size`` needs.
+
+        The size stays as it is; scale the picture yourself, or let ``thumbnail`` do both. Shown at 1/f of
+        its width, a picture needs about 1/f of its iterations to look as good, since scaling averages the
+        errors away. ``mode`` is ignored. Returns the mode and box that ``load`` will give, or None if the
+        picture is loaded already.
+        """
+        if not self.tile:
+            return None
+        if size is not None:
+            factor = max(1.0, min(whole / max(part, 1) for whole, part in zip(self.size, size, strict=True)))
+            self.iterations = min(self.iterations, math.ceil(self.n_iterations / factor))
+        return self.mode, (0, 0, *self.size)
+
+    def load(self) -> Any:
+        """Decode the picture unless that is done. Raises OSError if it cannot be decoded."""
+        if self.tile:
+            picture = self._decode(self._content())
+            self.im, self._mode, self._size = picture.im, picture.mode, picture.size
+            self.readonly = picture.readonly
+            self.tile = []
+            if self.fp and self._exclusive_fp:
+                self.fp.close()
+            self.fp = None
+        return super().load()
+
+    def load_seek(self, pos: int) -> None:
+        """Tell :class:`PIL.ImageFile.Parser` to hand over whole files: there is nothing to seek."""
+
+    def verify(self) -> None:
+        """Decode all codes and compare every checksum, without the model.
+
+        Raises OSError for damage and for a file that was cut.
+        """
+        with _errors_as(OSError):
+            files.verify(self._content(), max_pixels=MAX_PIXELS)
+        super().verify()
+
+    def _content(self) -> bytes:
+        if self.fp is None:
+            raise ValueError("Operation on closed image")
+        self.fp.seek(0)
+        return self.fp.read()
+
+    def _decode(self, data: bytes) -> Image.Image:
+        from recodec.api import decode, progressive
+
+        with _errors_as(OSError):
+            # No code chunk at all: decode says so.
+            wanted = self.iterations or None
+            if not ImageFile.LOAD_TRUNCATED_IMAGES:
+                return decode(data, iterations=wanted, max_pixels=MAX_PIXELS)
+            best: Image.Image | None = None
+            try:
+                for picture in islice(progressive(data, max_pixels=MAX_PIXELS), wanted):
+                    best = picture
+            except FormatError:
+                if best is None:
+                    raise
+            assert best is not None
+            return best
+
+
+def _chunks(fp: IO[bytes], position: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """Type, start and stop of the payload of each whole chunk, read from its head alone."""
+    while True:
+        fp.seek(position)
+        head = fp.read(_CHUNK_HEAD_BYTES)
+        size = 0
+        for count, byte in enumerate(head[1:]):
+            size |= (byte & 0x7F) << 7 * count
+            if byte < 0x80:
+                break
+        else:
+            if len(head) == _CHUNK_HEAD_BYTES:
+                raise FormatError(f"the size of the chunk at byte {position} has no end: the file is damaged")
+            return
+        start = position + count + 2
+        position = start + size
+        if position > end:
+            return
+        yield head[0], start, position
+
+
+def _accept(prefix: bytes) -> bool:
+    return prefix.startswith(_core.MAGIC)
+
+
+def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
+    from recodec.api import encode
+    from recodec.codec import EncodeOptions
+
+    given: dict[str, Any] = im.encoderinfo
+    names = EncodeOptions.__optional_keys__ | {"model"}
+    options: Any = {name: value for name, value in given.items() if name in names}
+    mode = _EQUIVALENT_MODES.get(im.mode)
+    picture = im.convert(mode) if mode else im.copy()
+    # A copy forgets it, but what is in a TIFF file's EXIF depends on it.
+    picture.format = im.format
+    # Not the EXIF in im.info: it may have been changed since it was read.
+    stored: dict[Any, Any] = im.info
+    metadata = {**stored, "exif": im.getexif(), **given}
+    for key, others in _INFO_KEYS.items():
+        value = metadata.get(key)
+        if isinstance(value, Image.Exif):
+            value = value.tobytes() if value else None
+        elif isinstance(value, str):
+            value = value.encode()
+        for name in (key, *others):
+            picture.info.pop(name, None)
+        if value:
+            picture.info[key] = value
+    try:
+        fp.write(encode(picture, **options))
+    except ImageError as error:
+        raise OSError(f"cannot write mode {im.mode} as RECODEC: {error}") from error
+
+
+Image.register_open(RecodecImageFile.format, RecodecImageFile, _accept)
+Image.register_save(RecodecImageFile.format, _save)
+Image.register_extension(RecodecImageFile.format, ".rcd")
+Image.register_mime(RecodecImageFile.format, "image/x-recodec")

@@ -1,0 +1,58 @@
+"""The cookbook's Python examples run, one after the other in one folder."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import recodec
+
+COOKBOOK = (Path(__file__).parent.parent / "docs" / "cookbook.md").read_text()
+EXAMPLES = re.findall(r"(<!-- needs ray -->\n)?```python\n(.*?)```", COOKBOOK, re.DOTALL)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    with Image.open(Path(recodec.__file__).parent / "demo" / "photo.png") as photo:
+        small = photo.convert("RGB").crop((300, 100, 440, 200))
+    for name in ("photos", "coded"):
+        (tmp_path / name).mkdir()
+    small.save(tmp_path / "photo.jpg")
+    small.save(tmp_path / "photos" / "one.jpg")
+    (tmp_path / "photos" / "broken.jpg").write_bytes(b"not a photograph")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_examples_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plain = [code for needs_ray, code in EXAMPLES if not needs_ray]
+    assert len(plain) == 5
+    for code in plain:
+        exec(code, {"url": (folder / "photo.rcd").as_uri()})  # noqa: S102
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[0].startswith(str(Path("photos", "broken.jpg")))
+    assert shown[1].startswith("(140, 100) RGB")
+    assert shown[2].startswith("torch.Size([2, 3, 64, 96]) torch.uint8")
+    assert shown[3].endswith("True")
+    recodec.verify("coded/one.rcd")
+    with Image.open("thumbnail.png") as thumbnail:
+        assert thumbnail.size == (64, 46)
+    assert len(list(folder.glob("preview*.png"))) == recodec.info("photo.rcd").iterations
+
+
+@pytest.mark.skipif(find_spec("ray") is None, reason="needs the extra bulk")
+def test_ray_example_runs(folder: Path) -> None:
+    (code,) = (code for needs_ray, code in EXAMPLES if needs_ray)
+    # In a process of its own: what Ray starts ends with it.
+    code = "import ray; ray.init(address='local', num_cpus=2, include_dashboard=False)\n" + code
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "1 encoded" in done.stdout
+    assert "['photos/broken.jpg'] failed" in done.stdout
+    assert (folder / "decoded" / "one.png").exists()
