@@ -23,6 +23,7 @@ def test_wheel_holds_everything_and_nothing_else() -> None:
         "recodec/demo/photo.png",
         "recodec/kernels/__init__.py",
         "recodec/networks/cells.py",
+        "recodec/eval/report.html",
         "recodec/train/recipes/dev-1.toml",
         "recodec/weights/dev-1.safetensors",
     ):

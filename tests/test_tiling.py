@@ -9,6 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from recodec.errors import LimitError
 from recodec.networks.config import LayerConfig, NetworkConfig
 from recodec.networks.paper import paper_config
 from recodec.tiling import (
@@ -17,6 +18,7 @@ from recodec.tiling import (
     TiledDecoder,
     TiledEncoder,
     TileGrid,
+    Workplace,
     decoder_halo,
     encoder_halo,
     plan_tiles,
@@ -88,15 +90,16 @@ def test_tiles_equal_the_whole_picture(tiny_model: str, batch: int, channels: in
     network = load_model(tiny_model).network.double()
     height, width, iterations = 9, 11, 4
     source = samples(16 * height - 5, 16 * width - 9, 16, channels)
+    place = Workplace(CPU, torch.float64, batch)
     grids = [TileGrid(height, width), TileGrid(height, width, 3, 2, decoder_halo(network.config))]
     results = []
     for grid in grids:
-        encoder = TiledEncoder(network, source, grid, CPU, torch.float64, batch=batch)
+        encoder = TiledEncoder(network, source, grid, place)
         planes = []
         for _ in range(iterations):
             planes.append(encoder.next_plane())
             encoder.decode(planes[-1])
-        decoder = TiledDecoder(network, grid.tiles(), CPU, torch.float64, batch=batch)
+        decoder = TiledDecoder(network, grid.tiles(), place)
         for plane in planes:
             decoder.advance(plane)
         pictures = [
@@ -112,14 +115,17 @@ def test_tiles_equal_the_whole_picture(tiny_model: str, batch: int, channels: in
 
 
 @torch.inference_mode()
-def test_states_kept_in_half_precision_change_little(tiny_model: str) -> None:
+def test_states_are_kept_in_half_precision_where_they_must_be(tiny_model: str) -> None:
     network = load_model(tiny_model).network
     grid = TileGrid(6, 8, 2, 2, 2)
     source = samples(96, 128, 16)
     source = Samples(source.samples, 16, CPU, torch.float32)
+    # Values per position: 2 x 16 in the encoder; 2 x 16, four times 2 x 8 and four DCT blocks in the decoder.
+    windows = [tile.window for tile in grid.tiles(encoder_halo(network.config))]
+    whole = 4 * (2 * 16 + 2 * 16 + 4 * 2 * 8 + 4 * 192) * sum(w.height * w.width for w in windows)
     pictures = []
-    for storage in (torch.float32, torch.float16):
-        encoder = TiledEncoder(network, source, grid, CPU, torch.float32, storage=storage)
+    for limit in (whole, whole - 1):
+        encoder = TiledEncoder(network, source, grid, Workplace(CPU, torch.float32, 1, limit))
         for _ in range(4):
             encoder.decode(encoder.next_plane())
         pictures.append(assemble(encoder.decoder, 6, 8, None))
@@ -127,6 +133,9 @@ def test_states_kept_in_half_precision_change_little(tiny_model: str) -> None:
     errors = [float((picture - original).square().mean()) for picture in pictures]
     assert errors[1] == pytest.approx(errors[0], rel=0.02)
     assert not torch.equal(*pictures)
+    encoder = TiledEncoder(network, source, grid, Workplace(CPU, torch.float32, 1, whole // 2 - 1))
+    with pytest.raises(LimitError, match="raise max_memory"):
+        encoder.decode(encoder.next_plane())
 
 
 def test_samples_repeat_the_last_row_and_column() -> None:

@@ -17,7 +17,7 @@ from recodec.bitstream import Reader
 from recodec.codec import Codec, DecodeOptions, EncodeOptions, Output
 from recodec.errors import TruncatedError
 from recodec.images import ImageLike, Kind, check_kind
-from recodec.limits import DEFAULT_MAX_PIXELS, check_pixels
+from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, check_pixels
 from recodec.sources import Buffer, Source, read_blocks, read_source
 from recodec.weights import DEFAULT_MODEL, SEARCH_PATH_VARIABLE, available_models, load_model
 
@@ -79,24 +79,34 @@ def decode(data: Source, *, like: str = "pil", **options: Unpack[DecodeOptions])
 
 @overload
 def progressive(
-    data: Source, *, like: Literal["pil"] = "pil", max_pixels: int = ...
+    data: Source, *, like: Literal["pil"] = "pil", max_pixels: int = ..., max_memory: int = ...
 ) -> Iterator[Image.Image]: ...
 @overload
 def progressive(
-    data: Source, *, like: Literal["numpy"], max_pixels: int = ...
+    data: Source, *, like: Literal["numpy"], max_pixels: int = ..., max_memory: int = ...
 ) -> Iterator[NDArray[np.uint8]]: ...
 @overload
-def progressive(data: Source, *, like: Literal["torch"], max_pixels: int = ...) -> Iterator[Tensor]: ...
+def progressive(
+    data: Source, *, like: Literal["torch"], max_pixels: int = ..., max_memory: int = ...
+) -> Iterator[Tensor]: ...
 @overload
-def progressive(data: Source, *, like: str, max_pixels: int = ...) -> Iterator[Output]: ...
+def progressive(
+    data: Source, *, like: str, max_pixels: int = ..., max_memory: int = ...
+) -> Iterator[Output]: ...
 
 
-def progressive(data: Source, *, like: str = "pil", max_pixels: int = DEFAULT_MAX_PIXELS) -> Iterator[Any]:
+def progressive(
+    data: Source,
+    *,
+    like: str = "pil",
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    max_memory: int = DEFAULT_MAX_MEMORY,
+) -> Iterator[Any]:
     """Yield one ever better image per code chunk; see :meth:`Codec.progressive`."""
-    return _progressive(read_blocks(data), check_kind(like), max_pixels)
+    return _progressive(read_blocks(data), check_kind(like), max_pixels, max_memory)
 
 
-def _progressive(blocks: Iterator[Buffer], kind: Kind, max_pixels: int) -> Iterator[Output]:
+def _progressive(blocks: Iterator[Buffer], kind: Kind, max_pixels: int, max_memory: int) -> Iterator[Output]:
     reader = Reader()
     for block in blocks:
         reader.feed(block)
@@ -105,6 +115,6 @@ def _progressive(blocks: Iterator[Buffer], kind: Kind, max_pixels: int) -> Itera
         except TruncatedError:
             continue
         check_pixels(header.width, header.height, max_pixels, header.stride)
-        yield from _codec(header.model).progressive_blocks(reader, blocks, kind, max_pixels)
+        yield from _codec(header.model).progressive_blocks(reader, blocks, kind, max_pixels, max_memory)
         return
     raise TruncatedError("the data ends inside the header")

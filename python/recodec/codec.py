@@ -24,7 +24,6 @@ from recodec.errors import (
     MetadataDroppedWarning,
     TargetError,
     TruncatedError,
-    UnsupportedError,
     WeightsError,
 )
 from recodec.images import (
@@ -33,15 +32,23 @@ from recodec.images import (
     Picture,
     check_kind,
     make_image,
-    pad_to_stride,
     read_picture,
     to_uint8,
 )
-from recodec.limits import DEFAULT_MAX_PIXELS, check_pixels, check_tiles
-from recodec.networks.recurrent import DecoderState, EncoderState
+from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, check_pixels, check_tiles
 from recodec.rate import Target, Targets, resolve_target, whole
 from recodec.sources import Buffer, Source, read_blocks, read_source
+from recodec.tiling import Region, Samples, TiledDecoder, TiledEncoder, TileGrid, Workplace, plan_tiles
 from recodec.weights import Model
+
+# Positions along a tile's side. Larger ones leave the processor's caches, smaller ones are mostly halo.
+TILE_SIDE = 64
+_TILES_AT_ONCE = 8
+
+# What there is beside states: the process with torch and one tile at work; a picture as Pillow has it, as an
+# array, as decoded, and its codes.
+_FIXED_BYTES = 700 * 2**20
+_BYTES_PER_PIXEL = 12
 
 Output: TypeAlias = Image.Image | NDArray[np.uint8] | Tensor
 
@@ -52,6 +59,7 @@ class EncodeOptions(Targets, total=False):
     convert: bool
     strip: bool
     max_pixels: int
+    max_memory: int
 
 
 class DecodeOptions(TypedDict, total=False):
@@ -72,9 +80,10 @@ class Codec:
         self, model: Model, device: str | torch.device = "cpu", dtype: str | torch.dtype = "float32"
     ):
         self.model = model
-        self.dtype = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
-        if self.dtype not in (torch.float32, torch.bfloat16, torch.float16):
+        wanted = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
+        if wanted not in (torch.float32, torch.bfloat16, torch.float16):
             raise DeviceError(f"dtype is {dtype}; it must be float32, bfloat16 or float16")
+        self.dtype: torch.dtype = wanted
         try:
             self.device = torch.device(device)
             if self.device.type == "meta":
@@ -119,7 +128,8 @@ class Codec:
         beside all metadata, XMP, EXIF and ICC are dropped in that order with a
         :class:`MetadataDroppedWarning`. ``quality`` (0 to 100) is a target rate of 2^(quality/20 − 4) bpp
         for the picture and its alpha channel, without metadata, and gives at least one chunk. ``psnr`` (dB,
-        over grey or RGB) stops at the first chunk that reaches it. ``max_pixels`` bounds the picture. Raises
+        over grey or RGB) stops at the first chunk that reaches it. ``max_pixels`` bounds the picture and
+        ``max_memory`` (bytes) what encoding takes. Raises
         :class:`ImageError`, :class:`TargetError`, :class:`LimitError`.
         """
         if isinstance(image, list) or (isinstance(image, Tensor) and image.ndim == 4):
@@ -133,37 +143,38 @@ class Codec:
         convert: bool = False,
         strip: bool = False,
         max_pixels: int = DEFAULT_MAX_PIXELS,
+        max_memory: int = DEFAULT_MAX_MEMORY,
         **targets: Unpack[Targets],
     ) -> bytes:
         picture = read_picture(image, max_pixels, convert=convert, strip=strip)
         check_pixels(picture.width, picture.height, max_pixels, self.model.network.config.stride)
         target = resolve_target(picture.width * picture.height, **targets)
-        assembly = self._encode(picture, target)
+        assembly = self._encode(picture, target, max_memory)
         if assembly.dropped and target.max_bytes is not None:
             warnings.warn(MetadataDroppedWarning(assembly.dropped, target.max_bytes), stacklevel=3)
         return assembly.to_bytes()
 
     @torch.inference_mode()
-    def _encode(self, picture: Picture, target: Target) -> Assembly:
-        network, config = self._network, self.model.network.config
+    def _encode(self, picture: Picture, target: Target, max_memory: int) -> Assembly:
+        config = self.model.network.config
         if target.iterations is not None and target.iterations > config.iterations:
             raise TargetError(
                 f"iterations is {target.iterations}; model {self.model.id} has {config.iterations}"
             )
         last = target.iterations or config.iterations
-        assembly = self._start_file(picture)
+        rows, columns = grid_shape(picture.width, picture.height, config.stride)
+        grid = plan_tiles(rows, columns, config, TILE_SIDE)
+        assembly = self._start_file(picture, grid)
         limit = target.max_bytes
         if limit is not None and target.soft:
             limit += assembly.size_of(*METADATA_NAMES)
-        rows, columns = grid_shape(picture.width, picture.height, config.stride)
         coder = PlaneEncoder(config.depth, rows, columns)
-        pixels = picture.pixels(self.device)
-        features = network.front_end.analyse(pad_to_stride(pixels, config.stride).to(self.dtype))
-        encoder: EncoderState | None = None
-        decoder: DecoderState | None = None
+        samples = Samples(picture.samples, config.stride, self.device, self.dtype)
+        place = self._workplace(picture.width * picture.height, max_memory)
+        encoder = TiledEncoder(self._network, samples, grid, place)
         while True:
-            codes, encoder = network.encode_step(features, encoder, decoder)
-            chunk = coder.encode(codes[0].to(torch.int8).cpu().numpy())
+            plane = encoder.next_plane()
+            chunk = coder.encode(plane)
             if limit is not None and not assembly.code_chunks and not target.soft:
                 assembly.make_room(chunk, limit)
             full = limit is not None and assembly.size_with(chunk) > limit
@@ -173,9 +184,9 @@ class Codec:
             at_end = full or len(assembly.code_chunks) == last
             if at_end and target.psnr is None:
                 break
-            decoder = network.decode_step(codes, decoder)
+            encoder.decode(plane)
             if target.psnr is not None:
-                reached = self._psnr(picture, pixels, decoder.reconstruction)
+                reached = _psnr(samples, encoder.decoder)
                 if reached >= target.psnr:
                     break
                 if at_end:
@@ -185,21 +196,19 @@ class Codec:
                     )
         return assembly
 
-    def _psnr(self, picture: Picture, pixels: Tensor, reconstruction: Tensor) -> float:
-        """PSNR in dB of what a decoder would show, over the samples that are stored."""
-        original, shown = (
-            to_uint8(values, picture.height, picture.width, picture.channels).float()
-            for values in (pixels, self._network.pixels(reconstruction))
-        )
-        error = (shown - original).square().mean().item()
-        return math.inf if error == 0 else 10 * math.log10(255**2 / error)
+    def _workplace(self, pixels: int, max_memory: int) -> Workplace:
+        """What is left of ``max_memory`` beside the picture itself is for the networks' states."""
+        cuda = self.device.type == "cuda"
+        rest = max_memory - _FIXED_BYTES - _BYTES_PER_PIXEL * pixels
+        return Workplace(self.device, self.dtype, _TILES_AT_ONCE if cuda else 1, rest)
 
-    def _start_file(self, picture: Picture) -> Assembly:
+    def _start_file(self, picture: Picture, grid: TileGrid) -> Assembly:
         """A file without codes yet."""
         header = _core.Header()
         header.width, header.height, header.channels = picture.width, picture.height, picture.channels
         header.colour = int(ICC in picture.metadata)
         header.alpha = int(picture.alpha is not None)
+        header.tile_rows, header.tile_columns, header.tile_halo = grid.rows, grid.columns, grid.halo
         header.model, header.model_hash = self.model.id, self.model.hash
         header.stride, header.depth = self.model.network.config.stride, self.model.network.config.depth
         with bitstream.core_errors():
@@ -271,44 +280,53 @@ class Codec:
             )
         if not codes:
             raise TruncatedError("the file ends before its first code chunk")
-        state: DecoderState | None = None
-        for plane in codes:
-            state = self._advance(plane, state)
-        assert state is not None
-        return self._show(state, reader, kind, attachments)
+        tiles = self._decoder(reader, DEFAULT_MAX_MEMORY)
+        return self._show(tiles.decode(codes), reader, kind, attachments)
 
     @overload
     def progressive(
-        self, data: Source, *, like: Literal["pil"] = "pil", max_pixels: int = ...
+        self, data: Source, *, like: Literal["pil"] = "pil", max_pixels: int = ..., max_memory: int = ...
     ) -> Iterator[Image.Image]: ...
     @overload
     def progressive(
-        self, data: Source, *, like: Literal["numpy"], max_pixels: int = ...
+        self, data: Source, *, like: Literal["numpy"], max_pixels: int = ..., max_memory: int = ...
     ) -> Iterator[NDArray[np.uint8]]: ...
     @overload
     def progressive(
-        self, data: Source, *, like: Literal["torch"], max_pixels: int = ...
+        self, data: Source, *, like: Literal["torch"], max_pixels: int = ..., max_memory: int = ...
     ) -> Iterator[Tensor]: ...
     @overload
-    def progressive(self, data: Source, *, like: str, max_pixels: int = ...) -> Iterator[Output]: ...
+    def progressive(
+        self, data: Source, *, like: str, max_pixels: int = ..., max_memory: int = ...
+    ) -> Iterator[Output]: ...
 
     def progressive(
-        self, data: Source, *, like: str = "pil", max_pixels: int = DEFAULT_MAX_PIXELS
+        self,
+        data: Source,
+        *,
+        like: str = "pil",
+        max_pixels: int = DEFAULT_MAX_PIXELS,
+        max_memory: int = DEFAULT_MAX_MEMORY,
     ) -> Iterator[Any]:
         """Yield one ever better image per code chunk.
 
         ``data`` may be a binary file object that is still being filled (a pipe, a socket's file): each
         image comes as soon as its chunk is complete, and nothing is read beyond the end mark's block.
-        Raises like :meth:`decode`.
+        ``max_memory`` (bytes) bounds what is kept from image to image. Raises like :meth:`decode`.
         """
-        return self.progressive_blocks(Reader(), read_blocks(data), check_kind(like), max_pixels)
+        return self.progressive_blocks(Reader(), read_blocks(data), check_kind(like), max_pixels, max_memory)
 
     def progressive_blocks(
-        self, reader: Reader, blocks: Iterator[Buffer], kind: Kind, max_pixels: int
+        self,
+        reader: Reader,
+        blocks: Iterator[Buffer],
+        kind: Kind,
+        max_pixels: int,
+        max_memory: int = DEFAULT_MAX_MEMORY,
     ) -> Iterator[Output]:
         """:meth:`progressive` from a reader that may have been fed before, and the blocks to come."""
         planes: PlaneDecoder | None = None
-        state: DecoderState | None = None
+        tiles: TiledDecoder | None = None
         attachments: Attachments | None = None
         while not reader.ended:
             with suppress(TruncatedError):  # a header may be complete with the next block
@@ -318,13 +336,15 @@ class Codec:
                 attachments.take(chunk)
                 if chunk.type == CODES and planes:
                     self._check_iterations(reader)
-                    state = self._advance(planes.decode(chunk), state)
-                    yield self._show(state, reader, kind, attachments)
+                    tiles = tiles or self._decoder(reader, max_memory)
+                    with torch.inference_mode():
+                        tiles.advance(planes.decode(chunk))
+                    yield self._show(tiles.pixels(), reader, kind, attachments)
             block = b"" if reader.ended else next(blocks, b"")
             if not block:
                 break
             reader.feed(block)
-        if state is None:
+        if tiles is None:
             raise TruncatedError("the data ends before the first code chunk")
 
     def _open(self, reader: Reader, max_pixels: int) -> PlaneDecoder:
@@ -342,10 +362,6 @@ class Codec:
                 f"{config.stride} and {config.depth}: the file is damaged"
             )
         check_tiles(header, max_pixels)
-        if (header.tile_columns, header.tile_rows) != (1, 1):
-            raise UnsupportedError(
-                f"the file has {header.tile_columns} x {header.tile_rows} tiles; this release decodes one"
-            )
         return PlaneDecoder(header, max_pixels)
 
     def _check_iterations(self, reader: Reader) -> None:
@@ -354,15 +370,36 @@ class Codec:
                 f"the file has more code chunks than the {self.iterations} of model {self.model.id}"
             )
 
-    @torch.inference_mode()
-    def _advance(self, plane: Codes, state: DecoderState | None) -> DecoderState:
-        codes = torch.from_numpy(plane)[None].to(self.device, self.dtype)
-        return self._network.decode_step(codes, state)
+    def _decoder(self, reader: Reader, max_memory: int) -> TiledDecoder:
+        header = reader.header()
+        rows, columns = grid_shape(header.width, header.height, header.stride)
+        grid = TileGrid(rows, columns, header.tile_rows, header.tile_columns, header.tile_halo)
+        place = self._workplace(header.width * header.height, max_memory)
+        return TiledDecoder(self._network, grid.tiles(), place)
 
     # Not inference mode: what is handed out must be an ordinary tensor.
     @torch.no_grad()
-    def _show(self, state: DecoderState, reader: Reader, kind: Kind, attachments: Attachments) -> Output:
+    def _show(
+        self, cores: Iterator[tuple[Region, Tensor]], reader: Reader, kind: Kind, attachments: Attachments
+    ) -> Output:
         header = reader.header()
-        pixels = self._network.pixels(state.reconstruction)
-        samples = to_uint8(pixels, header.height, header.width, header.channels)
+        size = (header.channels, header.height, header.width)
+        samples = torch.empty(size, dtype=torch.uint8, device=self.device)
+        for region, pixels in cores:
+            part = region.scaled(header.stride).of(samples)
+            part[:] = to_uint8(pixels[:, : part.shape[1], : part.shape[2]], header.channels)
         return make_image(samples, attachments.alpha, kind, attachments.metadata)
+
+
+def _psnr(samples: Samples, decoder: TiledDecoder) -> float:
+    """PSNR in dB of what a decoder would show, over the samples that are stored."""
+    total, count = 0.0, 0
+    for region, pixels in decoder.pixels():
+        original = samples.original(region)
+        channels, height, width = original.shape
+        if original.dtype != torch.uint8:
+            original = (original * 255).round()
+        shown = to_uint8(pixels[:, :height, :width], channels).float()
+        total += float((shown - original.to(shown)).square().sum(dtype=torch.float64))
+        count += original.numel()
+    return 10 * math.log10(255**2 * count / total) if total else math.inf

@@ -19,7 +19,6 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from torch import Tensor
-from torch.nn import functional as F
 
 from recodec.attachments import Alpha
 from recodec.bitstream import EXIF, ICC, XMP
@@ -74,13 +73,6 @@ class Picture:
     def width(self) -> int:
         """Columns."""
         return int(self.samples.shape[2])
-
-    def pixels(self, device: torch.device) -> Tensor:
-        """(1, 3, H, W) float in [−0.5, 0.5]: a grey picture is shown as three equal channels."""
-        values = self.samples.to(device).float()
-        if self.samples.dtype == torch.uint8:
-            values = values / 255
-        return (values[None] - 0.5).expand(1, 3, -1, -1)
 
 
 def check_kind(like: str) -> Kind:
@@ -316,15 +308,9 @@ def _from_torch(tensor: Tensor, max_pixels: int, convert: bool) -> Picture:
     return Picture(tensor[:colours], alpha.cpu().contiguous().numpy(), {})
 
 
-def pad_to_stride(pixels: Tensor, stride: int) -> Tensor:
-    """Replicate the last row and column until both sides are multiples of ``stride``."""
-    height, width = pixels.shape[2:]
-    return F.pad(pixels, (0, -width % stride, 0, -height % stride), mode="replicate")
-
-
-def to_uint8(pixels: Tensor, height: int, width: int, channels: int) -> Tensor:
-    """(1, 3, H', W') in [−0.5, 0.5] to (channels, height, width) uint8, cropped and rounded."""
-    pixels = pixels[0, :, :height, :width].float()
+def to_uint8(pixels: Tensor, channels: int) -> Tensor:
+    """(3, H, W) in [−0.5, 0.5] to (channels, H, W) uint8, clamped and rounded."""
+    pixels = pixels.float()
     if channels == 1:
         pixels = pixels.mean(dim=0, keepdim=True)
     return ((pixels + 0.5).clamp(0, 1) * 255).round().to(torch.uint8)

@@ -9,8 +9,10 @@ from recodec.errors import LimitError
 if TYPE_CHECKING:
     from recodec import _core
 
-# Without tiles the working memory grows with the picture: about 3.5 GB to encode one of this size.
-DEFAULT_MAX_PIXELS = 2**24
+DEFAULT_MAX_PIXELS = 2**26
+
+# Encoding and progressive decoding keep a state for every position.
+DEFAULT_MAX_MEMORY = 4 * 2**30
 
 # A halo is decoded with every tile; for tiles of 512 pixels and a halo of 128 this is 2.25.
 _MOST_TILE_OVERHEAD = 8

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from recodec.entropy import Codes
+from recodec.errors import LimitError
 from recodec.networks.config import LayerConfig, NetworkConfig
 from recodec.networks.gains import GAIN_PATCH
 from recodec.networks.recurrent import DecoderState, EncoderState, RecurrentCodec
@@ -180,6 +181,61 @@ class Samples:
         return (padded - 0.5).to(self._dtype).expand(3, -1, -1)
 
 
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """Where networks run, in which number type, on how many equal tiles at once.
+
+    ``max_state_bytes`` bounds what is kept of all tiles from iteration to iteration.
+    """
+
+    device: torch.device
+    dtype: torch.dtype
+    batch: int = 1
+    max_state_bytes: int = 1 << 62
+
+
+class _States:
+    """States of encoder and decoder for every group of tiles, in half precision if they must be."""
+
+    def __init__(self, groups: Sequence[Sequence[Tile]], place: Workplace):
+        self._place, self._storage = place, place.dtype
+        areas = [sum(tile.window.height * tile.window.width for tile in group) for group in groups]
+        self._shares = [area / sum(areas) for area in areas]
+        self._kept: dict[tuple[str, int], Any] = {}
+        self._needed: dict[str, float] = {}
+
+    def get(self, side: str, group: int) -> Any:
+        """The state of one side, None before the first iteration."""
+        return _cast(self._kept.get((side, group)), self._place.dtype)
+
+    def put(self, side: str, group: int, state: Any) -> None:
+        """Keep a state. The first of a side tells what all will take; :class:`LimitError` if too much."""
+        if side not in self._needed:
+            self._needed[side] = _bytes(state) / self._shares[group]
+            self._choose_storage()
+        self._kept[side, group] = _cast(state, self._storage)
+
+    def _choose_storage(self) -> None:
+        needed, limit = sum(self._needed.values()), self._place.max_state_bytes
+        if needed <= limit:
+            return
+        # Between iterations only: steps are computed as ever.
+        self._storage = torch.float16 if self._place.dtype == torch.float32 else self._place.dtype
+        needed = needed * self._storage.itemsize / self._place.dtype.itemsize
+        if needed > limit:
+            raise LimitError(
+                f"the networks' states of this picture take {needed / 2**20:.0f} MiB; the limit leaves "
+                f"{max(0, limit) / 2**20:.0f} MiB for them, raise max_memory"
+            )
+        self._kept = {key: _cast(state, self._storage) for key, state in self._kept.items()}
+
+
+def _bytes(state: Any) -> int:
+    if isinstance(state, Tensor):
+        return state.numel() * state.itemsize
+    return sum(map(_bytes, state)) if isinstance(state, tuple) else 0
+
+
 class TiledDecoder:
     """What a picture looks like after the planes so far. Holds the state of every tile."""
 
@@ -187,31 +243,26 @@ class TiledDecoder:
         self,
         network: RecurrentCodec,
         tiles: Sequence[Tile],
-        device: torch.device,
-        dtype: torch.dtype,
-        *,
-        batch: int = 1,
-        storage: torch.dtype | None = None,
+        place: Workplace,
     ):
-        self._network, self._device, self._dtype = network, device, dtype
-        self._storage = storage or dtype
-        self.groups = _groups(tiles, batch)
-        self._states: list[DecoderState | None] = [None] * len(self.groups)
+        self._network, self._place = network, place
+        self.groups = _groups(tiles, place.batch)
+        self.states = _States(self.groups, place)
 
     def advance(self, plane: Codes) -> None:
-        """Decode one more plane (D, h, w)."""
+        """Decode one more plane (D, h, w). Raises :class:`LimitError` if states would not fit."""
         for index in range(len(self.groups)):
-            state = self._step(index, plane, self.state(index))
-            self._states[index] = _cast(state, self._storage)
+            self.states.put("decoder", index, self._step(index, plane, self.state(index)))
 
     def state(self, group: int) -> DecoderState | None:
         """State of a group of tiles, None before the first plane."""
-        state = self._states[group]
-        return None if state is None else _cast(state, self._dtype)
+        state: DecoderState | None = self.states.get("decoder", group)
+        return state
 
     def _step(self, group: int, plane: Codes, state: DecoderState | None) -> DecoderState:
         windows = np.stack([tile.window.of(plane) for tile in self.groups[group]])
-        return self._network.decode_step(torch.from_numpy(windows).to(self._device, self._dtype), state)
+        codes = torch.from_numpy(windows).to(self._place.device, self._place.dtype)
+        return self._network.decode_step(codes, state)
 
     def pixels(self) -> Iterator[tuple[Region, Tensor]]:
         """Core by core, in positions, its (3, h·s, w·s) pixels in [−0.5, 0.5], not clamped."""
@@ -244,20 +295,13 @@ class TiledEncoder:
         network: RecurrentCodec,
         samples: Samples,
         grid: TileGrid,
-        device: torch.device,
-        dtype: torch.dtype,
-        *,
-        batch: int = 1,
-        storage: torch.dtype | None = None,
+        place: Workplace,
     ):
         whole = grid.rows == grid.columns == 1
         # As wide as codes reach: each tile's own decoder is right wherever its encoder looks.
         tiles = grid.tiles(halo=0 if whole else max(grid.halo, encoder_halo(network.config)))
         self._network, self._samples, self._grid = network, samples, grid
-        self._storage = storage or dtype
-        self._dtype = dtype
-        self.decoder = TiledDecoder(network, tiles, device, dtype, batch=batch, storage=storage)
-        self._states: list[EncoderState | None] = [None] * len(self.decoder.groups)
+        self.decoder = TiledDecoder(network, tiles, place)
 
     def next_plane(self) -> Codes:
         """Codes (D, h, w) of the next iteration. Decode them before asking for more."""
@@ -266,9 +310,9 @@ class TiledEncoder:
         for index, group in enumerate(self.decoder.groups):
             windows = torch.stack([self._samples.pixels(tile.window) for tile in group])
             target = self._network.front_end.analyse(windows)
-            state = _cast(self._states[index], self._dtype)
+            state: EncoderState | None = self.decoder.states.get("encoder", index)
             codes, state = self._network.encode_step(target, state, self.decoder.state(index))
-            self._states[index] = _cast(state, self._storage)
+            self.decoder.states.put("encoder", index, state)
             for tile, window in zip(group, codes.to(torch.int8).cpu().numpy(), strict=True):
                 tile.core.of(plane)[:] = tile.inner.of(window)
         return plane

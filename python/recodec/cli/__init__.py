@@ -11,6 +11,7 @@ from recodec.cli.decode import decode
 from recodec.cli.demo import demo
 from recodec.cli.encode import encode
 from recodec.cli.environment import env
+from recodec.cli.evaluate import evaluate
 from recodec.cli.inspect import info, truncate, verify
 from recodec.cli.train import train
 
@@ -33,5 +34,5 @@ def main() -> None:
     """Compress photographs with a progressive neural codec: any prefix of a file is a picture."""
 
 
-for command in (encode, decode, info, truncate, verify, env, demo, train):
+for command in (encode, decode, info, truncate, verify, env, demo, evaluate, train):
     main.add_command(command)

@@ -38,6 +38,21 @@ def fitting_scales(pixels: Tensor) -> int:
     return min(len(SCALE_WEIGHTS), ((shorter_side - 1) // (_WINDOW - 1)).bit_length())
 
 
+def mean_ssim(x: Tensor, y: Tensor) -> Tensor:
+    """SSIM of (N, C, H, W) pixels in [0, 1], the mean over windows inside the picture and channels: (N,).
+
+    Wang et al. 2004 with their Gaussian window of 11×11. Raises :class:`ImageError` if the shapes differ or
+    no window fits.
+    """
+    _check_shapes(x, y)
+    if not fitting_scales(x):
+        raise ImageError(
+            f"the picture is {x.shape[-2]} x {x.shape[-1]}; SSIM needs sides of {_WINDOW} pixels"
+        )
+    luminance, contrast = ssim_terms(x, y, _gaussian_mean)
+    return (luminance * contrast).mean((1, 2, 3))
+
+
 def ms_ssim(x: Tensor, y: Tensor, *, scales: int | None = None) -> Tensor:
     """MS-SSIM of (N, C, H, W) pixels in [0, 1], the mean over channels: (N,) in [0, 1].
 
@@ -49,8 +64,7 @@ def ms_ssim(x: Tensor, y: Tensor, *, scales: int | None = None) -> Tensor:
     Raises :class:`ImageError` if the shapes differ or the scales do not fit, ``ValueError`` if there is no
     such number of scales.
     """
-    if x.shape != y.shape or x.ndim != 4:
-        raise ImageError(f"the shapes are {tuple(x.shape)} and {tuple(y.shape)}; give equal N x C x H x W")
+    _check_shapes(x, y)
     fitting = fitting_scales(x)
     scales = max(1, fitting) if scales is None else scales
     if not 1 <= scales <= len(SCALE_WEIGHTS):
@@ -70,6 +84,11 @@ def ms_ssim(x: Tensor, y: Tensor, *, scales: int | None = None) -> Tensor:
     # The published weights add up to 1.0001, so normalising to 1 would leave the published numbers.
     weights = x.new_tensor(SCALE_WEIGHTS[:scales]) * (sum(SCALE_WEIGHTS) / sum(SCALE_WEIGHTS[:scales]))
     return _nonnegative_power(torch.stack(factors, dim=-1), weights).prod(-1).mean(1)
+
+
+def _check_shapes(x: Tensor, y: Tensor) -> None:
+    if x.shape != y.shape or x.ndim != 4:
+        raise ImageError(f"the shapes are {tuple(x.shape)} and {tuple(y.shape)}; give equal N x C x H x W")
 
 
 def _gaussian_mean(maps: Tensor) -> Tensor:

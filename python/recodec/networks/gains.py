@@ -23,7 +23,7 @@ class Gain(nn.Module):
 
     def __init__(self, iterations: int, width: int, slope: float):
         super().__init__()
-        start = slope * torch.arange(iterations, dtype=torch.float32)
+        start = torch.tensor([slope * iteration for iteration in range(iterations)])
         self.log_gain = nn.Parameter(start[:, None].expand(iterations, width).clone())
 
     def forward(self, x: Tensor, iteration: int) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -29,13 +30,14 @@ def space_to_depth(x: Tensor, factor: int) -> Tensor:
 
 def _dct_basis() -> Tensor:
     """Orthonormal rows, (192, 3·8·8): the 8×8 DCT-II of three rotated colour channels."""
-    k = torch.arange(8, dtype=torch.float64)
-    dct = torch.cos((2 * k[None, :] + 1) * k[:, None] * math.pi / 16) * 0.5
+    # In NumPy: models are first built on torch's meta device, where some operations load its compiler.
+    k = np.arange(8.0)
+    dct = np.cos((2 * k + 1) * k[:, None] * math.pi / 16) * 0.5
     dct[0] /= math.sqrt(2)
     # Rows: brightness, blue against red, green against the two others; orthonormal.
-    colour = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 2.0, -1.0]], dtype=torch.float64)
-    colour = colour / colour.norm(dim=1, keepdim=True)
-    return torch.einsum("kc,uy,vx->kuvcyx", colour, dct, dct).reshape(192, 192)
+    colour = np.array([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 2.0, -1.0]])
+    colour /= np.linalg.norm(colour, axis=1, keepdims=True)
+    return torch.from_numpy(np.einsum("kc,uy,vx->kuvcyx", colour, dct, dct).reshape(192, 192))
 
 
 class BlockDCT(nn.Module):

@@ -1,0 +1,298 @@
+"""``recodec eval``."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from recodec.cli import jobs, options, output
+from recodec.errors import ImageError, RecipeError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from recodec.eval.run import Measured, Plan
+
+_RECODEC = "recodec"
+_CODECS = (_RECODEC, "jpeg420", "jpeg2000", "webp", "avif420", "jxl-e7")
+_METRICS = ("psnr", "ssim", "ms_ssim", "psnr_hvs", "ssimulacra2")
+
+
+@click.command("eval")
+@options.apply(
+    click.argument(
+        "sources",
+        nargs=-1,
+        required=True,
+        metavar="FOLDER...",
+        type=click.Path(exists=True, path_type=Path),
+    ),
+    click.option("--model", "models", multiple=True, metavar="ID", help="Model to judge; may be repeated."),
+    click.option(
+        "--codec",
+        "codecs",
+        multiple=True,
+        type=click.Choice(_CODECS),
+        help="Only this codec; may be repeated. All that are installed by default.",
+    ),
+    click.option(
+        "--metric", "metrics", multiple=True, type=click.Choice(_METRICS), help="Only this metric; likewise."
+    ),
+    click.option(
+        "--out",
+        "folder",
+        default="eval",
+        show_default=True,
+        type=click.Path(path_type=Path, file_okay=False),
+        help="Folder for the results, made if missing. What is there already is not measured again.",
+    ),
+    click.option(
+        "--jobs",
+        "processes",
+        default=1,
+        show_default=True,
+        type=click.IntRange(1),
+        help="Pictures at a time.",
+    ),
+    click.option("--iterations", type=click.IntRange(min=1), help="Chunks to measure; all by default."),
+    click.option("--limit", type=click.IntRange(min=1), metavar="N", help="The first N pictures only."),
+    click.option(
+        "--viewer",
+        default=4,
+        show_default=True,
+        type=click.IntRange(min=0),
+        help="Pictures to show on the page.",
+    ),
+    click.option(
+        "--against", multiple=True, metavar="NAME", help="Codec that BD-rates refer to [default: jpeg420]."
+    ),
+    click.option(
+        "--published",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="JSON with published curves to draw (pub-*), and with measured ones to compare with.",
+    ),
+    options.device,
+    options.quiet,
+)
+def evaluate(
+    sources: tuple[Path, ...],
+    models: tuple[str, ...],
+    codecs: tuple[str, ...],
+    metrics: tuple[str, ...],
+    folder: Path,
+    processes: int,
+    iterations: int | None,
+    limit: int | None,
+    viewer: int,
+    against: tuple[str, ...],
+    published: Path | None,
+    device: str,
+    quiet: bool,
+) -> None:
+    """Compare models with other codecs on folders of pictures, at every rate.
+
+    Writes results.json, results.csv, curves.svg and report.html, a page to look at without a network. Every
+    point takes its time: about ten seconds for each of the codecs and half a megapixel, most of it for
+    SSIMULACRA 2. After Ctrl-C the same command goes on.
+    """
+    with jobs.one_line_errors("eval"):
+        from recodec.eval.run import Plan, find_pictures, threads_for
+
+        pictures = find_pictures(sources, limit)
+        if not pictures:
+            raise ImageError(
+                f"{', '.join(map(str, sources))}: no pictures there; name a folder that has some"
+            )
+        chosen = codecs or (_CODECS if not models else ())
+        plan = Plan(
+            tuple(name for name in chosen or _CODECS if name != _RECODEC),
+            models or (("default",) if _RECODEC in chosen else ()),
+            metrics or _METRICS,
+            device,
+            iterations,
+            threads_for(processes),
+        )
+        reference = _read_published(published)
+        _evaluate(plan, pictures, folder, processes, viewer, against or ("jpeg420",), reference, quiet)
+
+
+def _read_published(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        data = json.loads(path.read_text())
+        if all(isinstance(point["bpp"], float | int) for entry in data.values() for point in entry["points"]):
+            return dict(data)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise RecipeError(f"{path} does not hold curves: {error!r}; see docs/evaluation.md") from error
+    raise RecipeError(f"{path} does not hold curves: a bpp is not a number; see docs/evaluation.md")
+
+
+def _evaluate(
+    plan: Plan,
+    pictures: Sequence[Path],
+    folder: Path,
+    processes: int,
+    viewer: int,
+    against: Sequence[str],
+    reference: dict[str, Any],
+    quiet: bool,
+) -> None:
+    from dataclasses import replace
+
+    from PIL import Image
+
+    from recodec.eval import run, summary
+    from recodec.eval.report import draw_curves, draw_page
+
+    # The limit is recodec's own.
+    Image.MAX_IMAGE_PIXELS = None
+    missing = run.unavailable(plan)
+    for name, why in missing.items():
+        print(f"recodec: without {name}: {why}", file=sys.stderr)
+    plan = replace(
+        plan,
+        codecs=tuple(name for name in plan.codecs if name not in missing),
+        metrics=tuple(name for name in plan.metrics if name not in missing),
+    )
+    if not (plan.codecs or plan.models) or not plan.metrics:
+        raise click.UsageError("nothing is left to compare; choose another --codec, --model or --metric")
+    folder.mkdir(parents=True, exist_ok=True)
+    measured = _measure(plan, pictures, folder / "cache", processes, viewer, quiet)
+
+    means = summary.mean_curves(measured, plan.metrics)
+    published = summary.published_curves(reference)
+    anchors = {name: found for name in against if (found := (means.codecs | published).get(name))}
+    curves = {**means.codecs, **published}
+    results: dict[str, Any] = {
+        "machine": _machine(),
+        "processes": processes,
+        "codecs": {codec.name: f"{codec.description}; {codec.version}" for codec in plan.build()},
+        "unavailable": missing,
+        "metrics": means.metrics,
+        "averaged": means.pictures,
+        "left_out": means.left_out,
+        "anchors": list(anchors),
+        "summary": {name: summary.summarise(c, means.metrics, anchors) for name, c in curves.items()},
+        "deviations": summary.deviations(means.codecs, reference),
+        "mean": means.codecs,
+        "images": [run.as_json(result) for result in measured],
+    }
+    frames = [result.frames for result in measured if result.frames]
+    page = draw_page(results, published, frames)
+    written = {
+        "results.json": json.dumps(results, indent=1, allow_nan=False) + "\n",
+        "results.csv": _csv(measured, plan.metrics),
+        "curves.svg": draw_curves(means.metrics, means.codecs, published),
+        "report.html": page,
+    }
+    for name, text in written.items():
+        output.write(str(folder / name), text.encode())
+    if not quiet:
+        _print(results, folder, len(page.encode()))
+    if any(result.error or result.failed for result in measured):
+        click.get_current_context().exit(jobs.FAILED)
+
+
+def _measure(
+    plan: Plan, pictures: Sequence[Path], cache: Path, processes: int, viewer: int, quiet: bool
+) -> list[Measured]:
+    """Everything about every picture, in their order, whatever order they are done in."""
+    from rich.console import Console
+    from rich.progress import track
+
+    from recodec.eval.run import Task, measure_pictures
+
+    tasks = [Task(path, index < viewer) for index, path in enumerate(pictures)]
+    results = measure_pictures(plan, tasks, cache, processes)
+    console = Console(stderr=True)
+    if console.is_terminal and not quiet:
+        results = iter(track(results, "measuring", len(tasks), console=console, transient=True))
+    found: dict[str, Measured] = {}
+    for result in results:
+        found[result.file] = result
+        if result.error:
+            jobs.warn(result.file, result.error)
+        for codec, why in (result.failed or {}).items():
+            jobs.warn(result.file, f"{codec}: {why}")
+        if not quiet and not result.error:
+            count = sum(map(len, (result.points or {}).values()))
+            note = f"{count} points" + (f", {result.reused} from before" if result.reused else "")
+            print(f"{result.file}: {note}", file=sys.stderr)
+    return [found[str(path)] for path in pictures]
+
+
+def _machine() -> dict[str, Any]:
+    from recodec.cli.environment import describe
+
+    return describe()
+
+
+def _csv(measured: Sequence[Measured], metrics: Sequence[str]) -> str:
+    """One row per picture, codec and setting."""
+    columns = ["setting", "bytes", "bpp", *metrics, "enc_ms", "dec_ms"]
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["file", "width", "height", "codec", *columns])
+    for result in measured:
+        for codec, points in (result.points or {}).items():
+            for point in points:
+                values = [point[name] for name in columns]
+                writer.writerow([result.file, result.width, result.height, codec, *values])
+    return buffer.getvalue()
+
+
+def _print(results: dict[str, Any], folder: Path, page_bytes: int) -> None:
+    from rich.console import Console
+
+    console = Console()
+    console.print(_table(results))
+    for name, largest in results["deviations"].items():
+        text = ", ".join(f"{key} {value:.2g}" for key, value in largest.items() if key != "settings")
+        console.print(
+            f"{name}: {largest['settings']:.0f} settings differ from the published file by at most {text}",
+            highlight=False,
+        )
+    for file, why in results["left_out"].items():
+        console.print(f"not in the means: {file}: {why}", markup=False, highlight=False)
+    console.print(
+        f"Wrote results.json, results.csv, curves.svg and report.html ({page_bytes / 1e6:.1f} MB) in {folder}",
+        highlight=False,
+    )
+
+
+def _table(results: dict[str, Any]) -> Table:
+    from rich.table import Table
+
+    from recodec.eval.report import label
+
+    count = len(results["averaged"])
+    table = Table(title=f"Means over {count} picture{'s' * (count != 1)}")
+    table.add_column("codec")
+    rates = ("0.25", "1")
+    metrics = [m for m in ("psnr", "ms_ssim") if m in results["metrics"]]
+    bd = [(a, m) for a in results["anchors"] for m in ("psnr", "ms_ssim_db") if m in results["metrics"]]
+    for metric in metrics:
+        for rate in rates:
+            table.add_column(f"{label(metric).removesuffix(' (dB)')}\n{rate} bpp", justify="right")
+    for anchor, metric in bd:
+        table.add_column(f"% bits of {anchor}\n{label(metric).removesuffix(' (dB)')}", justify="right")
+    for name in results["mean"]:
+        found = results["summary"][name]
+        cells = [
+            _number(found["at_bpp"][m][rate], 2 if m == "psnr" else 4) for m in metrics for rate in rates
+        ]
+        cells += [_number(found["bd_rate"][anchor][m], 1) for anchor, m in bd]
+        table.add_row(name, *cells)
+    return table
+
+
+def _number(value: float | None, decimals: int) -> str:
+    return "–" if value is None else f"{value:.{decimals}f}"
