@@ -276,6 +276,13 @@ def test_max_pixels(photo: Path, coded: Path) -> None:
     assert not photo.with_suffix(".rcd").exists()
 
 
+def test_max_memory(photo: Path) -> None:
+    coded = photo.with_suffix(".rcd")
+    failed = run("encode", photo, coded, "--model", "tiny", "--max-memory", "1M", code=3)
+    assert "raise max_memory" in error_line(failed)
+    assert not coded.exists()
+
+
 def test_no_overwrite(coded: Path, tmp_path: Path) -> None:
     kept = tmp_path / "kept.rcd"
     kept.write_bytes(b"old")

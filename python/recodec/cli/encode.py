@@ -23,6 +23,7 @@ from recodec.cli.jobs import Job, Outcome
     options.model,
     options.device,
     options.max_pixels,
+    options.max_memory,
     options.output_dir,
     options.reporting,
 )
@@ -38,6 +39,7 @@ def encode(
     model: str,
     device: str,
     max_pixels: int,
+    max_memory: int,
     output_dir: str | None,
     **reporting: Unpack[options.Reporting],
 ) -> None:
@@ -68,9 +70,13 @@ def encode(
 
     def work(job: Job) -> Outcome:
         # In memory, because pipes cannot seek.
-        image = open_image(io.BytesIO(output.read(job.source)), max_pixels, convert=convert)
-        picture = read_picture(image, max_pixels, convert=convert, strip=strip)
-        data = codec.encode(picture, max_pixels=max_pixels, **settings)
+        picture = read_picture(
+            open_image(io.BytesIO(output.read(job.source)), max_pixels, convert=convert),
+            max_pixels,
+            convert=convert,
+            strip=strip,
+        )
+        data = codec.encode(picture, max_pixels=max_pixels, max_memory=max_memory, **settings)
         output.write(job.target, data)
         return written(job, data, [METADATA_NAMES[kind] for kind in picture.metadata])
 

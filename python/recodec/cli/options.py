@@ -10,7 +10,7 @@ from typing import Any, TypedDict, TypeVar
 
 import click
 
-from recodec.limits import DEFAULT_MAX_PIXELS
+from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -83,6 +83,14 @@ max_pixels = click.option(
     show_default=True,
     metavar="N",
     help="Refuse larger pictures, e.g. 50M.",
+)
+max_memory = click.option(
+    "--max-memory",
+    type=SIZE,
+    default=DEFAULT_MAX_MEMORY,
+    show_default=True,
+    metavar="B",
+    help="Refuse pictures that take more memory to encode, e.g. 8GiB.",
 )
 output_dir = click.option("--output-dir", metavar="DIR", help="Folder for the outputs; it must exist.")
 no_overwrite = click.option(
