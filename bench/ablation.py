@@ -67,11 +67,16 @@ def small(
     )
 
 
+def name_of(cell: LayerKind, mode: Reconstruction) -> str:
+    """Model ids have room for 32 characters."""
+    return f"{cell.removesuffix('-lstm')}-{mode}"
+
+
 def recipes(steps: int) -> Iterator[Recipe]:
     """All twelve pairs, then what the default and later work added, one at a time, to one of them."""
     for cell in CELLS:
         for mode in MODES:
-            yield recipe(f"{cell}-{mode}", small(cell, mode), steps)
+            yield recipe(name_of(cell, mode), small(cell, mode), steps)
     base, network = "lstm-additive", small("lstm", "additive")
     plain = recipe(base, network, steps)
     (phase,) = plain.phases
@@ -165,14 +170,14 @@ def run(
 
 def milliseconds(network: RecurrentCodec, iterations: int = 4, repeats: int = 5) -> tuple[float, float]:
     """Median time of one iteration of encoder and decoder, and of the decoder, on 768 by 512 pixels."""
-    pixels = torch.rand(1, 3, 512, 768) - 0.5
+    target = network.front_end.analyse(torch.rand(1, 3, 512, 768) - 0.5)
     both, decoding = [], []
     for _ in range(repeats):
         encoder = decoder = None
         start, decoder_time = time.perf_counter(), 0.0
         with torch.inference_mode():
             for _ in range(iterations):
-                codes, encoder = network.encode_step(pixels, encoder, decoder)
+                codes, encoder = network.encode_step(target, encoder, decoder)
                 before = time.perf_counter()
                 decoder = network.decode_step(codes, decoder)
                 decoder_time += time.perf_counter() - before
@@ -231,7 +236,7 @@ def plot(rows: list[dict[str, Any]], path: Path) -> None:
 
     plt.rcParams["svg.hashsalt"] = "recodec"  # the same file for the same numbers
     figure, axes = plt.subplots(1, 2, figsize=(12, 5), layout="constrained")
-    pairs = {f"{cell}-{mode}": (cell, mode) for cell in CELLS for mode in MODES}
+    pairs = {name_of(cell, mode): (cell, mode) for cell in CELLS for mode in MODES}
     colours = dict(zip(CELLS, ("tab:blue", "tab:orange", "tab:green", "tab:red"), strict=True))
     styles = dict(zip(MODES, ("-", "--", ":"), strict=True))
     for row in rows:
