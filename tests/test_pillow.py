@@ -116,7 +116,8 @@ def test_open_reads_no_codes(tiny_model: str, monkeypatch: pytest.MonkeyPatch) -
         assert (image.n_iterations, image.iterations, image.truncated) == (3, 3, False)
         assert set(image.info) == {"icc_profile", "exif"}
         assert image.getexif()[ExifTags.Base.ImageDescription] == "a golden file"
-    assert file.count < 2000
+    # Readers of other formats that happen to be loaded look at the first bytes too.
+    assert file.count < 10_000
 
 
 def test_load_is_what_decode_gives(data: bytes) -> None:
