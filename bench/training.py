@@ -123,7 +123,10 @@ def measure(
     name: str, work: Workload, device: torch.device, budget: float, ways: set[str]
 ) -> list[dict[str, Any]]:
     flops = flops_of_a_step(work)
-    rates = {dtype: matmul_rate(dtype, device) for dtype in (torch.float32, torch.bfloat16)}
+    # Only where it is asked for: a CPU without bfloat16 takes minutes.
+    low_too = any("bfloat16" in way for way in ways)
+    types = (torch.float32, torch.bfloat16) if low_too else (torch.float32,)
+    rates = {dtype: matmul_rate(dtype, device) for dtype in types}
     expected = two_losses(Run(work, None, device))
     rows: list[dict[str, Any]] = []
     for way, (compute, tolerance) in WAYS.items():
