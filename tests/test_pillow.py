@@ -109,15 +109,15 @@ def test_open_reads_no_codes(tiny_model: str, monkeypatch: pytest.MonkeyPatch) -
 
     large = large[:cut] + _core.write_chunk(99, bytes(100_000)) + large[cut:]
     file = Counting(large)
-    with Image.open(file) as image:
+    # Readers of other formats, if they are loaded, look at the first bytes too.
+    with Image.open(file, formats=["RECODEC"]) as image:
         assert isinstance(image, RecodecImageFile)
         assert (image.size, image.mode, image.format) == ((40, 30), "RGB", "RECODEC")
         assert image.get_format_mimetype() == "image/x-recodec"
         assert (image.n_iterations, image.iterations, image.truncated) == (3, 3, False)
         assert set(image.info) == {"icc_profile", "exif"}
         assert image.getexif()[ExifTags.Base.ImageDescription] == "a golden file"
-    # Readers of other formats that happen to be loaded look at the first bytes too.
-    assert file.count < 10_000
+    assert file.count < 2000
 
 
 def test_load_is_what_decode_gives(data: bytes) -> None:
