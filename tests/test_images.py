@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import io
 import struct
@@ -77,7 +78,7 @@ def test_sixteen_bits_want_an_explicit_choice(tiny_model: str, tmp_path: Path, n
     path = tmp_path / name
     path.write_bytes(DEEP[name])
     for item in (path, Image.open(io.BytesIO(DEEP[name]))):
-        with pytest.raises(ImageError, match=r"(16 bits|I;16).*convert=True \(--convert\)"):
+        with pytest.raises(ImageError, match=r"(more than 8 bits|I;16).*convert=True \(--convert\)"):
             recodec.encode(item, model=tiny_model)
         info = recodec.info(recodec.encode(item, convert=True, iterations=1, model=tiny_model))
         expected = {"c1": "L", "c2": "RGBA", "c3": "RGB", "c4": "RGBA", "grey": "L", "colour": "RGB"}
@@ -95,6 +96,38 @@ def test_sixteen_bits_are_scaled_and_rounded(tmp_path: Path, name: str) -> None:
     for item in (array, torch.from_numpy(array)[None]):
         samples = read_picture(item, 1 << 20, convert=True).samples[0].numpy()
         np.testing.assert_array_equal(samples, np.rint(array / 257))
+
+
+# Grey 700 of 1023, 8×8, of 10 bits per sample: Pillow reads these formats but writes them with 8 bits.
+TEN_BITS = {
+    "a.jp2": (
+        "0000CYEU2`4GM<}0000KW^{RQYH%_j00000YH%_j0000jYH%`W0000MX=r3}000080000800RjJ0000001sntY;pkr"
+        "000005C8xGnQCw{WB*V8Q2;Lh000002mk;82mk;800000000002mk;82mk;8000000009C0RagC0SN&C|55-"
+        "9000010RRL900IA800cl#|6~9q00BdCWnpw>WFTUBAWv{*Zc0!^M<8}(a&u{KZXhx)H7+#&kN^q*00000ApimYlgHp"
+        "36aZYJhNSQS0004mguj4*|Je"
+    ),
+    "a.avif": (
+        "0000WW^{RQVRmU|00000VRmU|ZE0pPZE0a<O+hh10002%ZDn*}000000000XXk=`10000000000aA{+70000000000"
+        "00000000004sdC7Z2$lO000310016oY;R)#0000)000310RR910RR926951J9{>OVC~0YKW&i*H00031000_kZf0cy"
+        "000000RRADb}%tRZ)|UJ00000YH4tCZ~y=ROKEUpZvX%Q6lrsCWdHyG000002mk;82mk;85O8UDX#fBK00RmN3IG5A"
+        "3}JRLLxCVb000006Ju{|a&BX6cmM(b0ssbp0000NX>e^}0000000001009I60)qqq001X#WMOm?015~=2)}Ov0tS#W"
+        "5g9^b1i%0^0001xKbs6-kzf"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TEN_BITS)
+def test_ten_bits_want_an_explicit_choice(tiny_model: str, tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(base64.b85decode(TEN_BITS[name]))
+    with Image.open(path) as image:
+        for item in (path, image):
+            with pytest.raises(ImageError, match=r"more than 8 bits.*convert=True \(--convert\)"):
+                recodec.encode(item, model=tiny_model)
+    samples = read_picture(path, 64, convert=True).samples
+    assert samples.unique().tolist() == [175]
+    Image.new("RGB", (8, 8)).save(path)
+    assert recodec.encode(path, iterations=1, model=tiny_model)
 
 
 def test_a_transparent_colour_of_sixteen_bits(tmp_path: Path) -> None:
@@ -247,7 +280,8 @@ def test_long_thin_pictures_cost_what_they_take(tiny_model: str) -> None:
 
 MODES = ("L", "LA", "RGB", "RGBA")
 _RANDOM = np.random.default_rng(12)
-SIZES = [(1, 1), (1, 999), (17, 31), (999, 1), *map(tuple, _RANDOM.integers(1, 70, (40, 2)).tolist())]
+EXTREME_SIZES = [(1, 1), (1, 999), (17, 31), (999, 1)]
+SIZES = [*EXTREME_SIZES, *map(tuple, _RANDOM.integers(1, 70, (12, 2)).tolist())]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -277,6 +311,26 @@ def test_every_mode_and_size(tiny_model: str, size: tuple[int, int]) -> None:
             np.testing.assert_array_equal(out[..., -1], array[..., -1])
             for partial in recodec.progressive(data, like="numpy"):
                 np.testing.assert_array_equal(partial[..., -1], array[..., -1])
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_round_trips_of_five_hundred_sizes(
+    tiny_model: str, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recodec.codec.TILE_SIDE", 4)
+    channels = MODES.index(mode) + 1
+    # Most are small, some have several positions along a side, a few are cut into tiles.
+    sides = np.exp(_RANDOM.uniform(0, np.log(160), (500, 2))).astype(int)
+    for width, height in [*EXTREME_SIZES, *sides.tolist()]:
+        ramp = np.add.outer(np.arange(height), np.arange(width)) % 256
+        array = np.repeat(ramp[..., None], channels, axis=2).astype(np.uint8)
+        array[..., -1] = 255 - array[..., -1]
+        data = recodec.encode(array, iterations=1, model=tiny_model)
+        decoded = recodec.decode(data)
+        assert (decoded.mode, decoded.size) == (mode, (width, height))
+        out = np.asarray(decoded).reshape(array.shape)
+        if mode.endswith("A"):
+            np.testing.assert_array_equal(out[..., -1], array[..., -1])
 
 
 @pytest.mark.parametrize(

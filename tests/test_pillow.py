@@ -334,10 +334,16 @@ def test_failed_save_leaves_no_file(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("mode", ["RGBX", "YCbCr", "HSV"])
-def test_equivalent_modes_are_converted(tiny_model: str, picture: Image.Image, mode: str) -> None:
+def test_an_equivalent_mode_is_converted(tiny_model: str, picture: Image.Image) -> None:
+    assert saved(picture.convert("RGBX")) == saved(picture)
+
+
+@pytest.mark.parametrize("mode", ["YCbCr", "HSV", "CMYK"])
+def test_other_colours_want_an_explicit_choice(tiny_model: str, picture: Image.Image, mode: str) -> None:
     odd = picture.convert(mode)
-    assert saved(odd) == saved(odd.convert("RGB"))
+    with pytest.raises(OSError, match=f"mode {mode} .*convert=True"):
+        saved(odd)
+    assert saved(odd, convert=True) == saved(odd.convert("RGB"))
 
 
 @pytest.mark.parametrize("mode", ["L", "1"])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from torch import Tensor
 
 from recodec.attachments import Alpha
 from recodec.bitstream import EXIF, ICC, XMP
+from recodec.deep import is_deep
 from recodec.errors import ImageError, LimitError, RecodecError, TargetError
 from recodec.limits import DEFAULT_MAX_PIXELS, check_pixels
 
@@ -30,9 +30,6 @@ Kind = Literal["pil", "numpy", "torch"]
 
 # Pillow keeps JPEG's prefix in front of the TIFF header; the file format does not.
 _EXIF_PREFIX = b"Exif\0\0"
-
-# Raw modes of Pillow's readers for 16-bit samples; plain ";16" is a packed 5-6-5 pixel.
-_DEEP = re.compile(r";16[BLN]\b")
 
 # Pillow's modes that are stored at once, since nothing is lost by it.
 _STORED = ("L", "LA", "RGB", "RGBA", "1", "P", "PA", "La", "RGBa", "RGBX")
@@ -131,7 +128,7 @@ def open_image(
 ) -> Image.Image:
     """Open and load an image file with Pillow.
 
-    Raises :class:`ImageError` if it cannot be read, has several frames, or 16 bits per sample without
+    Raises :class:`ImageError` if it cannot be read, has several frames, or more than 8 bits per sample without
     ``convert``; :class:`LimitError` if it exceeds ``max_pixels``.
     """
     name = os.fspath(source) if isinstance(source, str | os.PathLike) else "the data"
@@ -144,28 +141,18 @@ def open_image(
 
 def _check_kind_of_file(image: Image.Image, convert: bool) -> None:
     """Refuse what Pillow would otherwise reduce to 8 bits or to its first frame without a word."""
-    if _is_deep(image):
+    if is_deep(image):
         if not convert:
-            raise ImageError(f"the image has 16 bits per sample; recodec stores 8: {_CONVERT}")
+            raise ImageError(f"the image has more than 8 bits per sample; recodec stores 8: {_CONVERT}")
         # Pillow keeps 8 bits of the samples and all 16 of this colour, so they can no longer be compared.
         if image.mode == "RGB" and "transparency" in image.info:
             raise ImageError(
-                "the image has 16 bits per sample and a transparent colour; save it with an alpha channel first"
+                "the image has more than 8 bits per sample and a transparent colour; save it with an alpha channel first"
             )
     frames = getattr(image, "n_frames", 1)
     # Telephones write MPO: a photograph, then previews of it.
     if frames > 1 and image.format != "MPO":
         raise ImageError(f"the image has {frames} frames; recodec stores one: save the one you want first")
-
-
-def _is_deep(image: Image.Image) -> bool:
-    """Whether the samples of a file that is not loaded yet have 16 bits."""
-    for codec, _, _, arguments in getattr(image, "tile", ()):
-        if codec == "ppm" and arguments[1] > 255:
-            return True
-        if _DEEP.search(str(arguments)):
-            return True
-    return False
 
 
 def _from_pil(image: Image.Image, max_pixels: int, convert: bool, strip: bool) -> Picture:
@@ -275,8 +262,9 @@ def _from_numpy(
         remedy = f", or {_CONVERT}" if array.dtype == np.uint16 or array.dtype.kind == "f" else ""
         raise ImageError(f"the array has type {array.dtype}; give uint8 in 0..255{remedy}")
     colours = 1 if array.shape[2] < 3 else 3
-    # The caller's array may be written to, or change while it is being encoded.
-    samples = torch.tensor(np.ascontiguousarray(array[:, :, :colours])).permute(2, 0, 1)
+    # The caller's array may be written to, or change while it is being encoded. A copy by NumPy, since
+    # torch takes no negative stride, not even of an axis of length 1, where it says nothing.
+    samples = torch.from_numpy(array[:, :, :colours].copy()).permute(2, 0, 1)
     alpha = array[:, :, colours].copy() if array.shape[2] > colours else None
     return Picture(samples, alpha, metadata)
 

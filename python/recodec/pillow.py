@@ -40,8 +40,6 @@ MAX_PIXELS = DEFAULT_MAX_PIXELS
 
 _HEADER_BYTES = 4 + 1 + 2 + 512 + 4
 _CHUNK_HEAD_BYTES = 1 + 5
-# Other ways to write RGB. What loses something, such as CMYK, is for the caller to decide.
-_EQUIVALENT_MODES = {"RGBX": "RGB", "YCbCr": "RGB", "HSV": "RGB"}
 # All the keys under which Pillow's readers leave a kind of metadata, its own name first.
 _INFO_KEYS = {
     "icc_profile": (),
@@ -215,8 +213,7 @@ def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
     given: dict[str, Any] = im.encoderinfo
     names = EncodeOptions.__optional_keys__ | {"model"}
     options: Any = {name: value for name, value in given.items() if name in names}
-    mode = _EQUIVALENT_MODES.get(im.mode)
-    picture = im.convert(mode) if mode else im.copy()
+    picture = im.copy()
     # A copy forgets it, but what is in a TIFF file's EXIF depends on it.
     picture.format = im.format
     # Not the EXIF in im.info: it may have been changed since it was read.
