@@ -7,6 +7,11 @@
 #include <mutex>
 #include <optional>
 
+// Known once any header of the C library has been seen.
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include "adaptive_coder.hpp"
 #include "container.hpp"
 #include "crc32c.hpp"
@@ -225,6 +230,15 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     m.def(
         "crc32c", [](const py::buffer& data, std::uint32_t crc) { return crc32c(BufferView(data), crc); },
         py::arg("data"), py::arg("crc") = 0);
+
+    m.def(
+        "release_free_memory",
+        [] {
+#ifdef __GLIBC__
+            malloc_trim(0);
+#endif
+        },
+        py::call_guard<py::gil_scoped_release>());
 
     m.def("range_encode", &range_encode, py::arg("bits"), py::arg("probabilities"));
     m.def("range_decode", &range_decode, py::arg("data"), py::arg("probabilities"));

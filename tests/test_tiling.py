@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from recodec.errors import LimitError
 from recodec.networks.config import LayerConfig, NetworkConfig
 from recodec.networks.paper import paper_config
+from recodec.states import Workplace
 from recodec.tiling import (
     Region,
     Samples,
     TiledDecoder,
     TiledEncoder,
     TileGrid,
-    Workplace,
     decoder_halo,
     encoder_halo,
     plan_tiles,

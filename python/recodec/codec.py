@@ -38,7 +38,8 @@ from recodec.images import (
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, check_pixels, check_tiles
 from recodec.rate import Target, Targets, resolve_target, whole
 from recodec.sources import Buffer, Source, read_blocks, read_source
-from recodec.tiling import Region, Samples, TiledDecoder, TiledEncoder, TileGrid, Workplace, plan_tiles
+from recodec.states import Workplace
+from recodec.tiling import Region, Samples, TiledDecoder, TiledEncoder, TileGrid, plan_tiles
 from recodec.weights import Model
 
 # Positions along a tile's side. Larger ones leave the processor's caches, smaller ones are mostly halo.

@@ -17,14 +17,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from recodec import _core
 from recodec.entropy import Codes
-from recodec.errors import LimitError
 from recodec.networks.config import LayerConfig, NetworkConfig
 from recodec.networks.gains import GAIN_PATCH
 from recodec.networks.recurrent import DecoderState, EncoderState, RecurrentCodec
+from recodec.states import StateStore, Workplace, state_sizes
 
 # The format's field is a byte; wider halos would cost more than the seam they hide.
 _MAX_HALO = 8
+
+# After every one, a third of the time would go into getting the memory back.
+_GROUPS_PER_RELEASE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,16 +150,6 @@ def _groups(tiles: Sequence[Tile], batch: int) -> list[list[Tile]]:
     return groups
 
 
-def _cast(state: Any, dtype: torch.dtype) -> Any:
-    """A state with its floating-point tensors in ``dtype``."""
-    if isinstance(state, Tensor):
-        return state.to(dtype) if state.is_floating_point() else state
-    if isinstance(state, tuple):
-        parts = [_cast(part, dtype) for part in state]
-        return type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)
-    return state
-
-
 class Samples:
     """The samples of a picture as the networks want them, region by region.
 
@@ -181,77 +175,33 @@ class Samples:
         return (padded - 0.5).to(self._dtype).expand(3, -1, -1)
 
 
-@dataclass(frozen=True, slots=True)
-class Workplace:
-    """Where networks run, in which number type, on how many equal tiles at once.
-
-    ``max_state_bytes`` bounds what is kept of all tiles from iteration to iteration.
-    """
-
-    device: torch.device
-    dtype: torch.dtype
-    batch: int = 1
-    max_state_bytes: int = 1 << 62
-
-
-class _States:
-    """States of encoder and decoder for every group of tiles, in half precision if they must be."""
-
-    def __init__(self, groups: Sequence[Sequence[Tile]], place: Workplace):
-        self._place, self._storage = place, place.dtype
-        areas = [sum(tile.window.height * tile.window.width for tile in group) for group in groups]
-        self._shares = [area / sum(areas) for area in areas]
-        self._kept: dict[tuple[str, int], Any] = {}
-        self._needed: dict[str, float] = {}
-
-    def get(self, side: str, group: int) -> Any:
-        """The state of one side, None before the first iteration."""
-        return _cast(self._kept.get((side, group)), self._place.dtype)
-
-    def put(self, side: str, group: int, state: Any) -> None:
-        """Keep a state. The first of a side tells what all will take; :class:`LimitError` if too much."""
-        if side not in self._needed:
-            self._needed[side] = _bytes(state) / self._shares[group]
-            self._choose_storage()
-        self._kept[side, group] = _cast(state, self._storage)
-
-    def _choose_storage(self) -> None:
-        needed, limit = sum(self._needed.values()), self._place.max_state_bytes
-        if needed <= limit:
-            return
-        # Between iterations only: steps are computed as ever.
-        self._storage = torch.float16 if self._place.dtype == torch.float32 else self._place.dtype
-        needed = needed * self._storage.itemsize / self._place.dtype.itemsize
-        if needed > limit:
-            raise LimitError(
-                f"the networks' states of this picture take {needed / 2**20:.0f} MiB; the limit leaves "
-                f"{max(0, limit) / 2**20:.0f} MiB for them, raise max_memory"
-            )
-        self._kept = {key: _cast(state, self._storage) for key, state in self._kept.items()}
-
-
-def _bytes(state: Any) -> int:
-    if isinstance(state, Tensor):
-        return state.numel() * state.itemsize
-    return sum(map(_bytes, state)) if isinstance(state, tuple) else 0
-
-
 class TiledDecoder:
-    """What a picture looks like after the planes so far. Holds the state of every tile."""
+    """What a picture looks like after the planes so far. Holds the states of every tile on all ``sides``."""
 
     def __init__(
         self,
         network: RecurrentCodec,
         tiles: Sequence[Tile],
         place: Workplace,
+        sides: Sequence[str] = ("decoder",),
     ):
         self._network, self._place = network, place
         self.groups = _groups(tiles, place.batch)
-        self.states = _States(self.groups, place)
+        areas = [sum(tile.window.height * tile.window.width for tile in group) for group in self.groups]
+        sizes = state_sizes(network, place)
+        self.states = StateStore(areas, {side: sizes[side] for side in sides}, place)
+
+    def __iter__(self) -> Iterator[int]:
+        """Groups of tiles, one after the other."""
+        for index in range(len(self.groups)):
+            yield index
+            if index % _GROUPS_PER_RELEASE == _GROUPS_PER_RELEASE - 1:
+                # glibc seldom reuses what torch frees, since it is aligned: gigabytes of holes add up.
+                _core.release_free_memory()
 
     def advance(self, plane: Codes) -> None:
         """Decode one more plane (D, h, w). Raises :class:`LimitError` if states would not fit."""
-        for index in range(len(self.groups)):
+        for index in self:
             self.states.put("decoder", index, self._step(index, plane, self.state(index)))
 
     def state(self, group: int) -> DecoderState | None:
@@ -266,7 +216,7 @@ class TiledDecoder:
 
     def pixels(self) -> Iterator[tuple[Region, Tensor]]:
         """Core by core, in positions, its (3, h·s, w·s) pixels in [−0.5, 0.5], not clamped."""
-        for index in range(len(self.groups)):
+        for index in self:
             state = self.state(index)
             assert state is not None
             yield from self._cores(index, state)
@@ -279,7 +229,7 @@ class TiledDecoder:
 
     def decode(self, planes: Sequence[Codes]) -> Iterator[tuple[Region, Tensor]]:
         """Like advancing by all planes and asking for the pixels, with the state of one group at a time."""
-        for index in range(len(self.groups)):
+        for index in self:
             state: DecoderState | None = None
             for plane in planes:
                 state = self._step(index, plane, state)
@@ -301,13 +251,14 @@ class TiledEncoder:
         # As wide as codes reach: each tile's own decoder is right wherever its encoder looks.
         tiles = grid.tiles(halo=0 if whole else max(grid.halo, encoder_halo(network.config)))
         self._network, self._samples, self._grid = network, samples, grid
-        self.decoder = TiledDecoder(network, tiles, place)
+        self.decoder = TiledDecoder(network, tiles, place, sides=("encoder", "decoder"))
 
     def next_plane(self) -> Codes:
         """Codes (D, h, w) of the next iteration. Decode them before asking for more."""
         config = self._network.config
         plane = np.empty((config.depth, self._grid.height, self._grid.width), np.int8)
-        for index, group in enumerate(self.decoder.groups):
+        for index in self.decoder:
+            group = self.decoder.groups[index]
             windows = torch.stack([self._samples.pixels(tile.window) for tile in group])
             target = self._network.front_end.analyse(windows)
             state: EncoderState | None = self.decoder.states.get("encoder", index)

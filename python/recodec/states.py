@@ -1,0 +1,129 @@
+"""What the networks carry from iteration to iteration, for every tile of a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from recodec.errors import LimitError
+from recodec.networks.recurrent import RecurrentCodec
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """Where networks run, in which number type, on how many equal tiles at once.
+
+    ``max_state_bytes`` bounds what is kept of all tiles from iteration to iteration.
+    """
+
+    device: torch.device
+    dtype: torch.dtype
+    batch: int = 1
+    max_state_bytes: int = 1 << 62
+
+
+@torch.inference_mode()
+def state_sizes(network: RecurrentCodec, place: Workplace) -> dict[str, int]:
+    """Numbers per position in the states of "encoder" and "decoder", from running both on one position."""
+    side = network.config.stride
+    pixels = torch.zeros(1, 3, side, side, device=place.device, dtype=place.dtype)
+    codes, encoder = network.encode_step(network.front_end.analyse(pixels), None, None)
+    return {"encoder": _count(encoder), "decoder": _count(network.decode_step(codes, None))}
+
+
+class StateStore:
+    """States of groups of tiles, by side.
+
+    ``areas`` are the positions in each group and ``sizes`` the numbers per position of each side. Each side
+    lies in one block of memory that is taken once: thousands of states that come and go would leave holes
+    in the heap as large as themselves. They are kept in half precision where ``place`` does not leave
+    room for more; steps are computed as ever.
+    """
+
+    def __init__(self, areas: Sequence[int], sizes: Mapping[str, int], place: Workplace):
+        self._place, self._sizes = place, sizes
+        self._starts = list(accumulate(areas, initial=0))
+        self._blocks: dict[str, Tensor] = {}
+        # States without their values.
+        self._shapes: dict[tuple[str, int], Any] = {}
+        # Of a single group, as it came.
+        self._whole: dict[str, Any] = {}
+
+    def get(self, side: str, group: int) -> Any:
+        """The state of one side, None before the first iteration."""
+        if side in self._whole:
+            return self._whole[side]
+        shapes = self._shapes.get((side, group))
+        return None if shapes is None else _map(shapes, self._parts(side, group, self._load))
+
+    def put(self, side: str, group: int, state: Any) -> None:
+        """Keep a state. Raises :class:`LimitError` if there is no room for those of all groups."""
+        if not self._shapes and not self._whole:
+            self._storage = self._choose_storage()
+        if len(self._starts) == 2 and self._storage == self._place.dtype:
+            self._whole[side] = state
+            return
+        if side not in self._blocks:
+            count = self._starts[-1] * self._sizes[side]
+            self._blocks[side] = torch.empty(count, dtype=self._storage, device=self._place.device)
+        self._shapes[side, group] = _map(state, self._parts(side, group, self._save))
+
+    def _parts(
+        self, side: str, group: int, move: Callable[[Tensor, Tensor], Tensor]
+    ) -> Callable[[Tensor], Tensor]:
+        """Pair the tensors of a state, one after the other, with their places in the block."""
+        position = self._starts[group] * self._sizes[side]
+
+        def visit(tensor: Tensor) -> Tensor:
+            nonlocal position
+            place = self._blocks[side][position : position + tensor.numel()].view(tensor.shape)
+            position += tensor.numel()
+            return move(tensor, place)
+
+        return visit
+
+    def _load(self, _: Tensor, place: Tensor) -> Tensor:
+        return place.to(self._place.dtype)
+
+    def _save(self, tensor: Tensor, place: Tensor) -> Tensor:
+        place.copy_(tensor)
+        return tensor.to("meta")
+
+    def _choose_storage(self) -> torch.dtype:
+        numbers = self._starts[-1] * sum(self._sizes.values())
+        limit = self._place.max_state_bytes
+        choices = [self._place.dtype] + [torch.float16] * (self._place.dtype == torch.float32)
+        for dtype in choices:
+            if numbers * dtype.itemsize <= limit:
+                return dtype
+        raise LimitError(
+            f"the networks' states of this picture take {numbers * dtype.itemsize / 2**20:.0f} MiB; the limit "
+            f"leaves {max(0, limit) / 2**20:.0f} MiB for them, raise max_memory"
+        )
+
+
+def _map(state: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """A state with every tensor changed, in order."""
+    if isinstance(state, Tensor):
+        return change(state)
+    if isinstance(state, tuple):
+        parts = [_map(part, change) for part in state]
+        return type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)
+    return state
+
+
+def _count(state: Any) -> int:
+    total = 0
+
+    def visit(tensor: Tensor) -> Tensor:
+        nonlocal total
+        total += tensor.numel()
+        return tensor
+
+    _map(state, visit)
+    return total
