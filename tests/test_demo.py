@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import resources
 from pathlib import Path
 
@@ -26,6 +27,7 @@ def test_demo(tiny_model: str, picture: Image.Image, tmp_path: Path, size: tuple
     result = run_demo(str(tmp_path / "mine.png"), "--model", tiny_model, "--output-dir", str(folder))
     info = recodec.info(folder / "photo.rcd")
     assert (info.width, info.height, info.truncated) == (*size, False)
+    assert re.search(r"takes\s+about\s+\d+\s+s\.", result.stdout)
     rows = [line for line in result.stdout.splitlines() if line.startswith("│")]
     assert len(rows) == info.iterations
     for count, row in enumerate(rows, start=1):
