@@ -15,6 +15,7 @@ import os
 import zlib
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from PIL import Image
@@ -26,6 +27,7 @@ import recodec
 from recodec import _core
 from recodec.bitstream import ALPHA, CODES, Reader, attached_chunk
 from recodec.entropy import PlaneDecoder
+from recodec.tiling import TileGrid
 
 
 def codes_digest(data: bytes) -> str:
@@ -54,6 +56,14 @@ def _with_alpha(image: Image.Image, mode: str) -> Image.Image:
     return image
 
 
+def _in_tiles(image: Image.Image, rows: int, columns: int, halo: int) -> bytes:
+    def plan(height: int, width: int, *_: object) -> TileGrid:
+        return TileGrid(height, width, rows, columns, halo)
+
+    with mock.patch("recodec.codec.plan_tiles", plan):
+        return recodec.encode(image, iterations=3, model="tiny")
+
+
 def good_files() -> dict[str, bytes]:
     """A file for every feature of the format."""
     colour = _photo((360, 90, 481, 176))
@@ -76,6 +86,8 @@ def good_files() -> dict[str, bytes]:
             _with_alpha(colour.crop((50, 40, 97, 71)), "RGBA"), iterations=4, model="tiny"
         ),
         "opaque": recodec.encode(colour.crop((0, 0, 33, 18)).convert("RGBA"), iterations=2, model="tiny"),
+        # A halo narrower than the network reaches: other tiles would give another picture.
+        "tiles": _in_tiles(colour, rows=2, columns=3, halo=0),
         "unknown-chunk": full[:cut]
         + _core.write_chunk(99, b"from the future")
         + full[cut:]
