@@ -7,12 +7,11 @@ Both folders must lie where every worker reaches them. ``RECODEC_WEIGHTS`` must 
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import io
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias, Unpack
 
@@ -20,8 +19,7 @@ import numpy as np
 from PIL import Image
 
 import recodec
-from recodec.cli.decode import to_bytes
-from recodec.cli.output import OutputError, write
+from recodec import files, folders, outputs
 from recodec.codec import DecodeOptions, EncodeOptions
 from recodec.errors import RecodecError
 from recodec.limits import DEFAULT_MAX_PIXELS
@@ -58,9 +56,9 @@ def encode_folder(
     two images would become one file.
     """
     recodec.load(model, device=device)  # fail here rather than in every worker
-    kinds = {suffix for suffix, name in Image.registered_extensions().items() if name != "RECODEC"}
+    pairs = folders.pair([os.fspath(source)], os.fspath(target), ".rcd", inputs=folders.image_suffixes())
     worker = (_Encoder, {"model": model, "device": device, "options": options})
-    return _run(Path(source), Path(target), kinds, ".rcd", worker, workers, device, summary)
+    return _run(pairs, worker, workers, device, summary)
 
 
 def decode_folder(
@@ -76,8 +74,9 @@ def decode_folder(
 
     Skips, reports and raises like :func:`encode_folder`; ``options`` are those of :meth:`Codec.decode`.
     """
+    pairs = folders.pair([os.fspath(source)], os.fspath(target), ".png", inputs={".rcd"})
     worker = (_Decoder, {"device": device, "options": options})
-    return _run(Path(source), Path(target), {".rcd"}, ".png", worker, workers, device, summary)
+    return _run(pairs, worker, workers, device, summary)
 
 
 class _Encoder:
@@ -89,14 +88,11 @@ class _Encoder:
         Image.MAX_IMAGE_PIXELS = None
 
     def __call__(self, batch: Batch) -> Batch:
-        return _report(batch, self._check, self._work)
-
-    def _check(self, target: str) -> None:
-        recodec.verify(target, max_pixels=self._options.get("max_pixels", DEFAULT_MAX_PIXELS))
+        return _report(batch, self._work, self._options.get("max_pixels", DEFAULT_MAX_PIXELS))
 
     def _work(self, source: str, target: str) -> Record:
         data = self._codec.encode(Path(source), **self._options)
-        write(target, data)
+        outputs.write(target, data)
         info = recodec.info(data)
         return {"bytes": len(data), "bpp": info.bpp, "iterations": info.iterations}
 
@@ -107,30 +103,27 @@ class _Decoder:
     def __init__(self, device: str, options: DecodeOptions):
         self._load = functools.cache(functools.partial(recodec.load, device=device))
         self._options = options
+        # As above, for the pictures that are there.
+        Image.MAX_IMAGE_PIXELS = None
 
     def __call__(self, batch: Batch) -> Batch:
-        return _report(batch, self._check, self._work)
-
-    def _check(self, target: str) -> None:
-        with Image.open(target) as image:
-            image.verify()
+        return _report(batch, self._work, self._options.get("max_pixels", DEFAULT_MAX_PIXELS))
 
     def _work(self, source: str, target: str) -> Record:
         data = Path(source).read_bytes()
         info = recodec.info(data)
         image = self._load(info.model).decode(data, **self._options)
-        write(target, to_bytes(image, "PNG"))
+        outputs.write(target, outputs.to_bytes(image, "PNG"))
         return {"width": image.width, "height": image.height, "truncated": info.truncated}
 
 
-def _report(batch: Batch, check: Callable[[str], None], work: Callable[[str, str], Record]) -> Batch:
-    """Do ``work`` for every row whose output does not exist or fails ``check``."""
+def _report(batch: Batch, work: Callable[[str, str], Record], max_pixels: int) -> Batch:
+    """Do ``work`` for every row whose output is not there and sound."""
     records: list[Record] = []
     for source, target in zip(batch["source"], batch["target"], strict=True):
         try:
             # Ray repeats what a lost worker had begun; what it had finished is found here too.
-            with contextlib.suppress(RecodecError, OSError, SyntaxError):
-                check(target)
+            if files.is_sound(target, max_pixels=max_pixels):
                 records.append({"file": source, "output": target, "skipped": True})
                 continue
             Path(target).parent.mkdir(parents=True, exist_ok=True)
@@ -143,27 +136,15 @@ def _report(batch: Batch, check: Callable[[str], None], work: Callable[[str, str
 
 
 def _run(
-    source: Path,
-    target: Path,
-    suffixes: set[str],
-    suffix: str,
+    pairs: Sequence[tuple[str, str]],
     worker: tuple[type, Record],
     workers: int,
     device: str,
     summary: Folder | None,
 ) -> list[Record]:
-    found = sorted(path for path in source.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
-    targets: dict[Path, Path] = {}
-    for path in found:
-        output = (target / path.relative_to(source)).with_suffix(suffix)
-        if output in targets:
-            raise OutputError(
-                f"{str(targets[output])!r} and {str(path)!r} would both become {str(output)!r}; rename one"
-            )
-        targets[output] = path
-    if not found:
+    if not pairs:
         return []
-    rows = [{"source": str(path), "target": str(output)} for output, path in targets.items()]
+    rows = [{"source": source, "target": target} for source, target in pairs]
     kind, arguments = worker
     results = ray.data.from_items(rows).map_batches(
         kind,

@@ -1,17 +1,21 @@
-"""What can be done with a file without its model: look into it, check it, shorten it. Loads no torch."""
+"""What can be done with files without their model: look into them, check and shorten them.
+
+Loads no torch, and NumPy and Pillow inside functions only, so that the command starts at once.
+"""
 
 from __future__ import annotations
 
+import os
 import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from recodec import bitstream
-from recodec.attachments import Attachments
-from recodec.bitstream import CODES, Info, Reader
-from recodec.entropy import PlaneDecoder
 from recodec.errors import MetadataDroppedWarning, TargetError, TruncatedError
 from recodec.limits import DEFAULT_MAX_PIXELS, check_pixels
-from recodec.rate import resolve_target
 from recodec.sources import Buffer, Source, read_source
+
+if TYPE_CHECKING:
+    from recodec.bitstream import Info
 
 
 def info(data: Source) -> Info:
@@ -19,6 +23,8 @@ def info(data: Source) -> Info:
 
     Raises :class:`FormatError` if it is no recodec file or has no whole code chunk.
     """
+    from recodec import bitstream
+
     return bitstream.read_info(read_source(data))
 
 
@@ -28,8 +34,12 @@ def verify(data: Source, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Info:
     Returns :func:`info`. Raises :class:`ChecksumError` for damage, :class:`TruncatedError` for a cut
     file, :class:`LimitError` beyond ``max_pixels``.
     """
+    from recodec.attachments import Attachments
+    from recodec.bitstream import CODES, Reader, read_info
+    from recodec.entropy import PlaneDecoder
+
     content = read_source(data)
-    result = bitstream.read_info(content)
+    result = read_info(content)
     check_pixels(result.width, result.height, max_pixels, result.stride)
     reader = Reader(content)
     planes = PlaneDecoder(reader.header(), max_pixels)
@@ -56,10 +66,13 @@ def truncate(
     Where not even the first chunk fits beside all metadata, XMP, EXIF and ICC are dropped in that order
     with a :class:`MetadataDroppedWarning`. Raises :class:`TargetError` if that is not enough.
     """
+    from recodec import bitstream
+    from recodec.rate import resolve_target
+
     content: Buffer = read_source(data)
     if iterations is None and bpp is None and max_bytes is None:
         raise TargetError("nothing says where to cut; give iterations, bpp or max_bytes")
-    header = Reader(content).header()
+    header = bitstream.Reader(content).header()
     target = resolve_target(header.width * header.height, iterations=iterations, bpp=bpp, max_bytes=max_bytes)
     assembly, chunks = bitstream.split(content)
     for chunk in chunks[: target.iterations]:
@@ -72,3 +85,30 @@ def truncate(
     if assembly.dropped and target.max_bytes is not None:
         warnings.warn(MetadataDroppedWarning(assembly.dropped, target.max_bytes), stacklevel=2)
     return assembly.to_bytes()
+
+
+def is_sound(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_PIXELS) -> bool:
+    """Whether a file is there and whole: a .rcd file verifies, another can be read as an image."""
+    # To look what a pipe holds would take it away.
+    if not os.path.isfile(path):
+        return False
+    try:
+        if Path(path).suffix.lower() == ".rcd":
+            verify(path, max_pixels=max_pixels)
+        else:
+            _verify_image(path, max_pixels)
+    except Exception:  # noqa: BLE001 - Pillow's readers raise anything for a damaged file
+        return False
+    return True
+
+
+def _verify_image(path: str | os.PathLike[str], max_pixels: int) -> None:
+    from PIL import Image
+
+    with Image.open(path) as image:
+        check_pixels(image.width, image.height, max_pixels)
+        # Of PNG this checks more than reading does, of other formats nothing.
+        if image.format == "PNG":
+            image.verify()
+        else:
+            image.load()

@@ -18,7 +18,7 @@ from recodec.cli.train import train
 _EPILOG = """\b
 Exit codes:
   0  done
-  1  a file cannot be read or written, or some of several files failed
+  1  a file cannot be read or written, some of several files failed, or Ctrl-C
   2  wrong usage
   3  bad input: not an image, not a sound .rcd file, a target out of reach, a bad recipe
   4  the model or its weights are missing or unusable

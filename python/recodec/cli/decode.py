@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import functools
-import io
 import os
-import struct
-from typing import TYPE_CHECKING, Any, Unpack
+from dataclasses import dataclass
+from typing import Unpack
 
 import click
 
 import recodec
-from recodec.cli import jobs, models, options, output
+from recodec import outputs
+from recodec.cli import jobs, options, output
 from recodec.cli.jobs import Job, Outcome
-from recodec.cli.output import STANDARD, OutputError
-
-if TYPE_CHECKING:
-    from PIL import Image
-
-
-# Formats that Pillow writes without the alpha channel, or with all of it on or off, and says nothing.
-_DROPS_ALPHA = ("BMP", "DIB", "GIF", "PPM", "SPIDER")
+from recodec.cli.output import STANDARD
+from recodec.cli.workers import Codecs
 
 
 @click.command()
@@ -34,6 +27,8 @@ _DROPS_ALPHA = ("BMP", "DIB", "GIF", "PPM", "SPIDER")
     options.device,
     options.max_pixels,
     options.output_dir,
+    options.processes,
+    options.resume,
     options.reporting,
 )
 def decode(
@@ -44,31 +39,54 @@ def decode(
     device: str,
     max_pixels: int,
     output_dir: str | None,
+    processes: int,
+    resume: bool,
     **reporting: Unpack[options.Reporting],
 ) -> None:
     """Decode .rcd files to images.
 
     One input and one output, whose extension names the format, or any number of inputs with
-    --output-dir (PNG unless --format says otherwise).
+    --output-dir (PNG unless --format says otherwise). A folder stands for every .rcd file in and below it;
+    outputs go to the same places below --output-dir.
     """
-    planned = jobs.plan(paths, output_dir, f".{(format_name or 'png').lower()}", as_json=reporting["as_json"])
-    encoders = {job: pillow_format(job.target, format_name) for job in planned}
-    load = functools.cache(models.load)
+    options.check_resume(resume, reporting["no_overwrite"])
+    suffix = f".{(format_name or 'png').lower()}"
+    planned = jobs.plan(paths, output_dir, suffix, inputs={".rcd"}, as_json=reporting["as_json"])
+    for job in planned:
+        pillow_format(job.target, format_name)
+    work: jobs.Work = _Decode(Codecs(device), iterations, strict, format_name, max_pixels)
+    if resume:
+        work = jobs.Resuming(work, max_pixels)
+    jobs.run(planned, work, processes=processes, **reporting)
 
-    def work(job: Job) -> Outcome:
+
+@dataclass(frozen=True, slots=True)
+class _Decode:
+    codecs: Codecs
+    iterations: int | None
+    strict: bool
+    format_name: str | None
+    max_pixels: int
+
+    def __call__(self, job: Job) -> Outcome:
         data = output.read(job.source)
         info = recodec.info(data)
-        codec = load(info.model, device)
-        image = codec.decode(data, iterations=iterations, strict=strict, max_pixels=max_pixels)
-        output.write(job.target, to_bytes(image, encoders[job]))
-        shown = min(info.iterations, iterations or info.iterations)
-        if info.truncated:
-            jobs.warn(job.source, f"the file was cut; decoded the {shown} iterations it still holds")
-        record = {"output": job.target, "width": info.width, "height": info.height, "iterations": shown}
+        image = self.codecs.load(info.model).decode(
+            data, iterations=self.iterations, strict=self.strict, max_pixels=self.max_pixels
+        )
+        shown = min(info.iterations, self.iterations or info.iterations)
+        record = {
+            "output": job.target,
+            "width": info.width,
+            "height": info.height,
+            "iterations": shown,
+            "truncated": info.truncated,
+        }
         text = f"{job.source} -> {job.target}: {info.width} x {info.height}, {shown} iterations"
-        return Outcome({**record, "truncated": info.truncated}, text)
-
-    jobs.run(planned, work, **reporting)
+        cut = f"the file was cut; decoded the {shown} iterations it still holds" if info.truncated else ""
+        return Outcome(
+            record, text, cut, outputs.to_bytes(image, pillow_format(job.target, self.format_name))
+        )
 
 
 def pillow_format(target: str, name: str | None) -> str:
@@ -85,25 +103,3 @@ def pillow_format(target: str, name: str | None) -> str:
     if found not in Image.SAVE:
         raise click.UsageError(f"{extension or target!r} is not an image format that can be written; try png")
     return found
-
-
-def to_bytes(image: Image.Image, format_name: str) -> bytes:
-    """An image file in memory, with the metadata that the picture carries.
-
-    Raises :class:`OutputError` if the format cannot hold it, its alpha channel included.
-    """
-    if image.mode in ("LA", "RGBA") and format_name in _DROPS_ALPHA:
-        raise OutputError(f"a {format_name} file cannot hold the alpha channel; choose png or webp")
-    # Pillow writes most metadata only if it is handed over once more.
-    metadata: dict[str, Any] = {
-        key: image.info[key] for key in ("icc_profile", "exif", "xmp") if key in image.info
-    }
-    buffer = io.BytesIO()
-    try:
-        image.save(buffer, format_name, **metadata)
-    # What Pillow's writers raise for sizes, modes and metadata that a format has no room for.
-    except (OSError, ValueError, OverflowError, RuntimeError, struct.error) as error:
-        raise OutputError(
-            f"the picture cannot be written as {format_name}: {error}; choose png or webp"
-        ) from error
-    return buffer.getvalue()

@@ -47,9 +47,9 @@ def _demo(photo: str | None, model: str, device: str, folder: Path) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from recodec.cli.decode import to_bytes
     from recodec.eval.comparison import draw_comparison
     from recodec.eval.curve import JpegRival, load_rgb, measure
+    from recodec.outputs import to_bytes
 
     source = Path(photo) if photo else resources.files("recodec") / "demo" / "photo.png"
     original = load_rgb(io.BytesIO(source.read_bytes()))

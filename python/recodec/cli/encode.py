@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Sequence
-from typing import Unpack
+from dataclasses import dataclass, replace
+from typing import Any, Unpack
 
 import click
 
 import recodec
-from recodec.cli import jobs, models, options, output
+from recodec import folders
+from recodec.cli import jobs, options, output
 from recodec.cli.jobs import Job, Outcome
+from recodec.cli.workers import Codecs
 
 
 @click.command()
@@ -25,6 +28,8 @@ from recodec.cli.jobs import Job, Outcome
     options.max_pixels,
     options.max_memory,
     options.output_dir,
+    options.processes,
+    options.resume,
     options.reporting,
 )
 def encode(
@@ -41,54 +46,74 @@ def encode(
     max_pixels: int,
     max_memory: int,
     output_dir: str | None,
+    processes: int,
+    resume: bool,
     **reporting: Unpack[options.Reporting],
 ) -> None:
     """Encode photographs as .rcd files.
 
-    One input and one output, or any number of inputs with --output-dir. Metadata for which a size
-    limit leaves no room even beside a single iteration is dropped: XMP first, then EXIF, then ICC.
+    One input and one output, or any number of inputs with --output-dir. A folder stands for every image in
+    and below it; outputs go to the same places below --output-dir.
+
+    Metadata for which a size limit leaves no room even beside a single iteration is dropped: XMP first,
+    then EXIF, then ICC.
     """
     settings = options.chosen_target(
         {"quality": quality, "bpp": bpp, "max_bytes": max_bytes, "psnr": psnr, "iterations": iterations}
     )
+    options.check_resume(resume, reporting["no_overwrite"])
     as_json = reporting["as_json"]
-    planned = jobs.plan(paths, output_dir, ".rcd", as_json=as_json)
+    planned = jobs.plan(paths, output_dir, ".rcd", inputs=folders.image_suffixes(), as_json=as_json)
     if output_dir is None:
         output.require_rcd(planned[0].target, "; for several inputs use --output-dir")
+    codecs = Codecs(device)
     with jobs.one_line_errors(f"model {model}", planned if as_json else ()):
-        codec = models.load(model, device)
+        codecs.load(model)
+    work: jobs.Work = _Encode(codecs, model, settings, convert, strip, max_pixels, max_memory)
+    if resume:
+        work = jobs.Resuming(work, max_pixels)
+    jobs.run(planned, work, processes=processes, **reporting)
 
-    from PIL import Image
 
-    from recodec.bitstream import METADATA_NAMES
-    from recodec.images import open_image, read_picture
+@dataclass(frozen=True, slots=True)
+class _Encode:
+    codecs: Codecs
+    model: str
+    settings: dict[str, Any]
+    convert: bool
+    strip: bool
+    max_pixels: int
+    max_memory: int
 
-    # --max-pixels is the limit here; Pillow's own would stop below it.
-    Image.MAX_IMAGE_PIXELS = None
-    # Reported below, file by file.
-    warnings.simplefilter("ignore", recodec.MetadataDroppedWarning)
+    def __call__(self, job: Job) -> Outcome:
+        from PIL import Image
 
-    def work(job: Job) -> Outcome:
+        from recodec.bitstream import METADATA_NAMES
+        from recodec.images import open_image, read_picture
+
+        # --max-pixels is the limit here; Pillow's own would stop below it.
+        Image.MAX_IMAGE_PIXELS = None
         # In memory, because pipes cannot seek.
         picture = read_picture(
-            open_image(io.BytesIO(output.read(job.source)), max_pixels, convert=convert),
-            max_pixels,
-            convert=convert,
-            strip=strip,
+            open_image(io.BytesIO(output.read(job.source)), self.max_pixels, convert=self.convert),
+            self.max_pixels,
+            convert=self.convert,
+            strip=self.strip,
         )
-        data = codec.encode(picture, max_pixels=max_pixels, max_memory=max_memory, **settings)
-        output.write(job.target, data)
-        return written(job, data, [METADATA_NAMES[kind] for kind in picture.metadata])
-
-    jobs.run(planned, work, **reporting)
+        with warnings.catch_warnings():
+            # Reported file by file.
+            warnings.simplefilter("ignore", recodec.MetadataDroppedWarning)
+            data = self.codecs.load(self.model).encode(
+                picture, max_pixels=self.max_pixels, max_memory=self.max_memory, **self.settings
+            )
+        return replace(written(job, data, [METADATA_NAMES[kind] for kind in picture.metadata]), data=data)
 
 
 def written(job: Job, data: bytes, metadata: Sequence[str]) -> Outcome:
     """Describe a .rcd file that was written; say what it lacks of the ``metadata`` there was."""
     info = recodec.info(data)
     dropped = [name for name in metadata if name not in info.metadata]
-    if dropped:
-        jobs.warn(job.source, f"the size limit left no room for its metadata ({', '.join(dropped)})")
+    warning = f"the size limit left no room for its metadata ({', '.join(dropped)})" if dropped else ""
     record = {
         "output": job.target,
         "bytes": len(data),
@@ -99,4 +124,4 @@ def written(job: Job, data: bytes, metadata: Sequence[str]) -> Outcome:
     text = (
         f"{job.source} -> {job.target}: {len(data)} bytes, {info.bpp:.3f} bpp, {info.iterations} iterations"
     )
-    return Outcome(record, text)
+    return Outcome(record, text, warning)

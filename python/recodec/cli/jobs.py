@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import click
 
+from recodec import files, folders
 from recodec.cli import output
 from recodec.cli.output import STANDARD
 from recodec.errors import FormatError, ImageError, RecipeError, RecodecError, TargetError, WeightsError
+from recodec.outputs import OutputError
 
 FAILED, BAD_INPUT, NO_WEIGHTS = 1, 3, 4
 
@@ -31,33 +35,112 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a job has to say, for programs and for people."""
+    """What a job has to say, for programs and for people, and what is still to be written to its output."""
 
     record: dict[str, Any]
     text: str
+    warning: str = ""
+    data: bytes | None = None
 
 
-def plan(paths: Sequence[str], output_dir: str | None, suffix: str, *, as_json: bool = False) -> list[Job]:
-    """Pair inputs with outputs. Raises a usage error where two outputs, or output and input, are one file.
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What went wrong with a job. Plain data: not every error can travel between processes."""
 
-    Leaves with an error, and with ``as_json`` a record of it for every input, if a folder is missing.
+    error: str
+    message: str
+    code: int
+    traceback: str = ""
+
+    @classmethod
+    def of(cls, error: Exception) -> Failure:
+        """Describe an error; one that nobody expected keeps its traceback."""
+        expected = isinstance(error, RecodecError | OSError | MemoryError)
+        text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        return cls(
+            type(error).__name__,
+            " ".join(text.split()) or type(error).__name__,
+            _exit_code(error),
+            "" if expected else "".join(traceback.format_exception(error)),
+        )
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What programs are told."""
+        return {"error": self.error, "message": self.message}
+
+    def report(self, name: str) -> None:
+        """Tell people in one line."""
+        if self.traceback:
+            print(self.traceback, end="", file=sys.stderr)
+        warn(name, self.message)
+
+
+def _exit_code(error: Exception) -> int:
+    if isinstance(error, WeightsError):
+        return NO_WEIGHTS
+    return BAD_INPUT if isinstance(error, ImageError | FormatError | TargetError | RecipeError) else FAILED
+
+
+Work: TypeAlias = Callable[[Job], Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Resuming:
+    """Work that is done only where the output is not there and sound."""
+
+    work: Work
+    max_pixels: int
+
+    def __call__(self, job: Job) -> Outcome:
+        """Skip a job or do it."""
+        from PIL import Image
+
+        # --max-pixels is the limit here; Pillow's own would stop below it.
+        Image.MAX_IMAGE_PIXELS = None
+        if job.target == STANDARD or not files.is_sound(job.target, max_pixels=self.max_pixels):
+            return self.work(job)
+        text = f"{job.source} -> {job.target}: there and sound, skipped"
+        return Outcome({"output": job.target, "skipped": True}, text)
+
+
+def plan(
+    paths: Sequence[str],
+    output_dir: str | None,
+    suffix: str,
+    *,
+    inputs: Container[str] = (),
+    as_json: bool = False,
+) -> list[Job]:
+    """Pair inputs with outputs; a folder stands for the files in and below it with a suffix of ``inputs``.
+
+    Raises a usage error where two outputs, or output and input, are one file. Leaves with an error, and
+    with ``as_json`` a record of it for every input, if a folder is missing.
     """
     if "" in (*paths, output_dir):
         raise click.UsageError("the name of a file or folder is empty")
     if output_dir is None:
         if len(paths) != 2:
             raise click.UsageError("give one input and one output, or several inputs with --output-dir")
+        if os.path.isdir(paths[0]):
+            raise click.UsageError(f"the input {paths[0]!r} is a folder; use --output-dir")
         jobs = [Job(*paths)]
     else:
         if STANDARD in paths:
             raise click.UsageError("standard input has no name to use in --output-dir; name an output file")
-        jobs = [Job(path, os.path.join(output_dir, Path(path).stem + suffix)) for path in paths]
+        try:
+            jobs = [Job(*pair) for pair in folders.pair(paths, output_dir, suffix, inputs=inputs)]
+        except OutputError as error:
+            raise click.UsageError(str(error)) from error
+        if not jobs:
+            raise click.UsageError(f"there is nothing to do in {', '.join(map(repr, paths))}")
     _refuse_collisions(jobs)
     for job in jobs:
         output.refuse_terminal(job.target)
         if as_json and job.target == STANDARD:
             raise click.UsageError("--json and an output of - both need standard output; name an output file")
-    for folder in {Path(job.target).parent for job in jobs if job.target != STANDARD}:
+    if jobs[0].target != STANDARD:
+        folder = Path(output_dir or Path(jobs[0].target).parent)
         with one_line_errors(str(folder), jobs if as_json else ()):
             output.check_folder(folder)
     return jobs
@@ -72,6 +155,7 @@ def _refuse_collisions(jobs: Sequence[Job]) -> None:
         target = os.path.realpath(job.target)
         if target in sources:
             raise click.UsageError(f"the output {job.target!r} is also an input; choose another name")
+        # Unequal names may still be one file, by a link.
         if target in written:
             raise click.UsageError(f"{written[target]!r} and {job.source!r} would both become {job.target!r}")
         written[target] = job.source
@@ -79,36 +163,74 @@ def _refuse_collisions(jobs: Sequence[Job]) -> None:
 
 def run(
     jobs: Sequence[Job],
-    work: Callable[[Job], Outcome],
+    work: Work,
     *,
+    processes: int = 1,
     no_overwrite: bool = False,
     as_json: bool = False,
     quiet: bool = False,
     to_stdout: bool = False,
 ) -> None:
-    """Do every job, report each, and leave with the exit code of what happened.
+    """Do every job, here or in several processes, report each, and leave with the exit code of what happened.
 
-    Texts go to standard error, or to standard output where they are the result.
+    Outputs are written here: whatever becomes of a process, it leaves no part of a file behind. Texts go to
+    standard error, or to standard output where they are the result.
     """
+    shown = not quiet and not as_json
     codes = []
-    for job in _progress(jobs, quiet):
-        try:
-            output.check_target(job.target or STANDARD, overwrite=not no_overwrite)
-            outcome = work(job)
-        except (click.ClickException, BrokenPipeError):
-            # Wrong usage and a closed output concern every file.
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever happens, the other files get their turn
-            codes.append(report(job.source, error))
+    counts = Counter[str]()
+    with contextlib.closing(_results(jobs, work, processes, not no_overwrite)) as results:
+        for job, result in _progress(results, len(jobs), quiet):
+            if isinstance(result, Outcome) and result.data is not None:
+                result = _attempt(functools.partial(_write, outcome=result), job)
             if as_json:
-                _print_record(job, _problem(error))
-            continue
-        if as_json:
-            _print_record(job, outcome.record)
-        elif not quiet:
-            print(outcome.text, file=sys.stdout if to_stdout else sys.stderr)
+                print(json.dumps({"file": job.source, **result.record}), flush=True)
+            if isinstance(result, Failure):
+                result.report(job.source)
+                codes.append(result.code)
+                continue
+            if result.warning:
+                warn(job.source, result.warning)
+            if shown:
+                print(result.text, file=sys.stdout if to_stdout else sys.stderr)
+            counts["skipped" if result.record.get("skipped") else "done"] += 1
+    if shown and not to_stdout and len(jobs) > 1:
+        counts["failed"] = len(codes)
+        print(", ".join(f"{counts[kind]} {kind}" for kind in ("done", "skipped", "failed")), file=sys.stderr)
     if codes:
         click.get_current_context().exit(codes[0] if len(jobs) == 1 else FAILED)
+
+
+def _results(
+    jobs: Sequence[Job], work: Work, processes: int, overwrite: bool
+) -> Generator[tuple[Job, Outcome | Failure], None, None]:
+    attempt = functools.partial(_attempt, work, overwrite=overwrite)
+    if processes == 1 or len(jobs) == 1:
+        yield from ((job, attempt(job)) for job in jobs)
+        return
+    from recodec.cli.workers import LostWorkerError, spread
+
+    with contextlib.closing(spread(attempt, jobs, processes)) as results:
+        for job, result in results:
+            yield job, Failure.of(result) if isinstance(result, LostWorkerError) else result
+
+
+def _attempt(work: Work, job: Job, *, overwrite: bool = True) -> Outcome | Failure:
+    try:
+        output.check_target(job.target or STANDARD, overwrite=overwrite)
+        return work(job)
+    except (click.ClickException, BrokenPipeError):
+        # Wrong usage and a closed output concern every file.
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever happens, the other files get their turn
+        return Failure.of(error)
+
+
+def _write(job: Job, outcome: Outcome) -> Outcome:
+    assert outcome.data is not None
+    Path(job.target).parent.mkdir(parents=True, exist_ok=True)
+    output.write(job.target, outcome.data)
+    return outcome
 
 
 @contextlib.contextmanager
@@ -117,19 +239,11 @@ def one_line_errors(name: str, concerned: Iterable[Job] = ()) -> Iterator[None]:
     try:
         yield
     except (RecodecError, OSError) as error:
+        failure = Failure.of(error)
         for job in concerned:
-            _print_record(job, _problem(error))
-        click.get_current_context().exit(report(name, error))
-
-
-def report(name: str, error: Exception) -> int:
-    """Print an error in one line and return its exit code; one that nobody expected keeps its traceback."""
-    if not isinstance(error, RecodecError | OSError | MemoryError):
-        traceback.print_exception(error)
-    warn(name, _one_line(error))
-    if isinstance(error, WeightsError):
-        return NO_WEIGHTS
-    return BAD_INPUT if isinstance(error, ImageError | FormatError | TargetError | RecipeError) else FAILED
+            print(json.dumps({"file": job.source, **failure.record}))
+        failure.report(name)
+        click.get_current_context().exit(failure.code)
 
 
 def warn(name: str, message: str) -> None:
@@ -138,23 +252,12 @@ def warn(name: str, message: str) -> None:
     print(f"recodec: {name}: {message}", file=sys.stderr)
 
 
-def _problem(error: Exception) -> dict[str, Any]:
-    return {"error": type(error).__name__, "message": _one_line(error)}
-
-
-def _print_record(job: Job, record: dict[str, Any]) -> None:
-    print(json.dumps({"file": job.source, **record}))
-
-
-def _one_line(error: Exception) -> str:
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return " ".join(text.split()) or type(error).__name__
-
-
-def _progress(jobs: Sequence[Job], quiet: bool) -> Iterable[Job]:
-    if quiet or len(jobs) < 2 or not sys.stderr.isatty():
-        return jobs
+def _progress(
+    results: Iterable[tuple[Job, Outcome | Failure]], total: int, quiet: bool
+) -> Iterable[tuple[Job, Outcome | Failure]]:
+    if quiet or total < 2 or not sys.stderr.isatty():
+        return results
     from rich.console import Console
     from rich.progress import track
 
-    return track(jobs, description="recodec", console=Console(stderr=True), transient=True)
+    return track(results, "recodec", total, console=Console(stderr=True), transient=True)

@@ -90,15 +90,33 @@ max_memory = click.option(
     default=DEFAULT_MAX_MEMORY,
     show_default=True,
     metavar="B",
-    help="Refuse pictures that take more memory to encode, e.g. 8GiB.",
+    help="Refuse pictures that take more memory to encode, e.g. 8GiB; each of several --jobs may take so much.",
 )
-output_dir = click.option("--output-dir", metavar="DIR", help="Folder for the outputs; it must exist.")
+output_dir = click.option(
+    "--output-dir",
+    metavar="DIR",
+    help="Folder for the outputs; it must exist, folders in it are made as inputs have them.",
+)
+processes = click.option(
+    "--jobs",
+    "processes",
+    default=1,
+    show_default=True,
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Files at a time, each in a process with its share of the cores.",
+)
+resume = click.option(
+    "--resume",
+    is_flag=True,
+    help="Skip outputs that are there and sound, whatever they were made with; make damaged ones anew.",
+)
 no_overwrite = click.option(
     "--no-overwrite", is_flag=True, help="Leave existing files alone and fail instead."
 )
 quiet = click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 as_json = click.option(
-    "--json", "as_json", is_flag=True, help="One JSON object per input on standard output."
+    "--json", "as_json", is_flag=True, help="One JSON object per file on standard output, as each is done."
 )
 files = click.argument("files", nargs=-1, required=True, metavar="FILE...")
 paths = click.argument("paths", nargs=-1, required=True, metavar="IN... [OUT]")
@@ -126,6 +144,12 @@ class Reporting(TypedDict):
 reporting = apply(no_overwrite, as_json, quiet)
 encode_target = apply(_QUALITY, _BPP, _MAX_BYTES, _PSNR, _ITERATIONS)
 truncate_target = apply(_ITERATIONS, _BPP, _MAX_BYTES)
+
+
+def check_resume(resume: bool, no_overwrite: bool) -> None:
+    """Raise a usage error if both are wanted: damaged outputs cannot be kept and made anew."""
+    if resume and no_overwrite:
+        raise click.UsageError("--resume and --no-overwrite exclude each other; give one of them")
 
 
 def chosen_target(targets: dict[str, float | None], *, required: bool = False) -> dict[str, Any]:

@@ -1,21 +1,17 @@
-"""Where results go: whole files or none, under their own name only when complete."""
+"""Where inputs come from and results go: files and standard streams."""
 
 from __future__ import annotations
 
 import os
-import secrets
 import sys
 from pathlib import Path
 
 import click
 
-from recodec.errors import RecodecError
+from recodec import outputs
+from recodec.outputs import OutputError
 
 STANDARD = "-"
-
-
-class OutputError(RecodecError):
-    """A result cannot be written where it was asked for."""
 
 
 def check_folder(folder: Path) -> None:
@@ -48,12 +44,9 @@ def require_rcd(target: str, advice: str = "") -> None:
     Two photographs and no output, as a shell's pattern may give, would otherwise cost the second one.
     """
     # Pipes and devices have whatever names they have; folders get their own message later.
-    if target != STANDARD and not is_rcd(target) and not _is_special(target):
+    special = os.path.exists(target) and not os.path.isfile(target)
+    if target != STANDARD and not is_rcd(target) and not special:
         raise click.UsageError(f"the output {target!r} should end in .rcd{advice}")
-
-
-def _is_special(target: str) -> bool:
-    return os.path.exists(target) and not os.path.isfile(target)
 
 
 def refuse_terminal(target: str) -> None:
@@ -74,20 +67,5 @@ def write(target: str, data: bytes) -> None:
     if target == STANDARD:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
-        return
-    if _is_special(target):
-        # Devices and pipes must be written to; a rename would replace them by a file.
-        Path(target).write_bytes(data)
-        return
-    # A link keeps pointing where it did: what it points to is replaced.
-    path = Path(target).resolve()
-    # Not derived from the name, which may be as long as the file system allows.
-    temporary = path.with_name(f".recodec-{secrets.token_hex(4)}.tmp")
-    try:
-        # Not tempfile: its files are private, and an output follows the umask like any other.
-        with open(temporary, "xb") as file:
-            file.write(data)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    else:
+        outputs.write(target, data)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from recodec.cli import jobs, options, output
+from recodec.cli import jobs, options
+from recodec.outputs import OutputError
 
 _WORKERS_PER_GPU = 8
 
@@ -117,6 +118,6 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise output.OutputError(f"the folder {str(folder)!r} cannot be made: {error.strerror}") from error
+        raise OutputError(f"the folder {str(folder)!r} cannot be made: {error.strerror}") from error
     if not os.access(folder, os.W_OK):
-        raise output.OutputError(f"the folder {str(folder)!r} cannot be written to")
+        raise OutputError(f"the folder {str(folder)!r} cannot be written to")

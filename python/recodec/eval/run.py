@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 import recodec
-from recodec.cli import output
+from recodec import outputs
 from recodec.eval.codecs import CLASSIC, Coded, ImageCodec, RecodecModel
 from recodec.eval.curve import load_rgb
 from recodec.eval.metrics import METRICS, Pixels, measure_all
@@ -160,7 +160,7 @@ class Evaluator:
             if path.exists():
                 return Frames.from_json(path.read_text())
             frames = make_frames(task.path.name, codec.codec, original, len(codec.ladder))
-            output.write(str(path), frames.to_json().encode())
+            outputs.write(path, frames.to_json().encode())
         except Exception:  # noqa: BLE001 - if the codec fails here, its points have told why
             return None
         return frames
@@ -184,7 +184,7 @@ class Store:
         """Keep a point, at once."""
         self._points[f"{setting:g}"] = point
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        output.write(str(self._path), json.dumps(self._points).encode())
+        outputs.write(self._path, json.dumps(self._points).encode())
 
 
 _evaluator: Evaluator | None = None
