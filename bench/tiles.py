@@ -120,6 +120,7 @@ def compare(codec: recodec.Codec, original: NDArray[np.uint8], iterations: int) 
         raise click.ClickException("the picture is not cut into tiles; raise --side")
     with mock.patch.object(codec_module, "TILE_SIDE", 1 << 20):
         whole = codec.encode(original, iterations=iterations)
+    assert recodec.info(whole).tile_rows * recodec.info(whole).tile_columns == 1
     height, width = original.shape[:2]
     near = along(height, info.tile_rows, info.stride)[:, None] | along(width, info.tile_columns, info.stride)
     shown = {name: codec.decode(data, like="numpy") for name, data in (("tiled", tiled), ("whole", whole))}

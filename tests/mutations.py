@@ -64,7 +64,18 @@ def edit_header(rng: np.random.Generator, data: bytearray, other: bytes) -> None
         )
 
 
-MUTATIONS: tuple[Mutation, ...] = (flip_bits, set_bytes, truncate, insert, delete, splice, edit_header)
+def edit_size(rng: np.random.Generator, data: bytearray, other: bytes) -> None:
+    """Change the size that a chunk claims to have, a little or out of all proportion."""
+    ranges = chunk_ranges(bytes(data))
+    if ranges:
+        at = ranges[int(rng.integers(len(ranges)))][0] + 1
+        step = int(rng.choice([-1, 1, 0x40, 0x80]))
+        data[at] = (data[at] + step) & 0xFF
+
+
+MUTATIONS: tuple[Mutation, ...] = (
+    flip_bits, set_bytes, truncate, insert, delete, splice, edit_header, edit_size
+)  # fmt: skip
 
 
 def header_end(data: bytes) -> int | None:
@@ -95,7 +106,7 @@ def chunk_ranges(data: bytes) -> list[tuple[int, int]]:
 
 
 def repair(data: bytearray, max_codes: int = 1 << 16) -> None:
-    """Make the header's CRC right, and those of the chunks if the header makes sense."""
+    """Make the header's CRC right, and those of the chunks and the end mark if the header makes sense."""
     end = header_end(bytes(data))
     if end is None:
         return
@@ -108,29 +119,40 @@ def repair(data: bytearray, max_codes: int = 1 << 16) -> None:
     if header.depth * grid[0] * grid[1] > max_codes:
         return
     coder = _core.AdaptiveCoder(header.depth, *grid)
+    iterations = 0
     for start, _ in chunk_ranges(bytes(data))[:16]:
         chunk = _core.read_chunk(data, start)
+        if chunk.type == 0:
+            if chunk.size == 1:
+                data[chunk.payload] = iterations
+            break
         if chunk.type in (2, 3, 4, 5) and chunk.size >= 4:
             covered = bytes([chunk.type]) + data[chunk.payload + 4 : chunk.next]
             data[chunk.payload : chunk.payload + 4] = _core.crc32c(covered).to_bytes(4, "little")
+        iterations += chunk.type == 1
         if chunk.type == 1 and chunk.size >= 4:
             coded = chunk.payload + 4
             crc = coder.decode(data[coded : chunk.next])[1]
             data[chunk.payload : coded] = crc.to_bytes(4, "little")
 
 
+def mutate(rng: np.random.Generator, file: bytes, other: bytes, *, repaired: bool) -> bytes:
+    """``file``, damaged one to three times."""
+    data = bytearray(file)
+    for _ in range(int(rng.integers(1, 4))):
+        if data:
+            MUTATIONS[int(rng.integers(len(MUTATIONS)))](rng, data, other)
+    if repaired:
+        repair(data)
+    return bytes(data)
+
+
 def mutations(files: Sequence[bytes], count: int, seed: int) -> Iterator[bytes]:
-    """``count`` damaged versions of the files in turn, each damaged one to three times."""
+    """``count`` damaged versions of the files in turn, every other one repaired."""
     rng = np.random.default_rng(seed)
     for i in range(count):
-        data = bytearray(files[i // 2 % len(files)])
         other = files[int(rng.integers(len(files)))]
-        for _ in range(int(rng.integers(1, 4))):
-            if data:
-                MUTATIONS[int(rng.integers(len(MUTATIONS)))](rng, data, other)
-        if i % 2:
-            repair(data)
-        yield bytes(data)
+        yield mutate(rng, files[i // 2 % len(files)], other, repaired=bool(i % 2))
 
 
 HOSTILE_COUNT = 10_000

@@ -18,7 +18,9 @@ from .mutations import HOSTILE_COUNT, hostile_corpus, mutations
 
 ROOT = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"
+FUZZ_CORPUS = Path(__file__).parent / "fuzz" / "corpus"
 MUTATED = 10_000
+FUZZED = 3000
 
 
 def run(*command: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
@@ -28,7 +30,7 @@ def run(*command: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]
 
 
 @pytest.fixture(scope="module")
-def corpus_runner(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cmake = shutil.which("cmake")
     if cmake is None:
         pytest.skip("cmake is not installed")
@@ -46,7 +48,12 @@ def corpus_runner(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "-DCMAKE_CXX_FLAGS_RELEASE=-O1", f"-DCMAKE_CXX_COMPILER={compiler}",
     )  # fmt: skip
     run(cmake, "--build", folder / "build")
-    return folder / "build" / "corpus_runner"
+    return folder / "build"
+
+
+@pytest.fixture(scope="module")
+def corpus_runner(programs: Path) -> Path:
+    return programs / "corpus_runner"
 
 
 def sample_files() -> list[bytes]:
@@ -137,3 +144,24 @@ def test_the_corpus_of_the_python_surface(corpus_runner: Path, tmp_path: Path) -
     decoded, rejected = run_corpus(corpus_runner, tmp_path / "hostile", list(hostile_corpus()))
     assert decoded + rejected == HOSTILE_COUNT
     assert decoded > HOSTILE_COUNT // 20
+
+
+def fuzzed(programs: Path, *options: str | Path) -> tuple[int, int]:
+    """Numbers of executions and of those that decoded."""
+    words = run(programs / "fuzzer", *options, GOLDEN, FUZZ_CORPUS).stdout.split()
+    return int(words[0]), int(words[2])
+
+
+def test_fuzzer(programs: Path) -> None:
+    executions, decoded = fuzzed(programs, "--executions", str(FUZZED), "--seed", "20")
+    assert executions == FUZZED
+    assert decoded > FUZZED // 10
+    # An execution depends on its number, so that the last part of a run can be repeated alone.
+    first, last = (
+        fuzzed(programs, "--executions", "100", "--seed", "20", "--first", start) for start in ("0", "100")
+    )
+    assert first[1] + last[1] == fuzzed(programs, "--executions", "200", "--seed", "20")[1]
+
+
+def test_a_fuzzer_without_files_is_wrong_usage(programs: Path, tmp_path: Path) -> None:
+    assert "usage" in run(programs / "fuzzer", "--executions", "1", tmp_path, code=2).stderr

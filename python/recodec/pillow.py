@@ -206,6 +206,14 @@ def _accept(prefix: bytes) -> bool:
     return prefix.startswith(_core.MAGIC)
 
 
+def _exif_bytes(exif: Image.Exif) -> bytes | None:
+    try:
+        return exif.tobytes() if exif else None
+    # For a damaged tag Pillow raises almost anything.
+    except Exception as error:
+        raise OSError(f"the EXIF cannot be written: {error}; leave it out with exif=b''") from error
+
+
 def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
     from recodec.api import encode
     from recodec.codec import EncodeOptions
@@ -222,7 +230,7 @@ def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
     for key, others in _INFO_KEYS.items():
         value = metadata.get(key)
         if isinstance(value, Image.Exif):
-            value = value.tobytes() if value else None
+            value = _exif_bytes(value)
         elif isinstance(value, str):
             value = value.encode()
         for name in (key, *others):

@@ -1,0 +1,144 @@
+// What must hold for any bytes whatsoever, as a libFuzzer target with a mutator that knows the format.
+//
+// Files decode or are rejected; what decodes survives another round trip; the coders give back what they
+// were given for any bits, probabilities and masks. A property that fails is an exception nobody catches.
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <stdexcept>
+#include <vector>
+
+#include "adaptive_coder.hpp"
+#include "decode_file.hpp"
+#include "fuzz_target.hpp"
+#include "mutate.hpp"
+#include "range_coder.hpp"
+
+namespace {
+
+using namespace recodec;
+
+// Low, so that executions are many: what can go wrong does not depend on it. A plane of any depth fits.
+constexpr Limits kLimits = {.pixels = 1u << 12, .cost = 1u << 16};
+
+void require(bool holds, const char* property) {
+    if (!holds) throw std::logic_error(property);
+}
+
+// Codes to bytes and back, with coders of their own.
+class RoundTrip {
+public:
+    RoundTrip(std::uint32_t depth, std::uint32_t rows, std::uint32_t columns)
+        : encoder_(depth, rows, columns), decoder_(depth, rows, columns), again_(encoder_.plane_size()) {}
+
+    void take(std::span<const std::int8_t> plane, std::span<const std::uint8_t> sent = {}) {
+        decoder_.decode(encoder_.encode(plane, sent), again_, sent);
+        require(std::ranges::equal(plane, again_), "decoded codes are those that were encoded");
+        require(encoder_.checksum(0) == decoder_.checksum(0), "equal codes have equal checksums");
+    }
+
+private:
+    AdaptiveCoder encoder_, decoder_;
+    std::vector<std::int8_t> again_;
+};
+
+// Whether the file decodes; if so, its header and codes must survive being written again.
+bool check_round_trip(ByteView data) {
+    std::unique_ptr<RoundTrip> round_trip;
+    return decodes(data, kLimits, [&](const Header& header, std::span<const std::int8_t> plane) {
+        if (!round_trip) {
+            round_trip = std::make_unique<RoundTrip>(header.depth, header.rows(), header.columns());
+            const Bytes written = write_header(header);
+            std::size_t end = 0;
+            require(write_header(read_header(written, end)) == written, "a header is read as it was written");
+            require(end == written.size(), "a header ends where it was written to end");
+        }
+        round_trip->take(plane);
+    });
+}
+
+void check_range_coder(ByteView data) {
+    const std::size_t bits = std::min<std::size_t>(4 * data.size(), 512);
+    std::vector<Probability> probabilities(bits);
+    for (std::size_t i = 0; i < bits; ++i) {
+        const unsigned value = data[i % data.size()] * 256u + data[(i * 7 + 1) % data.size()];
+        probabilities[i] = static_cast<Probability>(std::max(1u, value));
+    }
+    std::vector<bool> decoded(bits);
+    RangeDecoder any(data);
+    for (std::size_t i = 0; i < bits; ++i) decoded[i] = any.decode(probabilities[i]);
+
+    Bytes coded;
+    RangeEncoder encoder(coded);
+    for (std::size_t i = 0; i < bits; ++i) encoder.encode(decoded[i], probabilities[i]);
+    encoder.finish();
+    RangeDecoder decoder(coded);
+    for (std::size_t i = 0; i < bits; ++i) {
+        require(decoder.decode(probabilities[i]) == decoded[i], "decoded bits are those that were encoded");
+    }
+}
+
+// The format sends every position; the coder can leave some out.
+void check_masks(ByteView data) {
+    const std::uint32_t depth = 1 + data[0] % 5u;
+    const std::uint32_t rows = 1 + data.back() % 3u, columns = 1 + data[data.size() / 2] % 4u;
+    AdaptiveCoder any(depth, rows, columns);
+    RoundTrip round_trip(depth, rows, columns);
+    std::vector<std::int8_t> codes(any.plane_size());
+    std::vector<std::uint8_t> sent(any.positions());
+    for (std::size_t plane = 0; plane < 3; ++plane) {
+        for (std::size_t i = 0; i < sent.size(); ++i) sent[i] = data[(plane + i * 3) % data.size()] & 1;
+        any.decode(data.subspan(plane * data.size() / 3), codes, sent);
+        round_trip.take(codes, sent);
+    }
+}
+
+// The checksums of three in four are made right, since chance would not.
+std::size_t finish(Bytes data, std::uint8_t* out, std::size_t max_size, Random& random) {
+    if (data.size() > max_size) data.resize(max_size);
+    if (random.below(4)) repair(data, kLimits);
+    std::ranges::copy(data, out);
+    return data.size();
+}
+
+}  // namespace
+
+bool check_all(const std::uint8_t* bytes, std::size_t size) {
+    // A copy as long as the input, so that a read past the end is one past the allocation.
+    const Bytes data(bytes, bytes + size);
+    // Mistakes of the reader are the likely ones, so it gets all inputs; the slower checks share them.
+    switch (size > 0 ? size % 4 : 3) {
+        case 0:
+            check_range_coder(data);
+            check_masks(data);
+            break;
+        case 1:
+            return check_round_trip(data);
+    }
+    return decodes(data, kLimits);
+}
+
+extern "C" {
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    check_all(data, size);
+    return 0;
+}
+
+std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t max_size, unsigned seed) {
+    Random random(seed);
+    Bytes mutated(data, data + size);
+    mutate(mutated, random);
+    return finish(std::move(mutated), data, max_size, random);
+}
+
+std::size_t LLVMFuzzerCustomCrossOver(const std::uint8_t* data, std::size_t size, const std::uint8_t* other,
+                                      std::size_t other_size, std::uint8_t* out, std::size_t max_size,
+                                      unsigned seed) {
+    Random random(seed);
+    Bytes crossed(data, data + size);
+    splice(crossed, {other, other_size}, random);
+    return finish(std::move(crossed), out, max_size, random);
+}
+
+}  // extern "C"
