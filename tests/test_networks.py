@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -11,7 +12,7 @@ from recodec.errors import WeightsError
 from recodec.networks.binarizer import Binarizer, binarize
 from recodec.networks.cells import AssociativeConvLSTM, ConvLSTM
 from recodec.networks.config import FrontEnd, LayerConfig, LayerKind, NetworkConfig, Reconstruction
-from recodec.networks.convolution import SameConv2d
+from recodec.networks.convolution import Projection, SameConv2d
 from recodec.networks.paper import paper_config
 from recodec.networks.recurrent import RecurrentCodec
 from recodec.networks.transforms import BlockDCT, depth_to_space, space_to_depth
@@ -137,11 +138,11 @@ def test_binarizer_gradient_is_that_of_tanh() -> None:
     torch.manual_seed(0)
     binarizer = Binarizer(4, 3)
     x = torch.randn(2, 4, 2, 2, requires_grad=True)
-    binarizer.train_codes(x).sum().backward()
+    binarizer.train_codes(x, 0).sum().backward()
     straight = x.grad
     assert straight is not None
     x.grad = None
-    torch.tanh(binarizer.conv(x)).sum().backward()
+    torch.tanh(binarizer.conv(x, 0)).sum().backward()
     torch.testing.assert_close(x.grad, straight)
 
 
@@ -153,9 +154,49 @@ def test_sampled_codes_have_the_right_mean() -> None:
         assert binarizer.conv.bias is not None
         binarizer.conv.bias.zero_()
     y = torch.tensor([-0.999, -0.5, 0.0, 0.8, 0.999]).expand(1, 1, 40_000, 5)
-    codes = binarizer.train_codes(torch.atanh(y), lambda shape: 2 * torch.rand(shape) - 1).detach()
+    codes = binarizer.train_codes(torch.atanh(y), 0, lambda shape: 2 * torch.rand(shape) - 1).detach()
     torch.testing.assert_close(codes.abs(), torch.ones_like(codes))
     torch.testing.assert_close(codes.mean(2), y.mean(2), rtol=0, atol=0.02)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_projection_has_weights_of_its_own_in_every_iteration(bias: bool) -> None:
+    torch.manual_seed(0)
+    own, plain = Projection(3, 5, 4, bias=bias), SameConv2d(3, 5, 1, bias=bias)
+    x = torch.randn(2, 3, 4, 3)
+    torch.testing.assert_close(own(x, 0), own(x, 3), rtol=0, atol=0)
+    with torch.no_grad():
+        for parameter in own.parameters():
+            parameter.normal_()
+    for iteration in (0, 2, 3, 7):
+        for name, parameter in plain.named_parameters():
+            parameter.data = own.get_parameter(name)[min(iteration, 3)].detach()
+        torch.testing.assert_close(own(x, iteration), plain(x), rtol=0, atol=0)
+    own(x, 2).sum().backward()
+    for parameter in own.parameters():
+        assert parameter.grad is not None
+        touched = parameter.grad.flatten(1).abs().sum(1) > 0
+        assert touched.tolist() == [False, False, True, False]
+
+
+def test_own_projections_begin_as_shared_ones_and_extend() -> None:
+    config = small_config("dct8", "additive", gains=True, shortcut=True)
+    shared, own = RecurrentCodec(config), RecurrentCodec(replace(config, own_projections=True))
+    assert set(shared.per_iteration()) == {"encoder.gain.log_gain", "decoder.gain.log_gain"}
+    stacked = own.per_iteration()
+    weights = shared.state_dict()
+    own.load_state_dict(
+        {k: weights[k].expand_as(v) if k in stacked else weights[k] for k, v in own.state_dict().items()}
+    )
+    x = torch.rand(1, 3, 32, 48) - 0.5
+    for a, b in zip(shared.unroll(x, 3), own.unroll(x, 3), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-6)
+    with torch.no_grad():
+        for parameter in stacked.values():
+            parameter.copy_(torch.arange(4.0).reshape(4, *[1] * (parameter.ndim - 1)).expand_as(parameter))
+    own.extend(3)
+    for parameter in stacked.values():
+        assert parameter.detach().flatten(1).mean(1).tolist() == [0, 1, 2, 2]
 
 
 def step_by_step(network: RecurrentCodec, pixels: torch.Tensor, iterations: int) -> list[torch.Tensor]:
@@ -263,7 +304,7 @@ def test_priming_repeats_the_first_step_and_diffusion_every_later_one() -> None:
         for _ in range(repeats):
             expected, layers = plain.decoder.layers.step(plane, layers)
     torch.testing.assert_close(
-        features_after(primed, x, codes), plain.decoder.output(expected), rtol=0, atol=1e-12
+        features_after(primed, x, codes), plain.decoder.output(expected, 0), rtol=0, atol=1e-12
     )
 
 

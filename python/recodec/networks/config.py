@@ -22,7 +22,13 @@ _ENCODER_FIELDS = ("encoder", "gain_slope")
 
 # Fields that came after the first models: left out of the texts while they have their defaults, so that
 # a model saved again keeps its hash.
-_LATER_FIELDS = {"copies": 1, "gain_input": "reconstruction", "priming": 0, "diffusion": 0}
+_LATER_FIELDS = {
+    "copies": 1,
+    "gain_input": "reconstruction",
+    "priming": 0,
+    "diffusion": 0,
+    "own_projections": False,
+}
 
 
 def _without_later_defaults(data: dict[str, Any]) -> dict[str, Any]:
@@ -77,7 +83,8 @@ class NetworkConfig:
     ``shortcut`` a linear path around the layers. ``gain_input`` is what the gain network of
     ``"residual-scaling"`` looks at: the paper's equation says the reconstruction, its figure the
     reconstructed residual. ``priming`` extra steps run before the first iteration's codes count and
-    ``diffusion`` extra ones before every later iteration's; Johnston et al. 2018.
+    ``diffusion`` extra ones before every later iteration's; Johnston et al. 2018. ``own_projections`` gives
+    every iteration 1×1 layers of its own next to the codes: binarizer, output and shortcut.
     """
 
     depth: int
@@ -92,6 +99,7 @@ class NetworkConfig:
     gain_input: GainInput = "reconstruction"
     priming: int = 0
     diffusion: int = 0
+    own_projections: bool = False
 
     def __post_init__(self) -> None:
         choices = (("reconstruction", Reconstruction), ("front_end", FrontEnd), ("gain_input", GainInput))
@@ -112,7 +120,7 @@ class NetworkConfig:
             raise WeightsError(
                 f"the encoder shrinks by {down} but the decoder grows by {up}; make the factors equal"
             )
-        for name in ("gains", "shortcut"):
+        for name in ("gains", "shortcut", "own_projections"):
             if type(getattr(self, name)) is not bool:
                 raise WeightsError(f"{name} is {getattr(self, name)!r}; it must be true or false")
         if type(self.gain_slope) not in (int, float) or not abs(self.gain_slope) <= 10:

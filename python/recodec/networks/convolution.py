@@ -1,4 +1,4 @@
-"""Convolution with TensorFlow's SAME sizes."""
+"""Convolution with TensorFlow's SAME sizes, and projections that know which iteration it is."""
 
 from __future__ import annotations
 
@@ -19,6 +19,33 @@ class SameConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, width_in, H, W) to (N, width_out, ⌈H/stride⌉, ⌈W/stride⌉)."""
+        return self.convolve(x, self.weight, self.bias)
+
+    def convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """What :meth:`forward` does, with weights that are handed over."""
         if self._extra:
             x = F.pad(x, (0, 1, 0, 1))
-        return super().forward(x)
+        return F.conv2d(x, weight, bias, self.stride, self.padding)
+
+
+class Projection(SameConv2d):
+    """1×1 convolution around the codes, with weights of its own in every iteration if there are ``iterations``.
+
+    They all begin alike. What an iteration can say is a plane of signs along fixed directions of feature
+    space; weights of its own let each iteration choose other directions, at no cost but their storage.
+    """
+
+    def __init__(self, width_in: int, width_out: int, iterations: int | None = None, bias: bool = True):
+        super().__init__(width_in, width_out, 1, bias=bias)
+        self.own = iterations is not None
+        if iterations is not None:
+            for name, parameter in list(self.named_parameters()):
+                stacked = parameter.detach().expand(iterations, *parameter.shape).clone()
+                setattr(self, name, nn.Parameter(stacked))
+
+    def forward(self, x: Tensor, iteration: int) -> Tensor:  # type: ignore[override]
+        """Map (N, width_in, H, W) to (N, width_out, H, W); ``iteration`` counts from 0, later ones share the last."""
+        if not self.own:
+            return self.convolve(x, self.weight, self.bias)
+        iteration = min(iteration, self.weight.shape[0] - 1)
+        return self.convolve(x, self.weight[iteration], None if self.bias is None else self.bias[iteration])

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from recodec.networks.binarizer import Binarizer
 from recodec.networks.config import NetworkConfig
-from recodec.networks.convolution import SameConv2d
+from recodec.networks.convolution import Projection
 from recodec.networks.gains import GAIN_PATCH, Gain, GainNetwork, hold
 from recodec.networks.stack import Stack, StackState
 from recodec.networks.transforms import BlockDCT, Pixels, depth_to_space, space_to_depth
@@ -73,10 +73,11 @@ class Decoder(nn.Module):
         super().__init__()
         self.extra_steps = (config.priming, config.diffusion)
         self.layers = Stack(config.depth, config.decoder, grow=True)
-        self.output = SameConv2d(self.layers.width, width_out, 1)
+        own = config.iterations if config.own_projections else None
+        self.output = Projection(self.layers.width, width_out, own)
         self.grid_factor = config.grid_factor
         self.shortcut = (
-            SameConv2d(config.depth, width_out * config.grid_factor**2, 1, bias=False)
+            Projection(config.depth, width_out * config.grid_factor**2, own, bias=False)
             if config.shortcut
             else None
         )
@@ -86,9 +87,9 @@ class Decoder(nn.Module):
     def step(self, codes: Tensor, layers: StackState, iteration: int) -> tuple[Tensor, StackState]:
         """One iteration, counted from 0; ``layers`` None at the first."""
         x, layers = self.layers.primed_step(codes, layers, self.extra_steps[iteration > 0])
-        x = self.output(x)
+        x = self.output(x, iteration)
         if self.shortcut is not None:
-            x = x + depth_to_space(self.shortcut(codes), self.grid_factor)
+            x = x + depth_to_space(self.shortcut(codes, iteration), self.grid_factor)
         return x if self.gain is None else self.gain(x, iteration), layers
 
 
@@ -103,7 +104,8 @@ class RecurrentCodec(nn.Module):
         self.config = config
         self.front_end: BlockDCT | Pixels = BlockDCT() if config.front_end == "dct8" else Pixels()
         self.encoder = Encoder(config, self.front_end.width)
-        self.binarizer = Binarizer(self.encoder.width, config.depth)
+        own = config.iterations if config.own_projections else None
+        self.binarizer = Binarizer(self.encoder.width, config.depth, own)
         self.decoder = Decoder(config, self.front_end.width)
 
     def encode_features(
@@ -123,7 +125,7 @@ class RecurrentCodec(nn.Module):
     ) -> tuple[Tensor, EncoderState]:
         """Codes of one iteration; arguments as in :meth:`encode_features`."""
         features, state = self.encode_features(target, state, decoded)
-        return self.binarizer(features), state
+        return self.binarizer(features, state.iteration - 1), state
 
     def decode_step(self, codes: Tensor, state: DecoderState | None) -> DecoderState:
         """What is decoded after one more iteration; ``state`` None at the first.
@@ -168,18 +170,25 @@ class RecurrentCodec(nn.Module):
         for iteration in range(lead_in + iterations):
             with torch.set_grad_enabled(iteration >= lead_in):
                 features, encoder_state = self.encode_features(target, encoder_state, decoder_state)
-                codes = self.binarizer.train_codes(features, noise)
+                codes = self.binarizer.train_codes(features, iteration, noise)
                 decoder_state = self.decode_step(codes, decoder_state)
                 if iteration >= lead_in:
                     pictures.append(self.pixels(decoder_state.reconstruction))
         return pictures
 
     @torch.no_grad()
-    def extend_gains(self, trained: int) -> None:
-        """Let iterations after the first ``trained`` start from the gains of the last of those."""
-        for module in self.modules():
-            if isinstance(module, Gain):
-                module.log_gain[trained:] = module.log_gain[trained - 1].clone()
+    def extend(self, trained: int) -> None:
+        """Let iterations after the first ``trained`` start from what the last of those has of its own."""
+        for parameter in self.per_iteration().values():
+            parameter[trained:] = parameter[trained - 1].clone()
+
+    def per_iteration(self) -> dict[str, Tensor]:
+        """Parameters by name whose first axis counts iterations."""
+        found: dict[str, Tensor] = {}
+        for name, module in self.named_modules():
+            if isinstance(module, Gain) or (isinstance(module, Projection) and module.own):
+                found |= {f"{name}.{key}": parameter for key, parameter in module.named_parameters()}
+        return found
 
     @torch.no_grad()
     def calibrate(self, pixels: Tensor) -> None:

@@ -190,7 +190,7 @@ class Trainer:
     def _run_phase(self, phase: Phase, deadline: float, last_step: float) -> bool:
         progress, recipe, processes = self.progress, self.recipe, self.processes
         if progress.phase_step == 0:
-            self._extend_gains()
+            self._extend()
         remembered = self.objective.loss.state_dict()
         self.objective.loss = ReconstructionLoss(phase.loss).to(processes.device)
         self.objective.loss.load_state_dict(remembered)
@@ -294,14 +294,13 @@ class Trainer:
         current = self.network.state_dict()
         torch._foreach_lerp_([self.average[n] for n in names], [current[n] for n in names], 1 - decay)
 
-    def _extend_gains(self) -> None:
+    def _extend(self) -> None:
         """Iterations that no former phase reached start from where the last trained one stands."""
         former = self.recipe.phases[: self.progress.phase]
         if trained := max((p.iterations + p.lead_in for p in former), default=0):
-            self.network.extend_gains(trained)
-            for name in self.average:
-                if name.endswith("log_gain"):
-                    self.average[name][trained:] = self.average[name][trained - 1]
+            self.network.extend(trained)
+            for name in self.network.per_iteration():
+                self.average[name][trained:] = self.average[name][trained - 1]
 
     def _log(
         self,
@@ -373,5 +372,5 @@ class Trainer:
         """A copy of the network with the averaged weights, as a file of weights holds them."""
         network = RecurrentCodec(self.recipe.network)
         network.load_state_dict({name: value.cpu().half().float() for name, value in self.average.items()})
-        network.extend_gains(self._trained_iterations())
+        network.extend(self._trained_iterations())
         return network
