@@ -78,6 +78,7 @@ PHASE = Phase(
     learning_rate=4e-3,
     warm_up_steps=10,
     noise=(1.0, 0.0),
+    sent=(0.4, 1.0),
     loss=LossWeights(ssim_weighted_l1=0.5),
 )
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from recodec.networks.allocation import need
 from recodec.networks.binarizer import Binarizer
 from recodec.networks.config import NetworkConfig
 from recodec.networks.convolution import Projection
@@ -23,6 +24,8 @@ from recodec.networks.transforms import BlockDCT, Pixels, depth_to_space, space_
 
 # Uniform noise in [−a, a] of a shape, for sampled codes in training.
 Noise = Callable[[torch.Size], Tensor]
+# From needs (N, 1, h, w) to 1 where codes are sent and 0 elsewhere.
+Allocation = Callable[[Tensor], Tensor]
 
 
 class EncoderState(NamedTuple):
@@ -156,12 +159,18 @@ class RecurrentCodec(nn.Module):
         return self.front_end.synthesise(reconstruction)
 
     def unroll(
-        self, pixels: Tensor, iterations: int, *, lead_in: int = 0, noise: Noise | None = None
+        self,
+        pixels: Tensor,
+        iterations: int,
+        *,
+        lead_in: int = 0,
+        noise: Noise | None = None,
+        allocation: Allocation | None = None,
     ) -> list[Tensor]:
         """Reconstructed pixels of ``iterations`` iterations with gradients, for training.
 
         ``lead_in`` iterations run before them without gradients and are not returned. Codes are signs,
-        or signs after ``noise`` was added.
+        or signs after ``noise`` was added, and after the first iteration 0 where ``allocation`` says so.
         """
         target = self.front_end.analyse(pixels)
         encoder_state: EncoderState | None = None
@@ -171,6 +180,11 @@ class RecurrentCodec(nn.Module):
             with torch.set_grad_enabled(iteration >= lead_in):
                 features, encoder_state = self.encode_features(target, encoder_state, decoder_state)
                 codes = self.binarizer.train_codes(features, iteration, noise)
+                if allocation is not None and decoder_state is not None:
+                    with torch.no_grad():
+                        shown = self.pixels(decoder_state.reconstruction)
+                        sent = allocation(need(shown, pixels, self.config.stride))
+                    codes = codes * sent
                 decoder_state = self.decode_step(codes, decoder_state)
                 if iteration >= lead_in:
                     pictures.append(self.pixels(decoder_state.reconstruction))

@@ -40,7 +40,9 @@ class Phase:
     of them, a number drawn anew each time, or one more and more as the phase goes on. Where ``lead_in``
     is above 0, a random number up to it runs before them without gradients in half of the steps, so that
     late iterations are trained too. Codes are drawn with uniform noise whose amplitude goes from the
-    first to the second value of ``noise``: 1 is the paper's sampling, 0 the sign.
+    first to the second value of ``noise``: 1 is the paper's sampling, 0 the sign. After the first iteration
+    codes are sent only for the neediest positions of the batch (:mod:`recodec.networks.allocation`); which
+    share of them is drawn for every step between the two values of ``sent``.
     """
 
     steps: int = 0
@@ -54,6 +56,7 @@ class Phase:
     final_rate: float = 0.0
     warm_up_steps: int = 100
     noise: tuple[float, float] = (0.0, 0.0)
+    sent: tuple[float, float] = (1.0, 1.0)
     loss: LossWeights = field(default_factory=LossWeights)
 
     def __post_init__(self) -> None:
@@ -71,6 +74,12 @@ class Phase:
             "noise",
             self.noise,
             "two amplitudes in 0..1, at the start and at the end",
+        )
+        _require(
+            len(self.sent) == 2 and 0 < self.sent[0] <= self.sent[1] <= 1,
+            "sent",
+            self.sent,
+            "two shares above 0 and up to 1, the smaller one first",
         )
 
 

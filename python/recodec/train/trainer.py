@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import signal
 import time
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from recodec.errors import RecodecError, TrainingError
+from recodec.networks.allocation import neediest
 from recodec.networks.recurrent import Noise, RecurrentCodec
 from recodec.train.acceleration import accelerate
 from recodec.train.checkpoint import Checkpoint, Progress
@@ -42,9 +44,14 @@ class Objective(nn.Module):
         super().__init__()
         self.network, self.loss = network, loss
 
-    def forward(self, pixels: Tensor, lead_in: int, iterations: int, noise: Noise | None) -> Tensor:
+    def forward(
+        self, pixels: Tensor, lead_in: int, iterations: int, noise: Noise | None, sent: float
+    ) -> Tensor:
         """Loss of each iteration after ``lead_in`` others: (iterations,)."""
-        pictures = self.network.unroll(pixels, iterations, lead_in=lead_in, noise=noise)
+        allocation = None if sent == 1 else functools.partial(neediest, share=sent)
+        pictures = self.network.unroll(
+            pixels, iterations, lead_in=lead_in, noise=noise, allocation=allocation
+        )
         losses: Tensor = self.loss(pictures, pixels)
         return losses
 
@@ -258,7 +265,8 @@ class Trainer:
             group["lr"] = rate * share
         rng = np.random.default_rng([self.recipe.seed, _UNROLL, self.progress.phase, step])
         lead_in, iterations = unroll_length(phase, done, rng)
-        losses = self._step_module(pixels, lead_in, iterations, self._noise(phase, done))
+        sent = float(rng.uniform(*phase.sent))
+        losses = self._step_module(pixels, lead_in, iterations, self._noise(phase, done), sent)
         self.optimizer.zero_grad()
         losses.mean().backward()
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.optimizer.clip)
