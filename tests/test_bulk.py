@@ -117,4 +117,4 @@ def test_without_ray_the_extra_is_named() -> None:
     code = "import sys; sys.modules['ray'] = None; import recodec.bulk"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].endswith("pip install 'recodec[bulk]'")
+    assert done.stderr.splitlines()[-1].endswith("pip install '.[bulk]' in a checkout")

@@ -126,6 +126,12 @@ def test_ten_bits_want_an_explicit_choice(tiny_model: str, tmp_path: Path, name:
                 recodec.encode(item, model=tiny_model)
     samples = read_picture(path, 64, convert=True).samples
     assert samples.unique().tolist() == [175]
+    with Image.open(path) as image:
+        image.load()
+        with pytest.raises(ImageError, match="more than 8 bits"):
+            recodec.encode(image, model=tiny_model)
+        # Of a copy nothing tells what it was made from.
+        assert recodec.encode(image.copy(), iterations=1, model=tiny_model)
     Image.new("RGB", (8, 8)).save(path)
     assert recodec.encode(path, iterations=1, model=tiny_model)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import io
 import pickle
@@ -21,6 +22,7 @@ import recodec.pillow
 from recodec.pillow import RecodecImageFile
 
 from .conftest import GOLDEN
+from .test_images import TEN_BITS
 
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><note>kept</note></x:xmpmeta>'
 
@@ -154,9 +156,9 @@ def test_invalid_file_is_a_syntax_error(content: bytes) -> None:
         Image.open(io.BytesIO(content))
 
 
-def test_endless_chunk_size_is_a_syntax_error(data: bytes) -> None:
+def test_endless_chunk_size_is_named(data: bytes) -> None:
     start = recodec.info(data).header_bytes
-    with pytest.raises(SyntaxError, match="no end"):
+    with pytest.raises(OSError, match="no end"):
         RecodecImageFile(io.BytesIO(data[:start] + b"\x01" + b"\xff" * 5 + data[start:]))
 
 
@@ -344,6 +346,24 @@ def test_other_colours_want_an_explicit_choice(tiny_model: str, picture: Image.I
     with pytest.raises(OSError, match=f"mode {mode} .*convert=True"):
         saved(odd)
     assert saved(odd, convert=True) == saved(odd.convert("RGB"))
+
+
+@pytest.mark.parametrize("name", TEN_BITS)
+def test_more_than_eight_bits_want_an_explicit_choice(tiny_model: str, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(base64.b85decode(TEN_BITS[name]))
+    with Image.open(tmp_path / name) as image:
+        with pytest.raises(OSError, match=r"more than 8 bits.*convert=True"):
+            image.save(tmp_path / "a.rcd", model="tiny")
+        assert not (tmp_path / "a.rcd").exists()
+        image.save(tmp_path / "a.rcd", model="tiny", convert=True)
+
+
+def test_damage_behind_the_codes_is_named(tiny_model: str, picture: Image.Image) -> None:
+    data = bytearray(saved(picture, xmp=b"<x:xmpmeta/>"))
+    data[data.index(b"<x:xmpmeta/>")] ^= 1
+    with pytest.raises(OSError, match="xmp chunk is damaged") as caught:
+        Image.open(io.BytesIO(data))
+    assert not isinstance(caught.value, UnidentifiedImageError)
 
 
 @pytest.mark.parametrize("mode", ["L", "1"])

@@ -28,7 +28,7 @@ try:
     import ray.data
 except ImportError as error:
     raise RecodecError(
-        "recodec.bulk needs Ray Data, which is not installed; install it with: pip install 'recodec[bulk]'"
+        "recodec.bulk needs Ray Data, which is not installed; install it with the extra bulk: pip install '.[bulk]' in a checkout"
     ) from error
 
 Folder: TypeAlias = str | os.PathLike[str]

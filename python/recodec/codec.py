@@ -131,7 +131,7 @@ class Codec:
         :class:`MetadataDroppedWarning`. ``quality`` (0 to 100) is a target rate of 2^(quality/20 − 4) bpp
         for the picture and its alpha channel, without metadata, and gives at least one chunk. ``psnr`` (dB,
         over grey or RGB) stops at the first chunk that reaches it. ``max_pixels`` bounds the picture and
-        ``max_memory`` (bytes) what encoding takes. Raises
+        ``max_memory`` (bytes) about what the process takes, which is some 700 MiB whatever the picture. Raises
         :class:`ImageError`, :class:`TargetError`, :class:`LimitError`.
         """
         if isinstance(image, list) or (isinstance(image, Tensor) and image.ndim == 4):
@@ -199,10 +199,10 @@ class Codec:
         return assembly
 
     def _workplace(self, pixels: int, max_memory: int) -> Workplace:
-        """What is left of ``max_memory`` beside the picture itself is for the networks' states."""
         cuda = self.device.type == "cuda"
-        rest = max_memory - _FIXED_BYTES - _BYTES_PER_PIXEL * pixels
-        return Workplace(self.device, self.dtype, _TILES_AT_ONCE if cuda else 1, rest)
+        reserved = _FIXED_BYTES + _BYTES_PER_PIXEL * pixels
+        limit = whole("max_memory", max_memory)
+        return Workplace(self.device, self.dtype, _TILES_AT_ONCE if cuda else 1, limit, reserved)
 
     def _start_file(self, picture: Picture, grid: TileGrid) -> Assembly:
         """A file without codes yet."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import IO
 
@@ -22,10 +23,20 @@ _HEAD_BYTES = 4 << 20
 
 
 def is_deep(image: Image.Image) -> bool:
-    """Whether the samples of a file that is not loaded yet have more than 8 bits.
+    """Whether an image comes from a file whose samples have more than 8 bits.
 
-    Images that are loaded are what they are: nothing tells any more what they came from.
+    Of an image that is loaded only the name of its file tells; of a copy, or of one that was read from
+    memory, nothing does.
     """
+    name = getattr(image, "filename", "")
+    if name and not getattr(image, "tile", ()):
+        # Gone, unreadable or by now another picture: then it is taken for what it is in memory.
+        with contextlib.suppress(Exception), Image.open(name) as again:
+            return (again.format, again.size) == (image.format, image.size) and _is_deep_unread(again)
+    return _is_deep_unread(image)
+
+
+def _is_deep_unread(image: Image.Image) -> bool:
     for codec, _, _, arguments in getattr(image, "tile", ()):
         if codec == "ppm" and arguments[1] > 255:
             return True

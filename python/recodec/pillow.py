@@ -32,6 +32,7 @@ from recodec.bitstream import (
     keep_metadata,
     picture_mode,
 )
+from recodec.deep import is_deep
 from recodec.errors import FormatError, ImageError, RecodecError
 from recodec.limits import DEFAULT_MAX_PIXELS
 
@@ -84,6 +85,8 @@ class RecodecImageFile(ImageFile.ImageFile):
             header = reader.header()
             self._mode = picture_mode(header)
             self._size = (header.width, header.height)
+        # What is no recodec file, Pillow tries to read as another; damage in one has to be named.
+        with _errors_as(OSError):
             try:
                 self._read_index(reader.header_bytes)
             except FormatError:
@@ -221,6 +224,8 @@ def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
     given: dict[str, Any] = im.encoderinfo
     names = EncodeOptions.__optional_keys__ | {"model"}
     options: Any = {name: value for name, value in given.items() if name in names}
+    if is_deep(im) and not options.get("convert"):
+        raise OSError("cannot write more than 8 bits per sample as RECODEC: allow it with convert=True")
     picture = im.copy()
     # A copy forgets it, but what is in a TIFF file's EXIF depends on it.
     picture.format = im.format

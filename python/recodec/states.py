@@ -18,13 +18,15 @@ from recodec.networks.recurrent import RecurrentCodec
 class Workplace:
     """Where networks run, in which number type, on how many equal tiles at once.
 
-    ``max_state_bytes`` bounds what is kept of all tiles from iteration to iteration.
+    ``max_memory`` bounds the bytes in use; ``reserved`` of them are not for what is kept of all tiles from
+    iteration to iteration.
     """
 
     device: torch.device
     dtype: torch.dtype
     batch: int = 1
-    max_state_bytes: int = 1 << 62
+    max_memory: int = 1 << 62
+    reserved: int = 0
 
 
 @torch.inference_mode()
@@ -96,14 +98,14 @@ class StateStore:
 
     def _choose_storage(self) -> torch.dtype:
         numbers = self._starts[-1] * sum(self._sizes.values())
-        limit = self._place.max_state_bytes
         choices = [self._place.dtype] + [torch.float16] * (self._place.dtype == torch.float32)
         for dtype in choices:
-            if numbers * dtype.itemsize <= limit:
+            needed = self._place.reserved + numbers * dtype.itemsize
+            if needed <= self._place.max_memory:
                 return dtype
         raise LimitError(
-            f"the networks' states of this picture take {numbers * dtype.itemsize / 2**20:.0f} MiB; the limit "
-            f"leaves {max(0, limit) / 2**20:.0f} MiB for them, raise max_memory"
+            f"this picture takes about {-(-needed // 2**20)} MiB of memory; the limit is "
+            f"{self._place.max_memory / 2**20:.1f} MiB, raise max_memory (--max-memory)"
         )
 
 

@@ -138,7 +138,7 @@ class JpegXl(ImageCodec):
         try:
             version("imagecodecs")
         except PackageNotFoundError:
-            return "imagecodecs is not installed; pip install recodec[eval]"
+            return "imagecodecs is not installed; install recodec with the extra eval"
         return None
 
     def encode(self, original: Pixels, setting: float) -> bytes:

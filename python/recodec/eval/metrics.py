@@ -148,7 +148,7 @@ class Metric:
         """Why it cannot be measured here; None if it can."""
         if self.package is None or find_spec(self.package):
             return None
-        return f"{self.package} is not installed; pip install recodec[eval]"
+        return f"{self.package} is not installed; install recodec with the extra eval"
 
 
 METRICS = {
