@@ -54,14 +54,16 @@ class BitWriter {
 public:
     BitWriter(Bytes& out, const std::vector<std::int8_t>& plane) : encoder_(out), plane_(plane) {}
 
-    bool code(std::size_t index, Probability p) {
-        const bool bit = plane_[index] > 0;
-        encoder_.encode(bit, p);
-        return bit;
-    }
+    bool code(std::size_t index, Probability p) { return put(plane_[index] > 0, p); }
+    bool sent(std::size_t index, Probability p) { return put(plane_[index] != 0, p); }
     void finish() { encoder_.finish(); }
 
 private:
+    bool put(bool bit, Probability p) {
+        encoder_.encode(bit, p);
+        return bit;
+    }
+
     RangeEncoder encoder_;
     const std::vector<std::int8_t>& plane_;
 };
@@ -75,6 +77,7 @@ public:
         plane_[index] = bit ? 1 : -1;
         return bit;
     }
+    bool sent(std::size_t, Probability p) { return decoder_.decode(p); }
     void finish() {}
 
 private:
@@ -84,10 +87,12 @@ private:
 
 }  // namespace
 
-AdaptiveCoder::AdaptiveCoder(std::uint32_t depth, std::uint32_t height, std::uint32_t width)
+AdaptiveCoder::AdaptiveCoder(std::uint32_t depth, std::uint32_t height, std::uint32_t width,
+                             std::uint8_t version)
     : depth_(depth),
       height_(height),
       width_(width),
+      version_(version),
       row_(std::size_t{width} + 4),
       regression_(depth, kNeighbours.size(), kWeightLimit) {
     const std::size_t cells = (std::size_t{height} + 4) * row_;
@@ -112,6 +117,28 @@ AdaptiveCoder::Neighbourhood AdaptiveCoder::gather(std::size_t cell) {
     }
     regression_.begin_codes();
     return codes;
+}
+
+void AdaptiveCoder::Counter::learn(bool bit) {
+    const std::int32_t now = probability;
+    const std::int32_t next = now + (((bit ? 65536 : 0) - now) * kCounterRate[count] >> 16);
+    probability = static_cast<std::uint16_t>(std::clamp(next, kLeastProbability, 65535 - kLeastProbability));
+    if (count < kCountLimit) ++count;
+}
+
+template <class Bits>
+bool AdaptiveCoder::code_sent(Bits& bits, std::size_t cell) {
+    std::size_t context = 0;
+    for (std::size_t i = 0; i < kNeighbours.size(); ++i) {
+        const auto [age, dy, dx] = kNeighbours[i];
+        const auto at = static_cast<std::ptrdiff_t>(cell) + dy * static_cast<std::ptrdiff_t>(row_) + dx;
+        // All codes of a position are sent or none, so the first one tells.
+        context |= std::size_t{planes_[age][static_cast<std::size_t>(at) * depth_] != 0} << i;
+    }
+    Counter& counter = sent_counters_[context];
+    const bool sent = bits.sent(cell * depth_, counter.probability);
+    counter.learn(sent);
+    return sent;
 }
 
 template <class Bits>
@@ -157,13 +184,7 @@ void AdaptiveCoder::code_position(Bits& bits, std::size_t cell) {
             const std::int64_t gradient = error * predictions[j] >> 12;
             mix[j] = std::clamp(mix[j] + round_shift(gradient * kMixerRate, 16), -kWeightLimit, kWeightLimit);
         }
-        for (Counter* counter : counters) {
-            const std::int32_t now = counter->probability;
-            const std::int32_t next = now + ((truth - now) * kCounterRate[counter->count] >> 16);
-            counter->probability =
-                static_cast<std::uint16_t>(std::clamp(next, kLeastProbability, 65535 - kLeastProbability));
-            if (counter->count < kCountLimit) ++counter->count;
-        }
+        for (Counter* counter : counters) counter->learn(bit);
     }
 }
 
@@ -174,25 +195,27 @@ void AdaptiveCoder::begin_plane() {
 }
 
 template <class Bits>
-void AdaptiveCoder::run(Bits& bits, std::span<const std::uint8_t> sent) {
+void AdaptiveCoder::run(Bits& bits) {
+    const bool all = all_sent();
     for (std::uint32_t y = 0; y < height_; ++y) {
         for (std::uint32_t x = 0; x < width_; ++x) {
-            if (sent.empty() || sent[std::size_t{y} * width_ + x]) code_position(bits, cell_of(y, x));
+            const std::size_t cell = cell_of(y, x);
+            if (all || code_sent(bits, cell)) code_position(bits, cell);
         }
     }
     bits.finish();
     ++iteration_;
 }
 
-Bytes AdaptiveCoder::encode(std::span<const std::int8_t> codes, std::span<const std::uint8_t> sent) {
+Bytes AdaptiveCoder::encode(std::span<const std::int8_t> codes) {
     for (std::size_t position = 0; position < positions(); ++position) {
-        const bool expected = sent.empty() || sent[position];
+        const bool sent = all_sent() || codes[position] != 0;
         for (std::uint32_t d = 0; d < depth_; ++d) {
             const std::int8_t code = codes[d * positions() + position];
-            if (expected ? code != 1 && code != -1 : code != 0) {
+            if (sent ? code != 1 && code != -1 : code != 0) {
                 throw Error(Errc::format, "code " + std::to_string(code) + " at channel " + std::to_string(d) +
                                               ", position " + std::to_string(position) +
-                                              (expected ? "; sent codes are -1 or +1" : "; codes not sent are 0"));
+                                              (sent ? "; codes sent are -1 or +1" : "; codes not sent are 0"));
             }
         }
     }
@@ -206,14 +229,14 @@ Bytes AdaptiveCoder::encode(std::span<const std::int8_t> codes, std::span<const 
     }
     Bytes out;
     BitWriter writer(out, planes_[0]);
-    run(writer, sent);
+    run(writer);
     return out;
 }
 
-void AdaptiveCoder::decode(ByteView data, std::span<std::int8_t> codes, std::span<const std::uint8_t> sent) {
+void AdaptiveCoder::decode(ByteView data, std::span<std::int8_t> codes) {
     begin_plane();
     BitReader reader(data, planes_[0]);
-    run(reader, sent);
+    run(reader);
     for (std::uint32_t y = 0; y < height_; ++y) {
         for (std::uint32_t x = 0; x < width_; ++x) {
             const std::int8_t* from = planes_[0].data() + cell_of(y, x) * depth_;

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <mutex>
-#include <optional>
 
 // Known once any header of the C library has been seen.
 #ifdef __GLIBC__
@@ -104,44 +103,34 @@ public:
     std::mutex mutex;
 };
 
-using Mask = std::optional<Array<std::uint8_t>>;
-
-std::span<const std::uint8_t> mask_view(const Mask& sent, const AdaptiveCoder& coder) {
-    if (!sent) return {};
-    require_equal(sent->size(), coder.positions(), "sent");
-    return view(*sent);
-}
-
 // Payload of a code chunk without its checksum, and that checksum (FORMAT.md, "Code chunks").
 std::uint32_t code_checksum(const AdaptiveCoder& coder, ByteView payload) {
     const std::uint8_t type = static_cast<std::uint8_t>(ChunkType::codes);
     return coder.checksum(crc32c(payload, crc32c(ByteView(&type, 1))));
 }
 
-py::tuple encode_plane(LockedCoder& coder, const Array<std::int8_t>& codes, const Mask& sent) {
+py::tuple encode_plane(LockedCoder& coder, const Array<std::int8_t>& codes) {
     require_equal(codes.size(), coder.plane_size(), "codes");
-    const auto mask = mask_view(sent, coder);
     Bytes out;
     std::uint32_t crc = 0;
     {
         py::gil_scoped_release release;
         const std::lock_guard lock(coder.mutex);
-        out = coder.encode(view(codes), mask);
+        out = coder.encode(view(codes));
         crc = code_checksum(coder, out);
     }
     return py::make_tuple(to_bytes(out), crc);
 }
 
-py::tuple decode_plane(LockedCoder& coder, const py::buffer& data, const Mask& sent) {
+py::tuple decode_plane(LockedCoder& coder, const py::buffer& data) {
     const BufferView source(data);
-    const auto mask = mask_view(sent, coder);
     Array<std::int8_t> codes(static_cast<py::ssize_t>(coder.plane_size()));
     std::int8_t* out = codes.mutable_data();
     std::uint32_t crc = 0;
     {
         py::gil_scoped_release release;
         const std::lock_guard lock(coder.mutex);
-        coder.decode(source, {out, coder.plane_size()}, mask);
+        coder.decode(source, {out, coder.plane_size()});
         crc = code_checksum(coder, source);
     }
     return py::make_tuple(codes, crc);
@@ -244,8 +233,8 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     m.def("range_decode", &range_decode, py::arg("data"), py::arg("probabilities"));
 
     py::class_<LockedCoder>(m, "AdaptiveCoder")
-        .def(py::init<std::uint32_t, std::uint32_t, std::uint32_t>(), py::arg("depth"), py::arg("height"),
-             py::arg("width"))
-        .def("encode", &encode_plane, py::arg("codes"), py::arg("sent") = py::none())
-        .def("decode", &decode_plane, py::arg("data"), py::arg("sent") = py::none());
+        .def(py::init<std::uint32_t, std::uint32_t, std::uint32_t, std::uint8_t>(), py::arg("depth"),
+             py::arg("height"), py::arg("width"), py::arg("version") = 1)
+        .def("encode", &encode_plane, py::arg("codes"))
+        .def("decode", &decode_plane, py::arg("data"));
 }

@@ -130,7 +130,7 @@ def read_body(body: Reader) -> SimpleNamespace:
     h.stride, h.depth = body.u8(), body.varint()
     reject_unless(h.stride >= 1 and 1 <= h.depth <= 256, "stride, depth")
     h.entropy, h.entropy_version = body.u8(), body.u8()
-    reject_unless((h.entropy, h.entropy_version) == (1, 1), "entropy coder")
+    reject_unless(h.entropy == 1 and h.entropy_version in (1, 2), "entropy coder")
     h.tile_columns, h.tile_rows, h.tile_halo = body.varint(), body.varint(), body.varint()
     reject_unless(1 <= h.tile_columns <= -(-h.width // h.stride), "tile columns")
     reject_unless(1 <= h.tile_rows <= -(-h.height // h.stride), "tile rows")
@@ -258,8 +258,9 @@ class Counter:
 class PlaneDecoder:
     """Decodes the planes of one image in order; a plane maps (y, x) to its list of depth codes."""
 
-    def __init__(self, depth: int, height: int, width: int) -> None:
-        self.depth, self.height, self.width = depth, height, width
+    def __init__(self, depth: int, height: int, width: int, version: int = 1) -> None:
+        self.depth, self.height, self.width, self.version = depth, height, width, version
+        self.sent_counters = [Counter() for _ in range(2 ** len(NEIGHBOURS))]
         self.planes: list[dict[tuple[int, int], list[int]]] = []
         self.weights = [[0] * (8 * depth + 1) for _ in range(depth)]
         self.counters: dict[tuple[int, int, int, int], Counter] = {}
@@ -270,20 +271,27 @@ class PlaneDecoder:
         plane = self.planes[-1 - age] if age < len(self.planes) else {}
         return plane.get((y + dy, x + dx), [0] * self.depth)
 
-    def decode(self, data: bytes, sent: set[tuple[int, int]] | None = None) -> list[int]:
+    def decode(self, data: bytes) -> list[int]:
         """Codes of the next plane in coding order."""
         decoder = RangeDecoder(data)
         self.planes.append({})
         codes: list[int] = []
         for position in ((y, x) for y in range(self.height) for x in range(self.width)):
             known = [0] * self.depth
-            if sent is None or position in sent:
-                around = {name: self.neighbour(*position, *place) for name, place in NEIGHBOURS.items()}
+            around = {name: self.neighbour(*position, *place) for name, place in NEIGHBOURS.items()}
+            if self.version == 1 or len(self.planes) == 1 or self.decode_sent(decoder, around):
                 for d in range(self.depth):
                     known[d] = self.decode_code(decoder, d, around, known)
             self.planes[-1][position] = known
             codes += known
         return codes
+
+    def decode_sent(self, decoder: RangeDecoder, around: dict[str, list[int]]) -> bool:
+        context = sum(2**i for i, codes in enumerate(around.values()) if any(codes))
+        counter = self.sent_counters[context]
+        bit = decoder.decode(counter.probability)
+        counter.learn(65536 * bit)
+        return bool(bit)
 
     def decode_code(
         self, decoder: RangeDecoder, d: int, around: dict[str, list[int]], known: list[int]
@@ -329,7 +337,7 @@ def decode_file(data: bytes) -> tuple[SimpleNamespace, list[list[int]], bool]:
     except EOFError:
         raise RejectedError("header") from None
     grid = -(-header.height // header.stride), -(-header.width // header.stride)
-    decoder = PlaneDecoder(header.depth, *grid)
+    decoder = PlaneDecoder(header.depth, *grid, header.entropy_version)
     planes: list[list[int]] = []
     ended = False
     header.alpha_rows = None

@@ -137,7 +137,7 @@ def test_flags() -> None:
         (21, 0, FORMAT),  # stride
         (22, 0, FORMAT),  # depth
         (23, 2, UNSUPPORTED),  # entropy coder
-        (24, 2, UNSUPPORTED),  # its version
+        (24, 3, UNSUPPORTED),  # its version
         (25, 0, FORMAT),  # tile columns
         (25, 5, FORMAT),
         (26, 0, FORMAT),  # tile rows
@@ -169,7 +169,7 @@ def test_another_version_is_unsupported() -> None:
         ("width", 0), ("width", (1 << 30) + 1), ("height", 0), ("height", (1 << 30) + 1), ("channels", 2),
         ("bit_depth", 16), ("colour", 2), ("alpha", 2), ("family", 0), ("model", ""), ("model", "a" * 33),
         ("model", "../x"), ("model", "Tiny"), ("model", "tïny"), ("stride", 0), ("depth", 0), ("depth", 1025),
-        ("entropy", 0), ("entropy_version", 2), ("tile_columns", 5), ("tile_rows", 0), ("tile_halo", 256),
+        ("entropy", 0), ("entropy_version", 3), ("tile_columns", 5), ("tile_rows", 0), ("tile_halo", 256),
     ],
 )  # fmt: skip
 def test_writer_refuses(field: str, value: object) -> None:

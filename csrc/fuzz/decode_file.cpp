@@ -70,7 +70,7 @@ void decode_file(ByteView data, const Limits& limits, const PlaneSink& sink) {
     std::size_t at = 0;
     const Header header = read_header(data, at);
     Budget budget(header, limits);
-    AdaptiveCoder coder(header.depth, header.rows(), header.columns());
+    AdaptiveCoder coder(header.depth, header.rows(), header.columns(), header.entropy_version);
     std::vector<std::int8_t> codes(coder.plane_size());
     std::size_t iterations = 0;
     bool has_alpha = false;

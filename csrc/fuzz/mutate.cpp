@@ -162,7 +162,7 @@ void repair(Bytes& data, const Limits& limits) try {
     std::size_t at = 0;
     const Header header = read_header(data, at);
     Budget budget(header, limits);
-    AdaptiveCoder coder(header.depth, header.rows(), header.columns());
+    AdaptiveCoder coder(header.depth, header.rows(), header.columns(), header.entropy_version);
     std::vector<std::int8_t> codes(coder.plane_size());
     std::uint8_t iterations = 0;
     while (const std::optional<Chunk> chunk = read_chunk(data, at)) {

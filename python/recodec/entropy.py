@@ -21,13 +21,16 @@ def grid_shape(width: int, height: int, stride: int) -> tuple[int, int]:
 
 
 class PlaneEncoder:
-    """Turns one plane of codes after the other into chunks."""
+    """Turns one plane of codes after the other into chunks, with a version of the entropy coder."""
 
-    def __init__(self, depth: int, rows: int, columns: int):
-        self._coder = _core.AdaptiveCoder(depth, rows, columns)
+    def __init__(self, depth: int, rows: int, columns: int, version: int = 1):
+        self._coder = _core.AdaptiveCoder(depth, rows, columns, version)
 
     def encode(self, codes: Codes) -> bytes:
-        """The chunk of the next plane; ``codes`` is (depth, rows, columns) of −1 and +1."""
+        """The chunk of the next plane; ``codes`` is (depth, rows, columns) of −1 and +1.
+
+        With version 2, positions of all planes but the first may have only 0: they are not sent.
+        """
         with core_errors():
             return code_chunk(*self._coder.encode(codes))
 
@@ -47,7 +50,7 @@ class PlaneDecoder:
         self._budget = _COST_PER_PIXEL * max_pixels
         self._count = 0
         self._check_budget()
-        self._coder = _core.AdaptiveCoder(*self._shape)
+        self._coder = _core.AdaptiveCoder(*self._shape, header.entropy_version)
 
     def _check_budget(self) -> None:
         if self._cost * (self._count + 1) > self._budget:

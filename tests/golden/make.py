@@ -25,8 +25,8 @@ os.environ["RECODEC_WEIGHTS"] = str(FOLDER)
 
 import recodec
 from recodec import _core
-from recodec.bitstream import ALPHA, CODES, Reader, attached_chunk
-from recodec.entropy import PlaneDecoder
+from recodec.bitstream import ALPHA, CODES, Assembly, Reader, attached_chunk
+from recodec.entropy import PlaneDecoder, PlaneEncoder
 from recodec.tiling import TileGrid
 
 
@@ -64,6 +64,22 @@ def _in_tiles(image: Image.Image, rows: int, columns: int, halo: int) -> bytes:
         return recodec.encode(image, iterations=3, model="tiny")
 
 
+def _with_positions_left_out(file: bytes) -> bytes:
+    """The file with version 2 of the entropy coder and without the codes of a growing triangle."""
+    reader = Reader(file)
+    header = reader.header()
+    planes = PlaneDecoder(header, 1 << 20)
+    codes = [planes.decode(chunk) for chunk in reader.chunks() if chunk.type == CODES]
+    header.entropy_version = 2
+    assembly = Assembly(_core.write_header(header))
+    coder = PlaneEncoder(*codes[0].shape, version=2)
+    _, rows, columns = codes[0].shape
+    for iteration, plane in enumerate(codes):
+        left_out = np.add.outer(np.arange(rows), np.arange(columns)) < 2 * iteration
+        assembly.code_chunks.append(coder.encode(np.where(left_out, 0, plane).astype(np.int8)))
+    return assembly.to_bytes()
+
+
 def good_files() -> dict[str, bytes]:
     """A file for every feature of the format."""
     colour = _photo((360, 90, 481, 176))
@@ -88,6 +104,7 @@ def good_files() -> dict[str, bytes]:
         "opaque": recodec.encode(colour.crop((0, 0, 33, 18)).convert("RGBA"), iterations=2, model="tiny"),
         # A halo narrower than the network reaches: other tiles would give another picture.
         "tiles": _in_tiles(colour, rows=2, columns=3, halo=0),
+        "left-out": _with_positions_left_out(recodec.truncate(full, iterations=4)),
         "unknown-chunk": full[:cut]
         + _core.write_chunk(99, b"from the future")
         + full[cut:]
