@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +29,11 @@ from recodec.errors import (
     WeightsError,
 )
 from recodec.images import read_picture
+from recodec.networks.allocation import need
 from recodec.tiling import Region, Samples
-from recodec.weights import load_model
+from recodec.weights import load_model, save_model
+
+from .conftest import GOLDEN
 
 
 @pytest.fixture
@@ -559,3 +564,43 @@ def test_codes_decode_to_what_was_encoded(tiny_model: str, picture: Image.Image,
             codes, encoder = network.encode_step(features, encoder, decoder)
             np.testing.assert_array_equal(codes[0].numpy().astype(np.int8), plane)
             decoder = network.decode_step(codes, decoder)
+
+
+@pytest.fixture
+def sparing_model(tiny_model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The tiny model as one that leaves out what looks right already; its decoder is the same."""
+    network = load_model(tiny_model).network
+    network.config = replace(network.config, sent_above=(0.4, 0.37))
+    save_model(tmp_path / "sparing.safetensors", network, {})
+    monkeypatch.setenv("RECODEC_WEIGHTS", os.pathsep.join([str(tmp_path), str(GOLDEN)]))
+    return "sparing"
+
+
+def test_positions_that_look_right_get_no_codes(
+    sparing_model: str, tiny_model: str, picture: Image.Image
+) -> None:
+    data = recodec.encode(picture, iterations=4, model=sparing_model)
+    everything = recodec.encode(picture, iterations=4, model=tiny_model)
+    info = recodec.info(data)
+    assert (info.entropy, recodec.info(everything).entropy) == ("adaptive-2", "adaptive-1")
+    assert info.model_hash == recodec.info(everything).model_hash
+    assert info.chunk_bytes[0] == recodec.info(everything).chunk_bytes[0]
+    reader = Reader(data)
+    planes = PlaneDecoder(reader.header(), 1 << 20)
+    codes = [planes.decode(chunk) for chunk in reader.chunks() if chunk.type == CODES]
+    assert codes[0].all()
+    original = read_picture(picture, 1 << 20).samples.float()[None] / 255 - 0.5
+    padded = torch.nn.functional.pad(original, (0, 3, 0, 3), mode="replicate")
+    shown = recodec.progressive(data, like="torch")
+    for plane, decoded, limit in zip(codes[1:], shown, (0.4, 0.37, 0.37), strict=False):
+        rounded = torch.nn.functional.pad(decoded[None].float() / 255 - 0.5, (0, 3, 0, 3), mode="replicate")
+        needs = need(rounded, padded, 16)[0, 0]
+        # Not where rounding decides, nor where the file's padding is not the original's.
+        clear = (needs - limit).abs() > 0.01
+        clear[-1], clear[:, -1] = False, False
+        assert clear.sum() >= 4
+        sent = torch.from_numpy(plane.any(axis=0))
+        assert torch.equal(sent[clear], (needs > limit)[clear])
+        assert np.array_equal(plane.all(axis=0), plane.any(axis=0))
+    assert not all(plane.all() for plane in codes)
+    assert recodec.truncate(data, iterations=2) == recodec.encode(picture, iterations=2, model=sparing_model)

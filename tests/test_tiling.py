@@ -85,9 +85,13 @@ def assemble(
 
 @pytest.mark.parametrize("batch", [1, 3])
 @pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("sent_above", [(), (0.4, 0.37)])
 @torch.inference_mode()
-def test_tiles_equal_the_whole_picture(tiny_model: str, batch: int, channels: int) -> None:
+def test_tiles_equal_the_whole_picture(
+    tiny_model: str, batch: int, channels: int, sent_above: tuple[float, ...]
+) -> None:
     network = load_model(tiny_model).network.double()
+    network.config = replace(network.config, sent_above=sent_above)
     height, width, iterations = 9, 11, 4
     source = samples(16 * height - 5, 16 * width - 9, 16, channels)
     place = Workplace(CPU, torch.float64, batch)
@@ -110,6 +114,9 @@ def test_tiles_equal_the_whole_picture(tiny_model: str, batch: int, channels: in
         results.append((planes, pictures))
     (whole, (picture, *others)), (tiled, tiled_pictures) = results
     np.testing.assert_array_equal(np.stack(tiled), np.stack(whole))
+    sent = np.stack(whole).any(axis=1)
+    assert sent[0].all()
+    assert all(plane.all() == (not sent_above) and plane.any() for plane in sent[1:])
     for other in (*others, *tiled_pictures):
         torch.testing.assert_close(other, picture, rtol=0, atol=1e-9)
 

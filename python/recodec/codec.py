@@ -36,6 +36,7 @@ from recodec.images import (
     to_uint8,
 )
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, check_pixels, check_tiles
+from recodec.networks.config import NetworkConfig
 from recodec.rate import Target, Targets, resolve_target, whole
 from recodec.sources import Buffer, Source, read_blocks, read_source
 from recodec.states import Workplace
@@ -170,7 +171,7 @@ class Codec:
         limit = target.max_bytes
         if limit is not None and target.soft:
             limit += assembly.size_of(*METADATA_NAMES)
-        coder = PlaneEncoder(config.depth, rows, columns)
+        coder = PlaneEncoder(config.depth, rows, columns, _entropy_version(config))
         samples = Samples(picture.samples, config.stride, self.device, self.dtype)
         place = self._workplace(picture.width * picture.height, max_memory)
         encoder = TiledEncoder(self._network, samples, grid, place)
@@ -212,7 +213,9 @@ class Codec:
         header.alpha = int(picture.alpha is not None)
         header.tile_rows, header.tile_columns, header.tile_halo = grid.rows, grid.columns, grid.halo
         header.model, header.model_hash = self.model.id, self.model.hash
-        header.stride, header.depth = self.model.network.config.stride, self.model.network.config.depth
+        config = self.model.network.config
+        header.stride, header.depth = config.stride, config.depth
+        header.entropy_version = _entropy_version(config)
         with bitstream.core_errors():
             assembly = Assembly(_core.write_header(header))
         attached = dict(picture.metadata)
@@ -391,6 +394,11 @@ class Codec:
             part = region.scaled(header.stride).of(samples)
             part[:] = to_uint8(pixels[:, : part.shape[1], : part.shape[2]], header.channels)
         return make_image(samples, attachments.alpha, kind, attachments.metadata)
+
+
+def _entropy_version(config: NetworkConfig) -> int:
+    """Readers from before version 2 can read what does not need it."""
+    return 2 if config.sent_above else 1
 
 
 def _psnr(samples: Samples, decoder: TiledDecoder) -> float:

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from recodec import _core
 from recodec.entropy import Codes
+from recodec.networks.allocation import need
 from recodec.networks.config import LayerConfig, NetworkConfig
 from recodec.networks.gains import GAIN_PATCH
 from recodec.networks.recurrent import DecoderState, EncoderState, RecurrentCodec
@@ -262,11 +263,21 @@ class TiledEncoder:
             windows = torch.stack([self._samples.pixels(tile.window) for tile in group])
             target = self._network.front_end.analyse(windows)
             state: EncoderState | None = self.decoder.states.get("encoder", index)
-            codes, state = self._network.encode_step(target, state, self.decoder.state(index))
+            decoded = self.decoder.state(index)
+            codes, state = self._network.encode_step(target, state, decoded)
+            if decoded is not None and config.sent_above:
+                codes = codes * self._sent(decoded, windows)
             self.decoder.states.put("encoder", index, state)
             for tile, window in zip(group, codes.to(torch.int8).cpu().numpy(), strict=True):
                 tile.core.of(plane)[:] = tile.inner.of(window)
         return plane
+
+    def _sent(self, decoded: DecoderState, windows: Tensor) -> Tensor:
+        """1 for the positions (N, 1, h, w) that still need codes, 0 for the others."""
+        config = self._network.config
+        needs = need(self._network.pixels(decoded.reconstruction), windows, config.stride)
+        limit = config.sent_above[min(decoded.iteration, len(config.sent_above)) - 1]
+        return (needs > limit).to(windows.dtype)
 
     def decode(self, plane: Codes) -> None:
         """Take the codes as sent, so that the next iteration corrects what they leave."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, Literal, TypeVar, get_args
@@ -18,7 +19,7 @@ Table = TypeVar("Table")
 
 _LARGEST_SIZE = 1 << 16
 
-_ENCODER_FIELDS = ("encoder", "gain_slope")
+_ENCODER_FIELDS = ("encoder", "gain_slope", "sent_above")
 
 # Fields that came after the first models: left out of the texts while they have their defaults, so that
 # a model saved again keeps its hash.
@@ -28,6 +29,7 @@ _LATER_FIELDS = {
     "priming": 0,
     "diffusion": 0,
     "own_projections": False,
+    "sent_above": (),
 }
 
 
@@ -84,7 +86,9 @@ class NetworkConfig:
     ``"residual-scaling"`` looks at: the paper's equation says the reconstruction, its figure the
     reconstructed residual. ``priming`` extra steps run before the first iteration's codes count and
     ``diffusion`` extra ones before every later iteration's; Johnston et al. 2018. ``own_projections`` gives
-    every iteration 1×1 layers of its own next to the codes: binarizer, output and shortcut.
+    every iteration 1×1 layers of its own next to the codes: binarizer, output and shortcut. From the second
+    iteration on, an encoder sends only positions whose need (:func:`recodec.networks.allocation.need`) is
+    above the number that ``sent_above`` has for it, later ones sharing the last; without numbers all are sent.
     """
 
     depth: int
@@ -100,6 +104,7 @@ class NetworkConfig:
     priming: int = 0
     diffusion: int = 0
     own_projections: bool = False
+    sent_above: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         choices = (("reconstruction", Reconstruction), ("front_end", FrontEnd), ("gain_input", GainInput))
@@ -123,6 +128,8 @@ class NetworkConfig:
         for name in ("gains", "shortcut", "own_projections"):
             if type(getattr(self, name)) is not bool:
                 raise WeightsError(f"{name} is {getattr(self, name)!r}; it must be true or false")
+        if not all(type(v) in (int, float) and 0 <= v < math.inf for v in self.sent_above):
+            raise WeightsError(f"sent_above is {self.sent_above!r}; it must hold numbers of at least 0")
         if type(self.gain_slope) not in (int, float) or not abs(self.gain_slope) <= 10:
             raise WeightsError(f"gain_slope is {self.gain_slope!r}; it must be a number in -10..10")
         ranges = {"depth": (1, 256), "iterations": (1, 255), "priming": (0, 16), "diffusion": (0, 16)}
@@ -158,7 +165,7 @@ class NetworkConfig:
         for side in ("encoder", "decoder"):
             data[side] = [_without_later_defaults(layer) for layer in data[side]]
         sides = {"decoder": {k: v for k, v in data.items() if k not in _ENCODER_FIELDS}}
-        sides["encoder"] = {k: data[k] for k in _ENCODER_FIELDS}
+        sides["encoder"] = {k: data[k] for k in _ENCODER_FIELDS if k in data}
         return {side: json.dumps(part, sort_keys=True, separators=(",", ":")) for side, part in sides.items()}
 
     @classmethod
@@ -174,7 +181,7 @@ class NetworkConfig:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> NetworkConfig:
         """Build from nested plain data, as found in JSON or TOML. Raises :class:`WeightsError`."""
-        layers = {}
+        layers: dict[str, tuple[Any, ...]] = {}
         for side in ("encoder", "decoder"):
             found = data.get(side, ())
             if not isinstance(found, list | tuple):
@@ -183,6 +190,8 @@ class NetworkConfig:
                 _from_table(LayerConfig, layer, f"{side} layer {number}")
                 for number, layer in enumerate(found, start=1)
             )
+        if isinstance(sent_above := data.get("sent_above"), list):
+            layers["sent_above"] = tuple(sent_above)
         return _from_table(cls, {**data, **layers}, "network")
 
 
