@@ -83,6 +83,7 @@ def recipes(steps: int) -> Iterator[Recipe]:
     for cell in ("lstm", "gru", "residual-gru"):
         with_gains = small(cell, "additive", gains=True, gain_slope=0.25)
         yield recipe(f"{cell}-additive-gains", with_gains, steps)
+    yield recipe("residual-gru-additive-gains-own", replace(with_gains, own_projections=True), steps)
     yield recipe(f"{base}-no-shortcut", replace(network, shortcut=False), steps)
     yield recipe(f"{base}-hidden3", small("lstm", "additive", hidden_kernel=3), steps)
     yield recipe(f"{base}-prime3", replace(network, priming=3), steps)

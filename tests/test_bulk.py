@@ -101,10 +101,14 @@ def test_folder_there_and_back(tiny_model: str, photos: Path, tmp_path: Path) ->
         np.testing.assert_array_equal(np.asarray(image), np.asarray(expected))
 
 
+@pytest.mark.usefixtures("_ray")
 def test_two_images_for_one_output(tiny_model: str, photos: Path, tmp_path: Path) -> None:
     (photos / "photo0.jpg").write_bytes(b"")
-    with pytest.raises(recodec.RecodecError, match=r"would both become .*photo0\.rcd"):
-        bulk.encode_folder(photos, tmp_path / "coded", model=tiny_model)
+    records = bulk.encode_folder(photos, tmp_path / "coded", workers=2, model=tiny_model, iterations=1)
+    failed = {Path(record["file"]).name: record["message"] for record in records if "error" in record}
+    assert set(failed) == {"photo0.jpg", "photo0.png", "broken.jpg"}
+    assert "would both become" in failed["photo0.jpg"] == failed["photo0.png"]
+    assert len(list((tmp_path / "coded").rglob("*.rcd"))) == 9
 
 
 def test_nothing_to_do_and_no_model(tiny_model: str, tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -165,9 +167,24 @@ def test_one_bad_file_never_stops_the_rest(coded: Path, tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["coded.png"]
 
 
-def test_same_output_name_is_refused(photo: Path, tmp_path: Path) -> None:
-    result = run("encode", photo, photo.with_suffix(".jpg"), "--output-dir", tmp_path, code=2)
-    assert "would both become" in result.stderr
+def test_same_output_name_fails_these_alone(photo: Path, tmp_path: Path) -> None:
+    other = photo.with_name("other.png")
+    other.write_bytes(photo.read_bytes())
+    twins = photo, photo.with_suffix(".jpg")
+    command = ("encode", *twins, other, "--output-dir", tmp_path, "--model", "tiny", "--json")
+    result = run(*command, code=1)
+    found = [json.loads(line) for line in result.stdout.splitlines()]
+    for twin, record in zip(twins, found, strict=False):
+        assert (record["file"], record["error"]) == (str(twin), "OutputError")
+        assert all(repr(str(path)) in record["message"] for path in twins)
+        assert "rename" in record["message"]
+    assert found[2]["bytes"]
+    assert sorted(tmp_path.glob("*.rcd")) == [other.with_suffix(".rcd")]
+    # Two names of one file, by a link.
+    result = run("encode", photo, other, "--output-dir", tmp_path, "--model", "tiny", "-q")
+    (tmp_path / "photo.rcd").unlink()
+    (tmp_path / "photo.rcd").symlink_to("other.rcd")
+    assert run("encode", photo, other, "--output-dir", tmp_path, code=1).stderr.count("both become") == 2
 
 
 def test_output_equal_to_input_is_refused(coded: Path, tmp_path: Path) -> None:
@@ -421,6 +438,8 @@ def test_info(coded: Path, cut: Path) -> None:
     text = run("info", coded).stdout
     assert "61 x 45" in text
     assert "tiny" in text
+    assert "complete (not checked: see recodec verify)" in text
+    assert "cut before its end" in run("info", cut).stdout
     first, second = (json.loads(line) for line in run("info", coded, cut, "--json").stdout.splitlines())
     assert first == json.loads(json.dumps({"file": str(coded), **recodec.info(coded).to_dict()}))
     assert second["truncated"]
@@ -447,6 +466,83 @@ def test_truncate(coded: Path, tmp_path: Path) -> None:
     run("truncate", coded, target, code=2)
     run("truncate", coded, target, "--bpp", 1, "--iterations", 1, code=2)
     run("truncate", coded, "-", "--iterations", 1, "--json", code=2)
+
+
+def test_errors_of_outputs_name_them(
+    photo: Path, coded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", fail)
+    for command in (
+        ("encode", photo, tmp_path / "a.rcd", "--model", "tiny"),
+        ("decode", coded, tmp_path / "a.png"),
+        ("truncate", coded, tmp_path / "a.rcd", "--iterations", 1),
+    ):
+        line = error_line(run(*command, code=1))
+        assert f"the output {str(command[2])!r} cannot be written: No space left" in line
+    monkeypatch.undo()
+    long = tmp_path / ("n" * 300 + ".rcd")
+    line = error_line(run("truncate", coded, long, "--iterations", 1, code=1))
+    assert f"the output {str(long)!r} cannot be written: File name too long" in line
+
+
+needs_shell = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full and a shell")
+
+
+@needs_shell
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("info FILE > /dev/full", "standard output: No space left"),
+        ("info FILE --json > /dev/full", "standard output: No space left"),
+        ("env > /dev/full", "standard output: No space left"),
+        ("--help > /dev/full", "standard output: No space left"),
+        ("info FILE >&-", "standard output: it is closed"),
+        ("truncate FILE - --iterations 1 > /dev/full", "the output '-' cannot be written: No space left"),
+        ("truncate FILE - --iterations 1 >&-", "the output '-' cannot be written: it is closed"),
+        ("truncate FILE /dev/full --iterations 1", "the output '/dev/full' cannot be written: No space left"),
+        ("truncate - x.rcd --iterations 1 <&-", "-: standard input is closed"),
+    ],
+)
+def test_streams_that_fail_are_one_line(coded: Path, command: str, said: str) -> None:
+    line = f"{sys.executable} -m recodec {command.replace('FILE', str(coded))}"
+    done = subprocess.run(line, shell=True, stderr=subprocess.PIPE, text=True, check=False, cwd=coded.parent)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("recodec: ")
+    assert said in line
+
+
+@needs_shell
+def test_streams_that_are_not_needed_may_be_closed(coded: Path) -> None:
+    line = f"{sys.executable} -m recodec truncate {coded} - --iterations 1 2>&- <&-"
+    data = subprocess.run(line, shell=True, stdout=subprocess.PIPE, check=True).stdout
+    assert data == recodec.truncate(coded, iterations=1)
+    line = f"{sys.executable} -m recodec truncate {coded} {coded.with_name('a.rcd')} --iterations 1 >&-"
+    subprocess.run(line, shell=True, check=True)
+
+
+def test_one_is_singular(photo: Path, tmp_path: Path) -> None:
+    target = tmp_path / "a.rcd"
+    said = run("encode", photo, target, "--model", "tiny", "--iterations", 1).stderr
+    said += run("verify", target).stdout + run("decode", target, tmp_path / "a.png").stderr
+    assert len(re.findall(r"\b1 iteration\b", said)) == 3
+
+
+def test_default_limits_are_readable() -> None:
+    shown = run("encode", "--help").stdout
+    assert "[default: 64Mi]" in shown
+    assert "[default: 4GiB]" in shown
+
+
+def test_names_with_a_dash_get_a_hint(photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(photo.parent)
+    photo.rename("-dash.png")
+    assert "./-dash.png" in run("encode", "-dash.png", "a.rcd", code=2).stderr
+    assert "./" not in run("encode", "--wrong", "a.rcd", code=2).stderr
+    run("encode", "./-dash.png", "a.rcd", "--model", "tiny")
 
 
 def test_env(tiny_model: str) -> None:

@@ -16,7 +16,8 @@ from PIL import Image
 
 from recodec.cli import evaluate, main
 from recodec.eval import run as runs
-from recodec.eval.run import Evaluator, Measured, Task
+from recodec.eval.curve import load_rgb
+from recodec.eval.run import Evaluator, Measured, Plan, Task, measure_pictures
 
 QUICK = ("--codec", "jpeg420", "--metric", "psnr")
 
@@ -136,6 +137,14 @@ def test_nothing_is_measured_twice(photos: Path, tmp_path: Path, monkeypatch: py
     assert len(asked) == 16
 
 
+def test_progress_goes_by_points(photos: Path, tmp_path: Path) -> None:
+    plan = Plan(("jpeg420", "webp"), (), ("psnr",))
+    told: list[float] = []
+    assert len(list(measure_pictures(plan, [Task(photos / "a.png")], tmp_path, advance=told.append))) == 1
+    assert len(told) > 10
+    assert sum(told) == pytest.approx(1)
+
+
 def test_interrupted_and_resumed(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = Evaluator.measure
 
@@ -167,8 +176,30 @@ def test_bad_pictures_do_not_stop_the_rest(photos: Path, tmp_path: Path) -> None
     assert "error" in found["images"][0]
     assert len(found["averaged"]) == 2
     assert "0.png" in (out / "report.html").read_text()
-    run(photos / "0.png", *QUICK, "--out", tmp_path / "none", code=1)
-    assert results(tmp_path / "none")["mean"] == {}
+
+
+def test_nothing_readable_is_an_error(photos: Path, tmp_path: Path) -> None:
+    shown = run(photos / "notes.txt", *QUICK, "--out", tmp_path / "out", code=3)
+    assert shown.stderr.splitlines()[-1].startswith("recodec: eval: none of 1 can be read")
+    assert not shown.stdout
+    assert not (tmp_path / "out" / "report.html").exists()
+
+
+def test_deep_pictures_are_converted_only_on_request(picture: Image.Image, tmp_path: Path) -> None:
+    values = np.linspace(0, 65535, 40 * 50).astype(np.uint16).reshape(40, 50)
+    Image.fromarray(values).save(tmp_path / "deep.tif")
+    picture.convert("CMYK").save(tmp_path / "print.jpg")
+    command = (tmp_path / "deep.tif", tmp_path / "print.jpg", *QUICK, "--out", tmp_path / "out")
+    assert run(*command, code=3).stderr.count("(--convert)") == 2
+    run(*command, "--convert")
+    assert len(results(tmp_path / "out")["averaged"]) == 2
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "LA", "RGBA", "1"])
+def test_what_is_compared_is_rgb(picture: Image.Image, tmp_path: Path, mode: str) -> None:
+    image = picture.convert(mode)
+    image.save(tmp_path / "a.png")
+    assert np.array_equal(load_rgb(tmp_path / "a.png"), np.asarray(image.convert("RGB")))
 
 
 def test_a_codec_that_fails_on_one_picture(photos: Path, tmp_path: Path) -> None:

@@ -52,8 +52,8 @@ def encode_folder(
     stopped goes on where it was. Returns one record per image, as ``recodec encode --json`` prints them:
     ``file`` and ``output`` with ``bytes``, ``bpp`` and ``iterations``, or with ``skipped``; or ``file`` with
     ``error`` and ``message``. ``summary`` names a file that they are written to, one a line, as they come.
-    ``options`` are those of :meth:`Codec.encode`. Raises :class:`WeightsError`, and :class:`OutputError` if
-    two images would become one file.
+    ``options`` are those of :meth:`Codec.encode`. Images that would become one file fail,
+    each with an error. Raises :class:`WeightsError`.
     """
     recodec.load(model, device=device)  # fail here rather than in every worker
     pairs = folders.pair([os.fspath(source)], os.fspath(target), ".rcd", inputs=folders.image_suffixes())
@@ -120,8 +120,10 @@ class _Decoder:
 def _report(batch: Batch, work: Callable[[str, str], Record], max_pixels: int) -> Batch:
     """Do ``work`` for every row whose output is not there and sound."""
     records: list[Record] = []
-    for source, target in zip(batch["source"], batch["target"], strict=True):
+    for source, target, clash in zip(batch["source"], batch["target"], batch["clash"], strict=True):
         try:
+            if clash:
+                raise outputs.OutputError(clash)
             # Ray repeats what a lost worker had begun; what it had finished is found here too.
             if files.is_sound(target, max_pixels=max_pixels):
                 records.append({"file": source, "output": target, "skipped": True})
@@ -136,7 +138,7 @@ def _report(batch: Batch, work: Callable[[str, str], Record], max_pixels: int) -
 
 
 def _run(
-    pairs: Sequence[tuple[str, str]],
+    pairs: Sequence[folders.Pair],
     worker: tuple[type, Record],
     workers: int,
     device: str,
@@ -144,7 +146,7 @@ def _run(
 ) -> list[Record]:
     if not pairs:
         return []
-    rows = [{"source": source, "target": target} for source, target in pairs]
+    rows = [pair._asdict() for pair in pairs]
     kind, arguments = worker
     results = ray.data.from_items(rows).map_batches(
         kind,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Iterable, Iterator
-
-from recodec.outputs import OutputError
+from collections import defaultdict
+from collections.abc import Container, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 
 def image_suffixes() -> set[str]:
@@ -16,23 +16,38 @@ def image_suffixes() -> set[str]:
     return {suffix for suffix, name in kinds.items() if name in Image.OPEN and name != "RECODEC"}
 
 
-def pair(
-    sources: Iterable[str], target: str, suffix: str, *, inputs: Container[str]
-) -> list[tuple[str, str]]:
+class Pair(NamedTuple):
+    """A file, what it becomes, and why it cannot: empty unless another file would become the same."""
+
+    source: str
+    target: str
+    clash: str
+
+
+def pair(sources: Iterable[str], target: str, suffix: str, *, inputs: Container[str]) -> list[Pair]:
     """Files and what they become in the folder ``target``, ending in ``suffix``.
 
     A source that is a folder stands for every file in and below it whose suffix is one of ``inputs``,
     at the same place below ``target``. Links to folders are not followed, nor is ``target`` itself searched.
-    Raises :class:`OutputError` if two files would become one.
     """
-    taken: dict[str, str] = {}
-    for source in sources:
-        for path, place in _find(source, inputs, os.path.realpath(target)):
-            output = os.path.join(target, os.path.splitext(place)[0] + suffix)
-            if output in taken:
-                raise OutputError(f"{taken[output]!r} and {path!r} would both become {output!r}; rename one")
-            taken[output] = path
-    return [(path, output) for output, path in taken.items()]
+    found = [
+        (path, os.path.join(target, os.path.splitext(place)[0] + suffix))
+        for source in sources
+        for path, place in _find(source, inputs, os.path.realpath(target))
+    ]
+    # Unequal names may still be one file, by a link.
+    places = [os.path.realpath(output) for _, output in found]
+    rivals = defaultdict(list)
+    for place, (path, _) in zip(places, found, strict=True):
+        rivals[place].append(path)
+    return [Pair(*files, _clash(rivals[place], files[1])) for place, files in zip(places, found, strict=True)]
+
+
+def _clash(rivals: Sequence[str], output: str) -> str:
+    if len(rivals) == 1:
+        return ""
+    both = "both" if len(rivals) == 2 else "all"
+    return f"{' and '.join(map(repr, rivals))} would {both} become {output!r}; rename all but one"
 
 
 def _find(source: str, suffixes: Container[str], left_out: str) -> Iterator[tuple[str, str]]:

@@ -82,8 +82,9 @@ class _Decode:
             "iterations": shown,
             "truncated": info.truncated,
         }
-        text = f"{job.source} -> {job.target}: {info.width} x {info.height}, {shown} iterations"
-        cut = f"the file was cut; decoded the {shown} iterations it still holds" if info.truncated else ""
+        iterations = output.counted(shown, "iteration")
+        text = f"{job.source} -> {job.target}: {info.width} x {info.height}, {iterations}"
+        cut = f"the file was cut; decoded the {iterations} it still holds" if info.truncated else ""
         return Outcome(
             record, text, cut, outputs.to_bytes(image, pillow_format(job.target, self.format_name))
         )

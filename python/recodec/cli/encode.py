@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Unpack
 
 import click
@@ -106,11 +106,11 @@ class _Encode:
             data = self.codecs.load(self.model).encode(
                 picture, max_pixels=self.max_pixels, max_memory=self.max_memory, **self.settings
             )
-        return replace(written(job, data, [METADATA_NAMES[kind] for kind in picture.metadata]), data=data)
+        return outcome(job, data, [METADATA_NAMES[kind] for kind in picture.metadata])
 
 
-def written(job: Job, data: bytes, metadata: Sequence[str]) -> Outcome:
-    """Describe a .rcd file that was written; say what it lacks of the ``metadata`` there was."""
+def outcome(job: Job, data: bytes, metadata: Sequence[str]) -> Outcome:
+    """Describe a .rcd file that is to be written; say what it lacks of the ``metadata`` there was."""
     info = recodec.info(data)
     dropped = [name for name in metadata if name not in info.metadata]
     warning = f"the size limit left no room for its metadata ({', '.join(dropped)})" if dropped else ""
@@ -121,7 +121,6 @@ def written(job: Job, data: bytes, metadata: Sequence[str]) -> Outcome:
         "iterations": info.iterations,
         "dropped": dropped,
     }
-    text = (
-        f"{job.source} -> {job.target}: {len(data)} bytes, {info.bpp:.3f} bpp, {info.iterations} iterations"
-    )
-    return Outcome(record, text, warning)
+    iterations = output.counted(info.iterations, "iteration")
+    text = f"{job.source} -> {job.target}: {len(data)} bytes, {info.bpp:.3f} bpp, {iterations}"
+    return Outcome(record, text, warning, data)

@@ -78,6 +78,7 @@ _METRICS = ("psnr", "ssim", "ms_ssim", "psnr_hvs", "ssimulacra2")
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         help="JSON with published curves to draw (pub-*), and with measured ones to compare with.",
     ),
+    options.convert,
     options.device,
     options.quiet,
 )
@@ -93,6 +94,7 @@ def evaluate(
     viewer: int,
     against: tuple[str, ...],
     published: Path | None,
+    convert: bool,
     device: str,
     quiet: bool,
 ) -> None:
@@ -118,6 +120,7 @@ def evaluate(
             device,
             iterations,
             threads_for(processes),
+            convert,
         )
         reference = _read_published(published)
         _evaluate(plan, pictures, folder, processes, viewer, against or ("jpeg420",), reference, quiet)
@@ -166,6 +169,8 @@ def _evaluate(
         raise click.UsageError("nothing is left to compare; choose another --codec, --model or --metric")
     folder.mkdir(parents=True, exist_ok=True)
     measured = _measure(plan, pictures, folder / "cache", processes, viewer, quiet)
+    if all(result.error for result in measured):
+        raise ImageError(f"none of {len(measured)} can be read as a picture; name others")
 
     means = summary.mean_curves(measured, plan.metrics)
     published = summary.published_curves(reference)
@@ -205,28 +210,34 @@ def _measure(
     plan: Plan, pictures: Sequence[Path], cache: Path, processes: int, viewer: int, quiet: bool
 ) -> list[Measured]:
     """Everything about every picture, in their order, whatever order they are done in."""
-    from rich.console import Console
-    from rich.progress import track
+    from functools import partial
+
+    from rich.progress import Progress
 
     from recodec.eval.run import Task, measure_pictures
 
     tasks = [Task(path, index < viewer) for index, path in enumerate(pictures)]
-    results = measure_pictures(plan, tasks, cache, processes)
-    console = Console(stderr=True)
-    if console.is_terminal and not quiet:
-        results = iter(track(results, "measuring", len(tasks), console=console, transient=True))
+    console = output.console(stderr=True)
     found: dict[str, Measured] = {}
-    for result in results:
-        found[result.file] = result
-        if result.error:
-            jobs.warn(result.file, result.error)
-        for codec, why in (result.failed or {}).items():
-            jobs.warn(result.file, f"{codec}: {why}")
-        if not quiet and not result.error:
-            count = sum(map(len, (result.points or {}).values()))
-            note = f"{count} points" + (f", {result.reused} from before" if result.reused else "")
-            print(f"{result.file}: {note}", file=sys.stderr)
+    with Progress(console=console, transient=True, disable=quiet or not console.is_terminal) as progress:
+        bar = progress.add_task("measuring", total=len(tasks))
+        for result in measure_pictures(plan, tasks, cache, processes, partial(progress.advance, bar)):
+            found[result.file] = result
+            # Points from before were not told.
+            progress.update(bar, completed=len(found))
+            _tell(result, quiet)
     return [found[str(path)] for path in pictures]
+
+
+def _tell(result: Measured, quiet: bool) -> None:
+    if result.error:
+        jobs.warn(result.file, result.error)
+    for codec, why in (result.failed or {}).items():
+        jobs.warn(result.file, f"{codec}: {why}")
+    if not quiet and not result.error:
+        count = sum(map(len, (result.points or {}).values()))
+        note = output.counted(count, "point") + (f", {result.reused} from before" if result.reused else "")
+        print(f"{result.file}: {note}", file=sys.stderr)
 
 
 def _machine() -> dict[str, Any]:
@@ -250,21 +261,17 @@ def _csv(measured: Sequence[Measured], metrics: Sequence[str]) -> str:
 
 
 def _print(results: dict[str, Any], folder: Path, page_bytes: int) -> None:
-    from rich.console import Console
-
-    console = Console()
+    console = output.console()
     console.print(_table(results))
     for name, largest in results["deviations"].items():
         text = ", ".join(f"{key} {value:.2g}" for key, value in largest.items() if key != "settings")
         console.print(
-            f"{name}: {largest['settings']:.0f} settings differ from the published file by at most {text}",
-            highlight=False,
+            f"{name}: {largest['settings']:.0f} settings differ from the published file by at most {text}"
         )
     for file, why in results["left_out"].items():
-        console.print(f"not in the means: {file}: {why}", markup=False, highlight=False)
+        console.print(f"not in the means: {file}: {why}")
     console.print(
-        f"Wrote results.json, results.csv, curves.svg and report.html ({page_bytes / 1e6:.1f} MB) in {folder}",
-        highlight=False,
+        f"Wrote results.json, results.csv, curves.svg and report.html ({page_bytes / 1e6:.1f} MB) in {folder}"
     )
 
 

@@ -9,7 +9,7 @@ import click
 
 import recodec
 from recodec.cli import jobs, options, output
-from recodec.cli.encode import written
+from recodec.cli.encode import outcome
 from recodec.cli.jobs import Job, Outcome
 
 if TYPE_CHECKING:
@@ -36,9 +36,8 @@ def verify(files: tuple[str, ...], max_pixels: int, as_json: bool, quiet: bool) 
     def work(job: Job) -> Outcome:
         found = recodec.verify(output.read(job.source), max_pixels=max_pixels)
         record = {"ok": True, "iterations": found.iterations, "bytes": found.file_bytes}
-        return Outcome(
-            record, f"{job.source}: sound, {found.iterations} iterations, {found.file_bytes} bytes"
-        )
+        iterations = output.counted(found.iterations, "iteration")
+        return Outcome(record, f"{job.source}: sound, {iterations}, {found.file_bytes} bytes")
 
     jobs.run([Job(file) for file in files], work, quiet=quiet, as_json=as_json, to_stdout=True)
 
@@ -73,8 +72,7 @@ def truncate(
     def work(job: Job) -> Outcome:
         whole = output.read(job.source)
         data = recodec.truncate(whole, **chosen)
-        output.write(job.target, data)
-        return written(job, data, recodec.info(whole).metadata)
+        return outcome(job, data, recodec.info(whole).metadata)
 
     jobs.run(planned, work, **reporting)
 
@@ -88,6 +86,6 @@ def _describe(info: Info) -> str:
         "bytes": f"{info.file_bytes} ({info.bpp:.3f} bpp), of which header {info.header_bytes}",
         "chunks": f"{info.iterations}: {' '.join(map(str, info.chunk_bytes))} bytes",
         "metadata": ", ".join(info.metadata) or "none",
-        "state": "cut before its end" if info.truncated else "complete",
+        "state": "cut before its end" if info.truncated else "complete (not checked: see recodec verify)",
     }
     return "\n".join(f"  {name:<9}{value}" for name, value in rows.items())

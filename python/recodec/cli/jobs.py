@@ -27,10 +27,11 @@ FAILED, BAD_INPUT, NO_WEIGHTS = 1, 3, 4
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One input and, unless nothing is written, its output."""
+    """One input and, unless nothing is written, its output; ``clash`` says why that cannot be."""
 
     source: str
     target: str = ""
+    clash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ def plan(
 ) -> list[Job]:
     """Pair inputs with outputs; a folder stands for the files in and below it with a suffix of ``inputs``.
 
-    Raises a usage error where two outputs, or output and input, are one file. Leaves with an error, and
+    Raises a usage error where an output is an input. Leaves with an error, and
     with ``as_json`` a record of it for every input, if a folder is missing.
     """
     if "" in (*paths, output_dir):
@@ -128,13 +129,10 @@ def plan(
     else:
         if STANDARD in paths:
             raise click.UsageError("standard input has no name to use in --output-dir; name an output file")
-        try:
-            jobs = [Job(*pair) for pair in folders.pair(paths, output_dir, suffix, inputs=inputs)]
-        except OutputError as error:
-            raise click.UsageError(str(error)) from error
+        jobs = [Job(*pair) for pair in folders.pair(paths, output_dir, suffix, inputs=inputs)]
         if not jobs:
             raise click.UsageError(f"there is nothing to do in {', '.join(map(repr, paths))}")
-    _refuse_collisions(jobs)
+    _keep_inputs(jobs)
     for job in jobs:
         output.refuse_terminal(job.target)
         if as_json and job.target == STANDARD:
@@ -146,19 +144,11 @@ def plan(
     return jobs
 
 
-def _refuse_collisions(jobs: Sequence[Job]) -> None:
+def _keep_inputs(jobs: Sequence[Job]) -> None:
     sources = {os.path.realpath(job.source) for job in jobs if job.source != STANDARD}
-    written: dict[str, str] = {}
     for job in jobs:
-        if job.target == STANDARD:
-            continue
-        target = os.path.realpath(job.target)
-        if target in sources:
+        if job.target != STANDARD and os.path.realpath(job.target) in sources:
             raise click.UsageError(f"the output {job.target!r} is also an input; choose another name")
-        # Unequal names may still be one file, by a link.
-        if target in written:
-            raise click.UsageError(f"{written[target]!r} and {job.source!r} would both become {job.target!r}")
-        written[target] = job.source
 
 
 def run(
@@ -177,28 +167,40 @@ def run(
     standard error, or to standard output where they are the result.
     """
     shown = not quiet and not as_json
+    tell = output.say if to_stdout else functools.partial(print, file=sys.stderr)
+    summed = not to_stdout and len(jobs) > 1
     codes = []
     counts = Counter[str]()
     with contextlib.closing(_results(jobs, work, processes, not no_overwrite)) as results:
-        for job, result in _progress(results, len(jobs), quiet):
-            if isinstance(result, Outcome) and result.data is not None:
-                result = _attempt(functools.partial(_write, outcome=result), job)
-            if as_json:
-                print(json.dumps({"file": job.source, **result.record}), flush=True)
-            if isinstance(result, Failure):
-                result.report(job.source)
-                codes.append(result.code)
-                continue
-            if result.warning:
-                warn(job.source, result.warning)
-            if shown:
-                print(result.text, file=sys.stdout if to_stdout else sys.stderr)
-            counts["skipped" if result.record.get("skipped") else "done"] += 1
-    if shown and not to_stdout and len(jobs) > 1:
-        counts["failed"] = len(codes)
-        print(", ".join(f"{counts[kind]} {kind}" for kind in ("done", "skipped", "failed")), file=sys.stderr)
+        try:
+            for job, result in _progress(results, len(jobs), quiet):
+                if isinstance(result, Outcome) and result.data is not None:
+                    result = _attempt(functools.partial(_write, outcome=result), job)
+                if as_json:
+                    output.say(json.dumps({"file": job.source, **result.record}))
+                if isinstance(result, Failure):
+                    result.report(job.source)
+                    codes.append(result.code)
+                    counts["failed"] += 1
+                    continue
+                if result.warning:
+                    warn(job.source, result.warning)
+                if shown:
+                    tell(result.text)
+                counts["skipped" if result.record.get("skipped") else "done"] += 1
+        except KeyboardInterrupt:
+            if summed and not quiet:
+                left = f"{len(jobs) - counts.total()} of {len(jobs)} left; --resume goes on with them"
+                print(f"{_sum(counts)}, {left}", file=sys.stderr)
+            raise
+    if shown and summed:
+        print(_sum(counts), file=sys.stderr)
     if codes:
         click.get_current_context().exit(codes[0] if len(jobs) == 1 else FAILED)
+
+
+def _sum(counts: Counter[str]) -> str:
+    return ", ".join(f"{counts[kind]} {kind}" for kind in ("done", "skipped", "failed"))
 
 
 def _results(
@@ -217,6 +219,8 @@ def _results(
 
 def _attempt(work: Work, job: Job, *, overwrite: bool = True) -> Outcome | Failure:
     try:
+        if job.clash:
+            raise OutputError(job.clash)
         output.check_target(job.target or STANDARD, overwrite=overwrite)
         return work(job)
     except (click.ClickException, BrokenPipeError):
@@ -228,7 +232,6 @@ def _attempt(work: Work, job: Job, *, overwrite: bool = True) -> Outcome | Failu
 
 def _write(job: Job, outcome: Outcome) -> Outcome:
     assert outcome.data is not None
-    Path(job.target).parent.mkdir(parents=True, exist_ok=True)
     output.write(job.target, outcome.data)
     return outcome
 
@@ -241,7 +244,7 @@ def one_line_errors(name: str, concerned: Iterable[Job] = ()) -> Iterator[None]:
     except (RecodecError, OSError) as error:
         failure = Failure.of(error)
         for job in concerned:
-            print(json.dumps({"file": job.source, **failure.record}))
+            output.say(json.dumps({"file": job.source, **failure.record}))
         failure.report(name)
         click.get_current_context().exit(failure.code)
 
@@ -257,7 +260,6 @@ def _progress(
 ) -> Iterable[tuple[Job, Outcome | Failure]]:
     if quiet or total < 2 or not sys.stderr.isatty():
         return results
-    from rich.console import Console
     from rich.progress import track
 
-    return track(results, "recodec", total, console=Console(stderr=True), transient=True)
+    return track(results, "recodec", total, console=output.console(stderr=True), transient=True)

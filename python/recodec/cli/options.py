@@ -79,7 +79,7 @@ device = click.option("--device", default="cpu", show_default=True, help="Where 
 max_pixels = click.option(
     "--max-pixels",
     type=SIZE,
-    default=DEFAULT_MAX_PIXELS,
+    default=f"{DEFAULT_MAX_PIXELS // 2**20}Mi",
     show_default=True,
     metavar="N",
     help="Refuse larger pictures, e.g. 50M.",
@@ -87,7 +87,7 @@ max_pixels = click.option(
 max_memory = click.option(
     "--max-memory",
     type=SIZE,
-    default=DEFAULT_MAX_MEMORY,
+    default=f"{DEFAULT_MAX_MEMORY // 2**30}GiB",
     show_default=True,
     metavar="B",
     help="Refuse pictures that take more memory to encode, e.g. 8GiB; each of several --jobs may take so much.",

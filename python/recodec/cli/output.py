@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from recodec import outputs
 from recodec.outputs import OutputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 STANDARD = "-"
 
@@ -26,10 +32,9 @@ def check_target(target: str, *, overwrite: bool) -> None:
     """Raise :class:`OutputError` if ``target`` is a folder, or exists and must be kept."""
     if target == STANDARD:
         return
-    path = Path(target)
-    if path.is_dir():
+    if os.path.isdir(target):
         raise OutputError(f"the output {target!r} is a folder; name a file or use --output-dir")
-    if not overwrite and path.exists():
+    if not overwrite and os.path.exists(target):
         raise OutputError(f"the output {target!r} exists and --no-overwrite is given")
 
 
@@ -51,21 +56,64 @@ def require_rcd(target: str, advice: str = "") -> None:
 
 def refuse_terminal(target: str) -> None:
     """Raise a usage error if binary data would go to a terminal."""
-    if target == STANDARD and sys.stdout.isatty():
+    if target == STANDARD and sys.stdout is not None and sys.stdout.isatty():
         raise click.UsageError("standard output is a terminal; redirect it or name an output file")
 
 
 def read(source: str) -> bytes:
     """The whole input, from a file or from standard input."""
-    if source == STANDARD:
-        return sys.stdin.buffer.read()
-    return Path(source).read_bytes()
+    if source != STANDARD:
+        return Path(source).read_bytes()
+    if sys.stdin is None:
+        raise OSError(errno.EBADF, "standard input is closed")
+    return sys.stdin.buffer.read()
 
 
 def write(target: str, data: bytes) -> None:
-    """Write all of ``data`` or leave nothing behind."""
-    if target == STANDARD:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-    else:
-        outputs.write(target, data)
+    """Write all of ``data`` or leave nothing behind; make the folder. Raises :class:`OutputError`."""
+    try:
+        if target == STANDARD:
+            stream = _stdout().buffer
+            stream.write(data)
+            stream.flush()
+        else:
+            Path(target).parent.mkdir(parents=True, exist_ok=True)
+            outputs.write(target, data)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if target == STANDARD:
+            abandon_stdout()
+        reason = error.strerror or str(error)
+        raise OutputError(f"the output {target!r} cannot be written: {reason}") from error
+
+
+def say(text: str) -> None:
+    """Print a result on standard output, at once. Raises :class:`OSError`."""
+    print(text, file=_stdout(), flush=True)
+
+
+def abandon_stdout() -> None:
+    """Let what standard output did not take go, or the end of the process would fail with it once more."""
+    # Closed, or no file of the system.
+    with contextlib.suppress(AttributeError, OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A terminal that shows names as they are, whatever brackets and colons are in them."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, as people say it."""
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def _stdout() -> TextIO:
+    # None if it was closed before the start; print would then say nothing, without an error.
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, "it is closed")
+    return sys.stdout

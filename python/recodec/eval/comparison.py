@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from recodec.eval.metrics import Pixels
 
-_SIDE = 256
+PANEL_SIDE = 256
 _ZOOM = 2
 _GAP = 12
 _TITLE, _CAPTION = 26, 19
@@ -28,7 +28,7 @@ class Panel:
 def draw_comparison(panels: Sequence[Panel]) -> Image.Image:
     """The middle of each picture, enlarged without smoothing, in a row."""
     height, width = panels[0].pixels.shape[:2]
-    w, h = min(width, _SIDE), min(height, _SIDE)
+    w, h = min(width, PANEL_SIDE), min(height, PANEL_SIDE)
     left, top = (width - w) // 2, (height - h) // 2
     # Wide enough for the captions even if the picture is tiny.
     column = max(w * _ZOOM, 440)

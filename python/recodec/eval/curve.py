@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 import recodec
 from recodec.codec import Codec
-from recodec.errors import ImageError
 from recodec.eval.jpeg import JpegLadder
 from recodec.eval.metrics import Pixels, ms_ssim, psnr
-from recodec.images import open_image
+from recodec.images import open_image, read_picture
+from recodec.limits import DEFAULT_MAX_PIXELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +39,14 @@ class Step:
     score: Score
 
 
-def load_rgb(source: str | os.PathLike[str] | BinaryIO) -> Pixels:
-    """Upright 8-bit RGB pixels of an image file, without its metadata.
+def load_rgb(source: str | os.PathLike[str] | BinaryIO, *, convert: bool = False) -> Pixels:
+    """Upright 8-bit RGB pixels of an image file, without its metadata and alpha.
 
-    Raises :class:`ImageError` or :class:`LimitError`.
+    ``convert`` as for :meth:`Codec.encode`. Raises :class:`ImageError` or :class:`LimitError`.
     """
-    image = open_image(source)
-    try:
-        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-    except (OSError, SyntaxError, ValueError) as error:
-        raise ImageError(f"the image cannot be turned upright: {error}") from error
+    image = open_image(source, convert=convert)
+    picture = read_picture(image, DEFAULT_MAX_PIXELS, convert=convert, strip=True)
+    return np.ascontiguousarray(picture.samples.expand(3, -1, -1).permute(1, 2, 0).numpy())
 
 
 def score(original: Pixels, decoded: Pixels, size: int) -> Score:

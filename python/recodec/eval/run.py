@@ -6,7 +6,7 @@ import hashlib
 import json
 import multiprocessing
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ SUFFIXES = {
 }  # fmt: skip
 
 # Goes up when a metric, a way to measure or the frames of the viewer change, so that old results are not taken for new ones.
-_METHOD = 1
+_METHOD = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Plan:
     """What to compare. Plain data, so that worker processes can be given it.
 
     ``codecs`` are names from :data:`recodec.eval.codecs.CLASSIC`; ``iterations`` None is all of a model;
-    ``threads`` is of one process, 0 leaves torch's choice.
+    ``threads`` is of one process, 0 leaves torch's choice; ``convert`` allows what :func:`load_rgb` would refuse.
     """
 
     codecs: tuple[str, ...]
@@ -49,6 +49,7 @@ class Plan:
     device: str = "cpu"
     iterations: int | None = None
     threads: int = 0
+    convert: bool = False
 
     def build(self) -> list[ImageCodec]:
         """The codecs, models first. Raises :class:`recodec.WeightsError` and the like."""
@@ -91,18 +92,22 @@ def find_pictures(paths: Iterable[Path], limit: int | None = None) -> list[Path]
 
 
 class Evaluator:
-    """Measures one picture after the other, and remembers every point in ``cache``."""
+    """Measures one picture after the other, and remembers every point in ``cache``.
 
-    def __init__(self, plan: Plan, cache: Path):
+    ``advance`` is told, point by point, which part of a picture's points was measured.
+    """
+
+    def __init__(self, plan: Plan, cache: Path, advance: Callable[[float], object] = lambda part: None):
         if plan.threads:
             torch.set_num_threads(plan.threads)
-        self._plan, self._cache, self._codecs = plan, cache, plan.build()
+        self._plan, self._cache, self._codecs, self._advance = plan, cache, plan.build(), advance
+        self._points_each = sum(len(codec.ladder) for codec in self._codecs)
 
     def measure(self, task: Task) -> Measured:
         """Never raises for what is wrong with the picture."""
         try:
             data = task.path.read_bytes()
-            original = load_rgb(BytesIO(data))
+            original = load_rgb(BytesIO(data), convert=self._plan.convert)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the others get their turn
             return Measured(str(task.path), _one_line(error))
         digest = hashlib.sha256(data).hexdigest()
@@ -130,6 +135,7 @@ class Evaluator:
         missing = [s for s in codec.ladder if not wanted <= (store.get(s) or {}).keys()]
         for coded in codec.climb(original, missing) if missing else ():
             store.put(coded.setting, self._score(original, coded, store.get(coded.setting)))
+            self._advance(1 / self._points_each)
         kept = {"setting", "bytes", "bpp", "enc_ms", "dec_ms"} | wanted
         points = []
         for setting in codec.ladder:
@@ -202,13 +208,20 @@ def _work(task: Task) -> Measured:
     return _evaluator.measure(task)
 
 
-def measure_pictures(plan: Plan, tasks: Sequence[Task], cache: Path, jobs: int = 1) -> Iterator[Measured]:
+def measure_pictures(
+    plan: Plan,
+    tasks: Sequence[Task],
+    cache: Path,
+    jobs: int = 1,
+    advance: Callable[[float], object] = lambda part: None,
+) -> Iterator[Measured]:
     """Measure all, in ``jobs`` processes, and yield each as it is done.
 
+    ``advance`` is that of :class:`Evaluator`; several processes say nothing between pictures.
     Left early, by an exception at the caller too, it stops its processes; what was measured is in ``cache``.
     """
     if jobs == 1 or len(tasks) < 2:
-        yield from map(Evaluator(plan, cache).measure, tasks)
+        yield from map(Evaluator(plan, cache, advance).measure, tasks)
         return
     with _workers(plan, cache, min(jobs, len(tasks))) as workers:
         futures = [workers.submit(_work, task) for task in tasks]
