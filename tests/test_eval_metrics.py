@@ -87,7 +87,7 @@ def test_db_spreads_what_is_near_one() -> None:
 
 
 def test_ssimulacra2_orders_pictures(picture: Image.Image) -> None:
-    pytest.importorskip("ssimulacra2", reason="ssimulacra2 is not installed (recodec[eval])")
+    pytest.importorskip("ssimulacra2", reason="ssimulacra2 is not installed (extra eval)")
     original = np.asarray(picture)
     good, bad = (next(CLASSIC[0].climb(original, [quality])).pixels for quality in (90, 10))
     scores = [metrics.ssimulacra2(original, pixels) for pixels in (original, good, bad)]
