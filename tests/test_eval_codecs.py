@@ -79,4 +79,6 @@ def test_missing_codecs_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(codecs, "version", missing)
     monkeypatch.setattr(features, "check", lambda feature: False)
     for codec in CLASSIC:
-        assert any(part in (codec.unavailable() or "") for part in ("no " + codec.name[:4].upper(), "extra eval"))
+        assert any(
+            part in (codec.unavailable() or "") for part in ("no " + codec.name[:4].upper(), "extra eval")
+        )

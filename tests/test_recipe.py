@@ -63,7 +63,7 @@ def test_a_recipe_says_everything(tmp_path: Path) -> None:
     assert (second.minutes, second.crop, second.loss.l1) == (1.0, 64, 1.0)
 
 
-SHIPPED = [find_recipe(name) for name in ("dev-1", "paper-lstm")]
+SHIPPED = [find_recipe(name) for name in ("dev-1", "dev-2", "paper-lstm")]
 
 
 @pytest.mark.parametrize("path", [GOLDEN / "tiny.toml", *SHIPPED], ids=lambda path: path.stem)

@@ -256,6 +256,22 @@ def refuse(*arguments: object) -> None:
     raise LimitError("too large")
 
 
+def test_a_run_with_own_projections_can_start_from_shared_ones(
+    tmp_path: Path, photographs: Photographs, tiny_model: str
+) -> None:
+    source = load_model(tiny_model)
+    wanted = replace(source.network.config, own_projections=True, sent_above=(0.1,))
+    trainer = Trainer(make_recipe(config=wanted), photographs, tmp_path, ALONE)
+    trainer.start_from(source)
+    pixels = torch.rand(1, 3, 32, 32) - 0.5
+    for a, b in zip(source.network.unroll(pixels, 3), trainer.network.unroll(pixels, 3), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-5)
+    shared = Trainer(make_recipe(config=source.network.config), photographs, tmp_path / "shared", ALONE)
+    backwards = replace(source, network=trainer.network)
+    with pytest.raises(TrainingError, match="has another network"):
+        shared.start_from(backwards)
+
+
 def test_later_iterations_start_from_the_last_trained_gains(tmp_path: Path, photographs: Photographs) -> None:
     short = Phase(steps=3, crop=32, iterations=2, learning_rate=0.05, warm_up_steps=1)
     recipe = replace(make_recipe(), phases=(short, replace(short, iterations=4, learning_rate=1e-9)))

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -154,10 +155,17 @@ class Trainer:
         return True
 
     def start_from(self, model: Model) -> None:
-        """Take the weights of a trained model. Raises :class:`TrainingError` if its network is another one."""
-        if model.network.config.to_texts() != self.recipe.network.to_texts():
+        """Take the weights of a trained model; projections that it shares become those of every iteration.
+
+        Raises :class:`TrainingError` if its network is another one otherwise.
+        """
+        config, wanted = model.network.config, self.recipe.network
+        own_projections = config.own_projections or wanted.own_projections
+        if replace(config, own_projections=own_projections, sent_above=wanted.sent_above) != wanted:
             raise TrainingError(f"model {model.id} to start from has another network than the recipe")
-        self.network.load_state_dict(model.network.state_dict())
+        weights = model.network.state_dict()
+        own = self.network.state_dict()
+        self.network.load_state_dict({name: weights[name].expand_as(own[name]) for name in own})
         self.origin = f"{model.id} {model.hash.hex()}"
         self.average = {name: value.clone() for name, value in self.network.state_dict().items()}
 
