@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
@@ -41,14 +41,15 @@ def state_sizes(network: RecurrentCodec, place: Workplace) -> dict[str, int]:
 class StateStore:
     """States of groups of tiles, by side.
 
-    ``areas`` are the positions in each group and ``sizes`` the numbers per position of each side. Each side
+    ``areas`` are the positions in each group, ``sides`` are "encoder", "decoder" or both. Each side
     lies in one block of memory that is taken once: thousands of states that come and go would leave holes
     in the heap as large as themselves. They are kept in half precision where ``place`` does not leave
     room for more; steps are computed as ever.
     """
 
-    def __init__(self, areas: Sequence[int], sizes: Mapping[str, int], place: Workplace):
-        self._place, self._sizes = place, sizes
+    def __init__(self, network: RecurrentCodec, areas: Sequence[int], sides: Sequence[str], place: Workplace):
+        self._network, self._sides, self._place = network, sides, place
+        self._sizes: dict[str, int] = {}
         self._starts = list(accumulate(areas, initial=0))
         self._blocks: dict[str, Tensor] = {}
         # States without their values.
@@ -65,7 +66,10 @@ class StateStore:
 
     def put(self, side: str, group: int, state: Any) -> None:
         """Keep a state. Raises :class:`LimitError` if there is no room for those of all groups."""
-        if not self._shapes and not self._whole:
+        # Not before: decoding in one go keeps no states.
+        if not self._sizes:
+            sizes = state_sizes(self._network, self._place)
+            self._sizes = {side: sizes[side] for side in self._sides}
             self._storage = self._choose_storage()
         if len(self._starts) == 2 and self._storage == self._place.dtype:
             self._whole[side] = state

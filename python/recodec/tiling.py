@@ -23,7 +23,7 @@ from recodec.networks.allocation import need
 from recodec.networks.config import LayerConfig, NetworkConfig
 from recodec.networks.gains import GAIN_PATCH
 from recodec.networks.recurrent import DecoderState, EncoderState, RecurrentCodec
-from recodec.states import StateStore, Workplace, state_sizes
+from recodec.states import StateStore, Workplace
 
 # The format's field is a byte; wider halos would cost more than the seam they hide.
 _MAX_HALO = 8
@@ -189,8 +189,7 @@ class TiledDecoder:
         self._network, self._place = network, place
         self.groups = _groups(tiles, place.batch)
         areas = [sum(tile.window.height * tile.window.width for tile in group) for group in self.groups]
-        sizes = state_sizes(network, place)
-        self.states = StateStore(areas, {side: sizes[side] for side in sides}, place)
+        self.states = StateStore(network, areas, sides, place)
 
     def __iter__(self) -> Iterator[int]:
         """Groups of tiles, one after the other."""
