@@ -99,8 +99,8 @@ void check(const Header& h) {
     require(h.stride >= 1, Errc::format, "stride", h.stride, "it must lie in 1..255");
     require(h.depth >= 1 && h.depth <= kMaxDepth, Errc::format, "depth", h.depth, "it must lie in 1..256");
     require(h.entropy == 1, Errc::unsupported, "entropy coder", h.entropy, "this version knows 1 (adaptive contexts)");
-    require(h.entropy_version == 1 || h.entropy_version == 2, Errc::unsupported, "entropy coder version", h.entropy_version,
-            "this version knows 1 and 2");
+    require(h.entropy_version == 1 || h.entropy_version == 3, Errc::unsupported, "entropy coder version", h.entropy_version,
+            "this version knows 1 and 3");
     require(h.tile_columns >= 1 && h.tile_columns <= h.columns(), Errc::format, "tile columns", h.tile_columns,
             "a tile is one position wide or more");
     require(h.tile_rows >= 1 && h.tile_rows <= h.rows(), Errc::format, "tile rows", h.tile_rows,

@@ -4,6 +4,7 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
+#include <memory>
 #include <mutex>
 
 // Known once any header of the C library has been seen.
@@ -11,10 +12,10 @@
 #include <malloc.h>
 #endif
 
-#include "adaptive_coder.hpp"
 #include "container.hpp"
 #include "crc32c.hpp"
 #include "error.hpp"
+#include "plane_coder.hpp"
 #include "range_coder.hpp"
 
 namespace py = pybind11;
@@ -97,39 +98,43 @@ Array<std::uint8_t> range_decode(const py::buffer& data, const Array<std::uint16
 
 // Without the GIL only this mutex keeps threads apart. It is taken after the GIL is released and given
 // back before the GIL is taken again, so that no thread holds one of the two while it waits for the other.
-class LockedCoder : public AdaptiveCoder {
-public:
-    using AdaptiveCoder::AdaptiveCoder;
+struct LockedCoder {
+    LockedCoder(std::uint32_t depth, std::uint32_t height, std::uint32_t width, std::uint8_t version)
+        : coder(make_plane_coder(version, depth, height, width)) {}
+
+    std::unique_ptr<PlaneCoder> coder;
     std::mutex mutex;
 };
 
 // Payload of a code chunk without its checksum, and that checksum (FORMAT.md, "Code chunks").
-std::uint32_t code_checksum(const AdaptiveCoder& coder, ByteView payload) {
+std::uint32_t code_checksum(const PlaneCoder& coder, ByteView payload) {
     const std::uint8_t type = static_cast<std::uint8_t>(ChunkType::codes);
     return coder.checksum(crc32c(payload, crc32c(ByteView(&type, 1))));
 }
 
-py::tuple encode_plane(LockedCoder& coder, const Array<std::int8_t>& codes) {
+py::tuple encode_plane(LockedCoder& locked, const Array<std::int8_t>& codes) {
+    PlaneCoder& coder = *locked.coder;
     require_equal(codes.size(), coder.plane_size(), "codes");
     Bytes out;
     std::uint32_t crc = 0;
     {
         py::gil_scoped_release release;
-        const std::lock_guard lock(coder.mutex);
+        const std::lock_guard lock(locked.mutex);
         out = coder.encode(view(codes));
         crc = code_checksum(coder, out);
     }
     return py::make_tuple(to_bytes(out), crc);
 }
 
-py::tuple decode_plane(LockedCoder& coder, const py::buffer& data) {
+py::tuple decode_plane(LockedCoder& locked, const py::buffer& data) {
+    PlaneCoder& coder = *locked.coder;
     const BufferView source(data);
     Array<std::int8_t> codes(static_cast<py::ssize_t>(coder.plane_size()));
     std::int8_t* out = codes.mutable_data();
     std::uint32_t crc = 0;
     {
         py::gil_scoped_release release;
-        const std::lock_guard lock(coder.mutex);
+        const std::lock_guard lock(locked.mutex);
         coder.decode(source, {out, coder.plane_size()});
         crc = code_checksum(coder, source);
     }
@@ -232,7 +237,7 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     m.def("range_encode", &range_encode, py::arg("bits"), py::arg("probabilities"));
     m.def("range_decode", &range_decode, py::arg("data"), py::arg("probabilities"));
 
-    py::class_<LockedCoder>(m, "AdaptiveCoder")
+    py::class_<LockedCoder>(m, "PlaneCoder")
         .def(py::init<std::uint32_t, std::uint32_t, std::uint32_t, std::uint8_t>(), py::arg("depth"),
              py::arg("height"), py::arg("width"), py::arg("version") = 1)
         .def("encode", &encode_plane, py::arg("codes"))

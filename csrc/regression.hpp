@@ -1,9 +1,9 @@
 // Online regression over codes: one row of integer weights per channel, inputs that are -1, 0 or +1.
 //
-// The codes of a position are sent together or not at all, so inputs come in groups of `depth` and a
-// group of zeros, which can change nothing, is left out whole. What remains is -1 or +1 and is kept
-// as masks of all ones or all zeros: weight * code is (weight ^ mask) - mask, which every compiler
-// turns into vector instructions that every processor has.
+// Codes are -1 or +1, and 0 where there is no neighbour: inputs come in groups of `depth`, and a group of
+// zeros, which can change nothing, is left out whole. What remains is kept as masks of all ones or all
+// zeros: weight * code is (weight ^ mask) - mask, which every compiler turns into vector instructions
+// that every processor has.
 #pragma once
 
 #include <algorithm>

@@ -60,7 +60,7 @@ def edit_header(rng: np.random.Generator, data: bytearray, other: bytes) -> None
     end = header_end(bytes(data)) or len(data)
     for _ in range(int(rng.integers(1, 4))):
         data[int(rng.integers(min(5, end - 1), end))] = int(
-            rng.choice([0, 1, 2, 0x7F, 0x80, 0xFF, rng.integers(256)])
+            rng.choice([0, 1, 2, 3, 0x7F, 0x80, 0xFF, rng.integers(256)])
         )
 
 
@@ -118,7 +118,7 @@ def repair(data: bytearray, max_codes: int = 1 << 16) -> None:
     grid = -(-header.height // header.stride), -(-header.width // header.stride)
     if header.depth * grid[0] * grid[1] > max_codes:
         return
-    coder = _core.AdaptiveCoder(header.depth, *grid)
+    coder = _core.PlaneCoder(header.depth, *grid, header.entropy_version)
     iterations = 0
     for start, _ in chunk_ranges(bytes(data))[:16]:
         chunk = _core.read_chunk(data, start)
@@ -161,5 +161,5 @@ HOSTILE_COUNT = 10_000
 def hostile_corpus() -> Iterator[bytes]:
     """The mutations of golden files that both the Python surface and the sanitized core are given."""
     good = Path(__file__).parent / "golden" / "good"
-    files = [(good / f"{name}.rcd").read_bytes() for name in ("grey", "pixel", "metadata", "rgba")]
+    files = [(good / f"{name}.rcd").read_bytes() for name in ("grey", "pixel", "metadata", "rgba", "ternary")]
     return mutations(files, HOSTILE_COUNT, seed=20)

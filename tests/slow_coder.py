@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import functools
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
 
-# 9.1; the one table to change with FORMAT.md.
+# 9.1 and 9.5; the one table to change with FORMAT.md.
 STAGES = 3
 REGRESSION_RATE = MIXER_RATE = 655
 WEIGHT_LIMIT = 1 << 20
@@ -30,6 +30,14 @@ NEIGHBOURS = {  # age, row, column
     "B": (2, 0, 0),
 }
 CONTEXTS = (("W", "N", "NE", "L"), ("L", "B", "W", "N"), ("L", "LE", "LS", "W"))
+TERNARY_NEIGHBOURS = ("W", "N", "NE", "L", "LE", "LS")
+TERNARY_COUNT_LIMIT = 255
+ACTIVE_RATE, SIGN_RATE = 400, 655
+ACTIVE_MIXER_RATE, SIGN_MIXER_RATE = 160, 200
+TERNARY_REGRESSION_SHARE, TERNARY_COUNTER_SHARE = 20000, 16384
+ACTIVE_PROBABILITY, ACTIVE_COUNT = 6554, 2
+LARGEST_OF_LEVEL = (0, 1, 2, 4, 8, 16, 32)
+SIGN_CONTEXTS = (("W", "N", "NE"), ("L", "W", "N"))
 LOGISTIC_TABLE = [
     3, 4, 5, 6, 8, 10, 13, 17, 22, 28, 36, 47,
     60, 77, 98, 126, 162, 208, 267, 342, 439, 562, 720, 922,
@@ -130,7 +138,7 @@ def read_body(body: Reader) -> SimpleNamespace:
     h.stride, h.depth = body.u8(), body.varint()
     reject_unless(h.stride >= 1 and 1 <= h.depth <= 256, "stride, depth")
     h.entropy, h.entropy_version = body.u8(), body.u8()
-    reject_unless(h.entropy == 1 and h.entropy_version in (1, 2), "entropy coder")
+    reject_unless(h.entropy == 1 and h.entropy_version in (1, 3), "entropy coder")
     h.tile_columns, h.tile_rows, h.tile_halo = body.varint(), body.varint(), body.varint()
     reject_unless(1 <= h.tile_columns <= -(-h.width // h.stride), "tile columns")
     reject_unless(1 <= h.tile_rows <= -(-h.height // h.stride), "tile rows")
@@ -247,25 +255,59 @@ def logit(p: int) -> int:
 class Counter:
     probability: int = 32768
     count: int = 0
+    limit: int = COUNT_LIMIT
 
     def learn(self, truth: int) -> None:
         rate = 655360 // (10 * self.count + 16)
         moved = self.probability + ((truth - self.probability) * rate >> 16)
         self.probability = clamp(moved, LEAST, 65535 - LEAST)
-        self.count = min(self.count + 1, COUNT_LIMIT)
+        self.count = min(self.count + 1, self.limit)
+
+
+def base_3(codes: Iterable[int]) -> int:
+    return functools.reduce(lambda number, code: 3 * number + code + 1, codes, 0)
+
+
+def decode_bit(
+    decoder: RangeDecoder,
+    inputs: list[int],
+    weights: list[int],
+    counters: list[Counter],
+    mixer: list[int],
+    *,
+    rates: tuple[int, int],
+) -> int:
+    """9.4, steps 2 to 8, with the learning rates of weights and mixer."""
+    total = sum(w * x for w, x in zip(weights, inputs, strict=True))
+    total = (total + (1 << 31)) % (1 << 32) - (1 << 31)
+    q = [clamp(total >> 4, -LOGIT_LIMIT, LOGIT_LIMIT)]
+    q += [logit(counter.probability) for counter in counters] + [CONSTANT_INPUT]
+    mixed = clamp(sum(m * v for m, v in zip(mixer, q, strict=True)) >> 16, -LOGIT_LIMIT, LOGIT_LIMIT)
+    p = clamp(logistic(mixed), LEAST, 65536 - LEAST)
+    bit = decoder.decode(p)
+    truth = 65536 * bit
+
+    step = round_shift((truth - logistic(q[0])) * rates[0], 16)
+    for i, x in enumerate(inputs):
+        weights[i] = clamp(weights[i] + step * x, -WEIGHT_LIMIT, WEIGHT_LIMIT)
+    for i, v in enumerate(q):
+        moved = mixer[i] + round_shift(((truth - p) * v >> 12) * rates[1], 16)
+        mixer[i] = clamp(moved, -WEIGHT_LIMIT, WEIGHT_LIMIT)
+    for counter in counters:
+        counter.learn(truth)
+    return bit
 
 
 class PlaneDecoder:
     """Decodes the planes of one image in order; a plane maps (y, x) to its list of depth codes."""
 
-    def __init__(self, depth: int, height: int, width: int, version: int = 1) -> None:
-        self.depth, self.height, self.width, self.version = depth, height, width, version
-        self.sent_counters = [Counter() for _ in range(2 ** len(NEIGHBOURS))]
+    def __init__(self, depth: int, height: int, width: int) -> None:
+        self.depth, self.height, self.width = depth, height, width
         self.planes: list[dict[tuple[int, int], list[int]]] = []
-        self.weights = [[0] * (8 * depth + 1) for _ in range(depth)]
-        self.counters: dict[tuple[int, int, int, int], Counter] = {}
-        start = [REGRESSION_SHARE, *[COUNTER_SHARE] * len(CONTEXTS), CONSTANT_SHARE]
-        self.mixers = [[list(start) for _ in range(depth)] for _ in range(STAGES)]
+
+    @property
+    def stage(self) -> int:
+        return min(len(self.planes) - 1, STAGES - 1)
 
     def neighbour(self, y: int, x: int, age: int, dy: int, dx: int) -> list[int]:
         plane = self.planes[-1 - age] if age < len(self.planes) else {}
@@ -277,53 +319,115 @@ class PlaneDecoder:
         self.planes.append({})
         codes: list[int] = []
         for position in ((y, x) for y in range(self.height) for x in range(self.width)):
-            known = [0] * self.depth
             around = {name: self.neighbour(*position, *place) for name, place in NEIGHBOURS.items()}
-            if self.version == 1 or len(self.planes) == 1 or self.decode_sent(decoder, around):
-                for d in range(self.depth):
-                    known[d] = self.decode_code(decoder, d, around, known)
+            known = self.decode_position(decoder, around)
             self.planes[-1][position] = known
             codes += known
         return codes
 
-    def decode_sent(self, decoder: RangeDecoder, around: dict[str, list[int]]) -> bool:
-        context = sum(2**i for i, codes in enumerate(around.values()) if any(codes))
-        counter = self.sent_counters[context]
+    def decode_position(self, decoder: RangeDecoder, around: dict[str, list[int]]) -> list[int]:
+        raise NotImplementedError
+
+
+class BinaryDecoder(PlaneDecoder):
+    """Version 1: 9.3 and 9.4."""
+
+    def __init__(self, depth: int, height: int, width: int) -> None:
+        super().__init__(depth, height, width)
+        self.weights = [[0] * (8 * depth + 1) for _ in range(depth)]
+        self.counters: dict[tuple[int, int, int, int], Counter] = {}
+        start = [REGRESSION_SHARE, *[COUNTER_SHARE] * len(CONTEXTS), CONSTANT_SHARE]
+        self.mixers = [[list(start) for _ in range(depth)] for _ in range(STAGES)]
+
+    def decode_position(self, decoder: RangeDecoder, around: dict[str, list[int]]) -> list[int]:
+        known = [0] * self.depth
+        for d in range(self.depth):
+            inputs = [code for codes in around.values() for code in codes] + known + [1]
+            counters = []
+            for j, names in enumerate(CONTEXTS):
+                context = base_3(around[name][d] for name in names)
+                counters.append(self.counters.setdefault((j, self.stage, d, context), Counter()))
+            mixer = self.mixers[self.stage][d]
+            rates = REGRESSION_RATE, MIXER_RATE
+            bit = decode_bit(decoder, inputs, self.weights[d], counters, mixer, rates=rates)
+            known[d] = 1 if bit else -1
+        return known
+
+
+def active(codes: list[int]) -> list[int]:
+    return [int(code != 0) for code in codes]
+
+
+def level(number: int) -> int:
+    return sum(number > largest for largest in LARGEST_OF_LEVEL)
+
+
+class TernaryDecoder(PlaneDecoder):
+    """Version 3: 9.6 and 9.7."""
+
+    def __init__(self, depth: int, height: int, width: int) -> None:
+        super().__init__(depth, height, width)
+        self.active_weights = [[0] * (7 * depth + 1) for _ in range(depth)]
+        self.sign_weights = [[0] * (7 * depth + 1) for _ in range(depth)]
+        self.counters: dict[tuple[object, ...], Counter] = {}
+        self.mixers: dict[tuple[object, ...], list[int]] = {}
+
+    def counter(self, *index: object) -> Counter:
+        start = (32768, 0) if index[0] in ("any", "sign") else (ACTIVE_PROBABILITY, ACTIVE_COUNT)
+        return self.counters.setdefault(index, Counter(*start, TERNARY_COUNT_LIMIT))
+
+    def mixer(self, counters: int, *index: object) -> list[int]:
+        start = [TERNARY_REGRESSION_SHARE, *[TERNARY_COUNTER_SHARE] * counters, CONSTANT_SHARE]
+        return self.mixers.setdefault(index, start)
+
+    def decode_position(self, decoder: RangeDecoder, around: dict[str, list[int]]) -> list[int]:
+        known = [0] * self.depth
+        number = {name: sum(active(around[name])) for name in TERNARY_NEIGHBOURS}
+        near = level(number["W"] + number["N"])
+        last = level(2 * number["L"] + number["LE"] + number["LS"])
+        counter = self.counter("any", self.stage, near, last)
         bit = decoder.decode(counter.probability)
         counter.learn(65536 * bit)
-        return bool(bit)
+        if bit:
+            for d in range(self.depth):
+                inputs = [code for name in TERNARY_NEIGHBOURS for code in around[name]] + known + [1]
+                if self.decode_active(decoder, d, inputs, around, (level(sum(active(known))), near, last)):
+                    known[d] = self.decode_sign(decoder, d, inputs, around)
+        return known
 
-    def decode_code(
-        self, decoder: RangeDecoder, d: int, around: dict[str, list[int]], known: list[int]
+    def decode_active(
+        self,
+        decoder: RangeDecoder,
+        d: int,
+        inputs: list[int],
+        around: dict[str, list[int]],
+        levels: tuple[int, int, int],
     ) -> int:
-        stage = min(len(self.planes) - 1, STAGES - 1)
-        inputs = [code for codes in around.values() for code in codes] + known + [1]
-        total = sum(w * x for w, x in zip(self.weights[d], inputs, strict=True))
-        total = (total + (1 << 31)) % (1 << 32) - (1 << 31)
-        counters = []
-        for j, names in enumerate(CONTEXTS):
-            context = 0
-            for name in names:
-                context = 3 * context + around[name][d] + 1
-            counters.append(self.counters.setdefault((j, stage, d, context), Counter()))
+        here, near, last = levels
+        same = sum(2**i for i, name in enumerate(("W", "N", "NE")) if around[name][d] != 0)
+        counters = [
+            self.counter("active", j, self.stage, d, 8 * first + near)
+            for j, first in enumerate((here, same, last))
+        ]
+        counters.append(self.counter("level", *levels))
+        mixer = self.mixer(4, "active", self.stage, here)
+        rates = ACTIVE_RATE, ACTIVE_MIXER_RATE
+        return decode_bit(decoder, active(inputs), self.active_weights[d], counters, mixer, rates=rates)
 
-        q = [clamp(total >> 4, -LOGIT_LIMIT, LOGIT_LIMIT)]
-        q += [logit(counter.probability) for counter in counters] + [CONSTANT_INPUT]
-        mixer = self.mixers[stage][d]
-        mixed = clamp(sum(m * v for m, v in zip(mixer, q, strict=True)) >> 16, -LOGIT_LIMIT, LOGIT_LIMIT)
-        p = clamp(logistic(mixed), LEAST, 65536 - LEAST)
-        bit = decoder.decode(p)
-        truth = 65536 * bit
-
-        step = round_shift((truth - logistic(q[0])) * REGRESSION_RATE, 16)
-        for i, x in enumerate(inputs):
-            self.weights[d][i] = clamp(self.weights[d][i] + step * x, -WEIGHT_LIMIT, WEIGHT_LIMIT)
-        for i, v in enumerate(q):
-            moved = mixer[i] + round_shift(((truth - p) * v >> 12) * MIXER_RATE, 16)
-            mixer[i] = clamp(moved, -WEIGHT_LIMIT, WEIGHT_LIMIT)
-        for counter in counters:
-            counter.learn(truth)
+    def decode_sign(
+        self, decoder: RangeDecoder, d: int, inputs: list[int], around: dict[str, list[int]]
+    ) -> int:
+        counters = [
+            self.counter("sign", j, self.stage, d, base_3(around[name][d] for name in names))
+            for j, names in enumerate(SIGN_CONTEXTS)
+        ]
+        mixer = self.mixer(2, "sign", self.stage, d)
+        rates = SIGN_RATE, SIGN_MIXER_RATE
+        bit = decode_bit(decoder, inputs, self.sign_weights[d], counters, mixer, rates=rates)
         return 1 if bit else -1
+
+
+PLANE_DECODERS = {1: BinaryDecoder, 3: TernaryDecoder}
 
 
 def decode_file(data: bytes) -> tuple[SimpleNamespace, list[list[int]], bool]:
@@ -337,7 +441,7 @@ def decode_file(data: bytes) -> tuple[SimpleNamespace, list[list[int]], bool]:
     except EOFError:
         raise RejectedError("header") from None
     grid = -(-header.height // header.stride), -(-header.width // header.stride)
-    decoder = PlaneDecoder(header.depth, *grid, header.entropy_version)
+    decoder = PLANE_DECODERS[header.entropy_version](header.depth, *grid)
     planes: list[list[int]] = []
     ended = False
     header.alpha_rows = None

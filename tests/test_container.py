@@ -66,6 +66,7 @@ def edited(data: bytes, offset: int, value: int) -> bytes:
     alpha=st.sampled_from([0, 1]),
     stride=st.integers(1, 255),
     depth=st.integers(1, 256),
+    entropy_version=st.sampled_from([1, 3]),
     tile_halo=st.integers(0, 255),
     data=st.data(),
 )
@@ -137,7 +138,8 @@ def test_flags() -> None:
         (21, 0, FORMAT),  # stride
         (22, 0, FORMAT),  # depth
         (23, 2, UNSUPPORTED),  # entropy coder
-        (24, 3, UNSUPPORTED),  # its version
+        (24, 2, UNSUPPORTED),  # its version
+        (24, 4, UNSUPPORTED),
         (25, 0, FORMAT),  # tile columns
         (25, 5, FORMAT),
         (26, 0, FORMAT),  # tile rows
@@ -169,7 +171,7 @@ def test_another_version_is_unsupported() -> None:
         ("width", 0), ("width", (1 << 30) + 1), ("height", 0), ("height", (1 << 30) + 1), ("channels", 2),
         ("bit_depth", 16), ("colour", 2), ("alpha", 2), ("family", 0), ("model", ""), ("model", "a" * 33),
         ("model", "../x"), ("model", "Tiny"), ("model", "tïny"), ("stride", 0), ("depth", 0), ("depth", 1025),
-        ("entropy", 0), ("entropy_version", 3), ("tile_columns", 5), ("tile_rows", 0), ("tile_halo", 256),
+        ("entropy", 0), ("entropy_version", 2), ("tile_columns", 5), ("tile_rows", 0), ("tile_halo", 256),
     ],
 )  # fmt: skip
 def test_writer_refuses(field: str, value: object) -> None:
@@ -246,7 +248,7 @@ def test_crc32c() -> None:
 def example_file(*extra: bytes) -> tuple[bytes, list[list[int]]]:
     """A file of three iterations with ``extra`` chunks after each code chunk, and its codes."""
     rng = np.random.default_rng(2)
-    coder, planes = _core.AdaptiveCoder(4, 3, 4), []
+    coder, planes = _core.PlaneCoder(4, 3, 4), []
     data = _core.write_header(make_header(depth=4))
     for _ in range(3):
         codes = rng.choice(np.array([-1, 1], np.int8), (4, 3, 4))

@@ -70,8 +70,10 @@ def test_slow_decoder_agrees(name: str) -> None:
         np.testing.assert_array_equal(in_coding_order.transpose(2, 0, 1), b)
 
 
-@pytest.mark.parametrize("name", [name for name in EXPECTED["bad"] if name.startswith(("alpha", "tiles"))])
-def test_slow_decoder_rejects_bad_alpha_and_tiles(name: str) -> None:
+@pytest.mark.parametrize(
+    "name", [name for name in EXPECTED["bad"] if name.startswith(("alpha", "entropy", "tiles"))]
+)
+def test_slow_decoder_rejects_bad_alpha_entropy_coder_and_tiles(name: str) -> None:
     with pytest.raises(RejectedError):
         decode_file((GOLDEN / "bad" / f"{name}.rcd").read_bytes())
 

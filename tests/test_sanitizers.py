@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -60,16 +61,19 @@ def sample_files() -> list[bytes]:
     """Whole files of random codes, with every kind of chunk."""
     rng = np.random.default_rng(31)
     files = []
-    for width, height, stride, depth in [(1, 1, 16, 32), (61, 45, 16, 4), (33, 5, 4, 1), (40, 40, 8, 7)]:
+    shapes = [(1, 1, 16, 32), (61, 45, 16, 4), (33, 5, 4, 1), (40, 40, 8, 7)]
+    for version, (width, height, stride, depth) in itertools.product((1, 3), shapes):
         header = _core.Header()
+        header.entropy_version = version
         header.width, header.height, header.stride, header.depth = width, height, stride, depth
         header.model, header.colour, header.alpha = "sample", 1, 1
         grid = -(-height // stride), -(-width // stride)
-        coder = _core.AdaptiveCoder(depth, *grid)
+        coder = _core.PlaneCoder(depth, *grid, version)
+        symbols = np.array([-1, 1] if version == 1 else [-1, 0, 0, 1], np.int8)
         alpha = encode_alpha(rng.integers(0, 256, (height, width), np.uint8))
         data = _core.write_header(header) + metadata(2, rng.bytes(20)) + metadata(3, alpha)
         for _ in range(3):
-            coded, crc = coder.encode(rng.choice(np.array([-1, 1], np.int8), (depth, *grid)))
+            coded, crc = coder.encode(rng.choice(symbols, (depth, *grid)))
             data += _core.write_chunk(1, crc.to_bytes(4, "little") + coded) + _core.write_chunk(
                 77, b"unknown"
             )
@@ -123,7 +127,8 @@ def test_a_run_without_files_is_wrong_usage(corpus_runner: Path, tmp_path: Path)
 def test_whole_files_and_their_truncations(corpus_runner: Path, tmp_path: Path) -> None:
     files = sample_files()
     assert run_corpus(corpus_runner, tmp_path / "whole", files) == (len(files), 0)
-    cut = [files[1][:size] for size in range(len(files[1]))]
+    # One of each version.
+    cut = [file[:size] for file in (files[1], files[5]) for size in range(len(file))]
     decoded, rejected = run_corpus(corpus_runner, tmp_path / "cut", cut)
     assert decoded > 0
     assert decoded + rejected == len(cut)

@@ -4,9 +4,9 @@
 #include <optional>
 #include <vector>
 
-#include "adaptive_coder.hpp"
 #include "crc32c.hpp"
 #include "error.hpp"
+#include "plane_coder.hpp"
 
 namespace recodec {
 
@@ -70,8 +70,8 @@ void decode_file(ByteView data, const Limits& limits, const PlaneSink& sink) {
     std::size_t at = 0;
     const Header header = read_header(data, at);
     Budget budget(header, limits);
-    AdaptiveCoder coder(header.depth, header.rows(), header.columns(), header.entropy_version);
-    std::vector<std::int8_t> codes(coder.plane_size());
+    const auto coder = make_plane_coder(header.entropy_version, header.depth, header.rows(), header.columns());
+    std::vector<std::int8_t> codes(coder->plane_size());
     std::size_t iterations = 0;
     bool has_alpha = false;
     while (const std::optional<Chunk> chunk = read_chunk(data, at)) {
@@ -87,8 +87,8 @@ void decode_file(ByteView data, const Limits& limits, const PlaneSink& sink) {
             budget.spend();
             if (header.alpha != 0 && !has_alpha) throw Error(Errc::format, "the alpha channel is missing");
             const auto [content, crc] = open(payload);
-            coder.decode(content, codes);
-            require_crc(crc, coder.checksum(crc32c(content, type_crc)));
+            coder->decode(content, codes);
+            require_crc(crc, coder->checksum(crc32c(content, type_crc)));
             if (sink) sink(header, codes);
         } else if (is(*chunk, ChunkType::alpha) && header.alpha != 0) {
             const auto [content, crc] = open(payload);

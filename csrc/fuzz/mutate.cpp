@@ -5,10 +5,10 @@
 #include <optional>
 #include <vector>
 
-#include "adaptive_coder.hpp"
 #include "crc32c.hpp"
 #include "decode_file.hpp"
 #include "error.hpp"
+#include "plane_coder.hpp"
 
 namespace recodec {
 
@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t kBodySizeAt = 5;
 constexpr std::size_t kCrcBytes = 4;
-constexpr std::array<std::uint8_t, 7> kExtremes = {0x00, 0x01, 0x02, 0x7F, 0x80, 0xFE, 0xFF};
+constexpr std::array<std::uint8_t, 8> kExtremes = {0x00, 0x01, 0x02, 0x03, 0x7F, 0x80, 0xFE, 0xFF};
 
 struct Range {
     std::size_t begin, end;
@@ -162,8 +162,8 @@ void repair(Bytes& data, const Limits& limits) try {
     std::size_t at = 0;
     const Header header = read_header(data, at);
     Budget budget(header, limits);
-    AdaptiveCoder coder(header.depth, header.rows(), header.columns(), header.entropy_version);
-    std::vector<std::int8_t> codes(coder.plane_size());
+    const auto coder = make_plane_coder(header.entropy_version, header.depth, header.rows(), header.columns());
+    std::vector<std::int8_t> codes(coder->plane_size());
     std::uint8_t iterations = 0;
     while (const std::optional<Chunk> chunk = read_chunk(data, at)) {
         at = chunk->next;
@@ -177,8 +177,8 @@ void repair(Bytes& data, const Limits& limits) try {
         if (chunk->type == static_cast<std::uint8_t>(ChunkType::codes)) {
             ++iterations;
             budget.spend();
-            coder.decode(content, codes);
-            crc = coder.checksum(crc);
+            coder->decode(content, codes);
+            crc = coder->checksum(crc);
         }
         put_u32(crc, data, chunk->payload);
     }

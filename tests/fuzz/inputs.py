@@ -22,7 +22,7 @@ from ..mutations import delete, flip_bits, insert, mutate, set_bytes, truncate
 GOLDEN = Path(__file__).parents[1] / "golden"
 CORPUS = Path(__file__).parent / "corpus"
 
-_SMALL = ("grey", "pixel", "metadata", "opaque", "la", "rgba")
+_SMALL = ("grey", "pixel", "metadata", "opaque", "la", "rgba", "ternary")
 _PNG_SIGNATURE = 8
 # Those that make sense in formats that are not ours.
 _BYTE_MUTATIONS = (flip_bits, set_bytes, truncate, insert, delete)
@@ -71,7 +71,7 @@ def a_file_with_alpha(rng: Generator, seeds: Seeds) -> bytes:
     else:
         header.width = header.height = 8
     header.depth = 1
-    coded, crc = _core.AdaptiveCoder(1, 1, 1).encode(np.ones((1, 1, 1), np.int8))
+    coded, crc = _core.PlaneCoder(1, 1, 1).encode(np.ones((1, 1, 1), np.int8))
     return _core.write_header(header) + attached_chunk(ALPHA, png) + code_chunk(coded, crc) + end_chunk(1)
 
 

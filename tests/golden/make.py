@@ -13,11 +13,13 @@ import io
 import json
 import os
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import numpy as np
+import torch
 from PIL import Image
 
 FOLDER = Path(__file__).parent
@@ -25,9 +27,12 @@ os.environ["RECODEC_WEIGHTS"] = str(FOLDER)
 
 import recodec
 from recodec import _core
-from recodec.bitstream import ALPHA, CODES, Assembly, Reader, attached_chunk
-from recodec.entropy import PlaneDecoder, PlaneEncoder
+from recodec.bitstream import ALPHA, CODES, Reader, attached_chunk
+from recodec.codec import Codec
+from recodec.entropy import PlaneDecoder
+from recodec.networks.recurrent import RecurrentCodec
 from recodec.tiling import TileGrid
+from recodec.weights import load_model
 
 
 def codes_digest(data: bytes) -> str:
@@ -64,20 +69,17 @@ def _in_tiles(image: Image.Image, rows: int, columns: int, halo: int) -> bytes:
         return recodec.encode(image, iterations=3, model="tiny")
 
 
-def _with_positions_left_out(file: bytes) -> bytes:
-    """The file with version 2 of the entropy coder and without the codes of a growing triangle."""
-    reader = Reader(file)
-    header = reader.header()
-    planes = PlaneDecoder(header, 1 << 20)
-    codes = [planes.decode(chunk) for chunk in reader.chunks() if chunk.type == CODES]
-    header.entropy_version = 2
-    assembly = Assembly(_core.write_header(header))
-    coder = PlaneEncoder(*codes[0].shape, version=2)
-    _, rows, columns = codes[0].shape
-    for iteration, plane in enumerate(codes):
-        left_out = np.add.outer(np.arange(rows), np.arange(columns)) < 2 * iteration
-        assembly.code_chunks.append(coder.encode(np.where(left_out, 0, plane).astype(np.int8)))
-    return assembly.to_bytes()
+# Such that four in five codes of every iteration are 0.
+_DEAD_ZONES = (1.18, 1.46, 1.99, 2.42, 2.71, 3.88, 4.75, 5.58)
+
+
+def _with_dead_zones(image: Image.Image) -> bytes:
+    """A file of mostly zeros, by the model as one with a dead zone, which its decoder knows nothing of."""
+    model = load_model("tiny")
+    network = RecurrentCodec(replace(model.network.config, dead_zone=True))
+    zones = torch.tensor(_DEAD_ZONES)
+    network.load_state_dict(model.network.state_dict() | {"binarizer.dead_zone": zones})
+    return Codec(replace(model, network=network.eval())).encode(image, iterations=6)
 
 
 def good_files() -> dict[str, bytes]:
@@ -104,7 +106,7 @@ def good_files() -> dict[str, bytes]:
         "opaque": recodec.encode(colour.crop((0, 0, 33, 18)).convert("RGBA"), iterations=2, model="tiny"),
         # A halo narrower than the network reaches: other tiles would give another picture.
         "tiles": _in_tiles(colour, rows=2, columns=3, halo=0),
-        "left-out": _with_positions_left_out(recodec.truncate(full, iterations=4)),
+        "ternary": _with_dead_zones(colour.crop((30, 20, 93, 73))),
         "unknown-chunk": full[:cut]
         + _core.write_chunk(99, b"from the future")
         + full[cut:]
@@ -227,6 +229,13 @@ def bad_tile_files(grey: bytes) -> dict[str, tuple[str, bytes]]:
     }
 
 
+def bad_entropy_files(grey: bytes) -> dict[str, tuple[str, bytes]]:
+    """Like :func:`bad_files`, with the version of the entropy coder that was withdrawn."""
+    start = recodec.info(grey).header_bytes
+    header = _patched_header(grey[:start], start - 8, 2)
+    return {"entropy-version-2": ("UnsupportedError", header + grey[start:])}
+
+
 def main() -> None:
     """Write what is missing."""
     expected_path = FOLDER / "expected.json"
@@ -243,6 +252,7 @@ def main() -> None:
                 "iterations": recodec.info(data).iterations,
             }
     bad = bad_files(good["colour"]) | bad_alpha_files(good["rgba"]) | bad_tile_files(good["grey"])
+    bad |= bad_entropy_files(good["grey"])
     for name, (error, data) in bad.items():
         if name not in expected["bad"]:
             (FOLDER / "bad" / f"{name}.rcd").write_bytes(data)

@@ -1,0 +1,102 @@
+#include "binary_coder.hpp"
+
+#include <algorithm>
+
+namespace recodec {
+
+namespace {
+
+// Neighbour whose codes feed the regression: planes back, rows down, columns right.
+struct Neighbour {
+    std::size_t age;
+    std::ptrdiff_t dy, dx;
+};
+
+constexpr std::array<Neighbour, BinaryCoder::kNeighbourCount> kNeighbours = {{
+    {0, 0, -1}, {0, -1, 0}, {0, -1, 1}, {1, 0, 0}, {1, 0, 1}, {1, 1, 0}, {2, 0, 0},
+}};
+
+constexpr std::size_t kContexts = 81;  // four ternary codes
+
+// Iterations with a set of their own for counters and mixer; later ones share the last.
+constexpr std::uint32_t kStages = 3;
+
+constexpr std::int32_t kRegressionRate = 655;  // Q16
+constexpr std::int32_t kMixerRate = 655;       // Q16
+constexpr std::int32_t kRegressionShare = 32768, kCounterShare = 13107;  // initial mixer weights, Q16
+constexpr std::int32_t kConstantInput = 1229;                           // Q12, 0.3
+
+}  // namespace
+
+BinaryCoder::BinaryCoder(std::uint32_t depth, std::uint32_t height, std::uint32_t width)
+    : PlaneCoder(depth, height, width), regression_(depth, kNeighbours.size(), kWeightLimit) {
+    for (auto& counters : counters_) counters.assign(kStages * depth * kContexts, Counter{});
+    mixer_.resize(kStages * depth * kMixed);
+    for (std::size_t i = 0; i < mixer_.size(); i += kMixed) {
+        mixer_[i] = kRegressionShare;
+        std::fill_n(mixer_.begin() + static_cast<std::ptrdiff_t>(i) + 1, kCounters, kCounterShare);
+        mixer_[i + kMixed - 1] = 0;
+    }
+}
+
+BinaryCoder::Neighbourhood BinaryCoder::gather(std::size_t cell) {
+    Neighbourhood codes{};
+    regression_.begin_position();
+    for (std::size_t i = 0; i < codes.size(); ++i) {
+        const auto [age, dy, dx] = kNeighbours[i];
+        codes[i] = codes_at(age, cell, dy, dx);
+        regression_.add_neighbour(i, codes[i]);
+    }
+    regression_.begin_codes();
+    return codes;
+}
+
+template <class Bits>
+void BinaryCoder::code_position(Bits bits, std::size_t cell) {
+    const Neighbourhood codes = gather(cell);
+    const std::size_t stage = std::min(iteration_, kStages - 1);
+    std::int8_t* here = codes_at(0, cell);
+
+    for (std::uint32_t d = 0; d < depth_; ++d) {
+        const auto trit = [&](std::size_t neighbour) { return static_cast<std::size_t>(codes[neighbour][d] + 1); };
+        const std::size_t west = trit(0), north = trit(1), north_east = trit(2);
+        const std::size_t last = trit(3), last_east = trit(4), last_south = trit(5), before = trit(6);
+        const std::array<std::size_t, kCounters> contexts = {
+            ((west * 3 + north) * 3 + north_east) * 3 + last,
+            ((last * 3 + before) * 3 + west) * 3 + north,
+            ((last * 3 + last_east) * 3 + last_south) * 3 + west,
+        };
+
+        Mixture<kMixed> mixture;
+        mixture.logits[0] = std::clamp(regression_.sum(d) >> 4, -kLogitLimit, kLogitLimit);
+        std::array<Counter*, kCounters> counters{};
+        for (std::size_t j = 0; j < kCounters; ++j) {
+            counters[j] = &counters_[j][(stage * depth_ + d) * kContexts + contexts[j]];
+            mixture.logits[j + 1] = logit(counters[j]->probability);
+        }
+        mixture.logits[kMixed - 1] = kConstantInput;
+
+        std::int32_t* mix = mixer_.data() + (stage * depth_ + d) * kMixed;
+        const Probability p = mixture.probability(mix);
+        const bool bit = bits.put(here[d] > 0, p);
+        here[d] = bit ? 1 : -1;
+        const std::int32_t truth = bit ? 65536 : 0;
+
+        const std::int32_t step =
+            round_shift(std::int64_t{truth - logistic(mixture.logits[0])} * kRegressionRate, 16);
+        regression_.learn(d, step);
+        regression_.add_code(bit);
+        mixture.learn(mix, truth - p, kMixerRate);
+        for (Counter* counter : counters) counter->learn(bit);
+    }
+}
+
+void BinaryCoder::write_plane(RangeEncoder& encoder) {
+    for_each_cell([&](std::size_t cell) { code_position(BitWriter(encoder), cell); });
+}
+
+void BinaryCoder::read_plane(RangeDecoder& decoder) {
+    for_each_cell([&](std::size_t cell) { code_position(BitReader(decoder), cell); });
+}
+
+}  // namespace recodec

@@ -1,0 +1,78 @@
+#include "plane_coder.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include "binary_coder.hpp"
+#include "crc32c.hpp"
+#include "error.hpp"
+#include "ternary_coder.hpp"
+
+namespace recodec {
+
+PlaneCoder::PlaneCoder(std::uint32_t depth, std::uint32_t height, std::uint32_t width)
+    : depth_(depth), height_(height), width_(width), row_(std::size_t{width} + 4) {
+    const std::size_t cells = (std::size_t{height} + 4) * row_;
+    for (auto& plane : planes_) plane.assign(cells * depth, 0);
+}
+
+void PlaneCoder::begin_plane() {
+    if (iteration_ == 0) return;
+    std::rotate(planes_.begin(), planes_.end() - 1, planes_.end());
+    std::fill(planes_[0].begin(), planes_[0].end(), std::int8_t{0});
+}
+
+Bytes PlaneCoder::encode(std::span<const std::int8_t> codes) {
+    for (std::size_t i = 0; i < codes.size(); ++i) {
+        if (!can_code(codes[i])) {
+            throw Error(Errc::format, "code " + std::to_string(codes[i]) + " at channel " +
+                                          std::to_string(i / positions()) + ", position " +
+                                          std::to_string(i % positions()) + "; codes are " + symbols());
+        }
+    }
+    begin_plane();
+    std::size_t position = 0;
+    for_each_cell([&](std::size_t cell) {
+        std::int8_t* to = codes_at(0, cell);
+        for (std::uint32_t d = 0; d < depth_; ++d) to[d] = codes[d * positions() + position];
+        ++position;
+    });
+    Bytes out;
+    RangeEncoder encoder(out);
+    write_plane(encoder);
+    encoder.finish();
+    ++iteration_;
+    return out;
+}
+
+void PlaneCoder::decode(ByteView data, std::span<std::int8_t> codes) {
+    begin_plane();
+    RangeDecoder decoder(data);
+    read_plane(decoder);
+    ++iteration_;
+    std::size_t position = 0;
+    for_each_cell([&](std::size_t cell) {
+        const std::int8_t* from = codes_at(0, cell);
+        for (std::uint32_t d = 0; d < depth_; ++d) codes[d * positions() + position] = from[d];
+        ++position;
+    });
+}
+
+std::uint32_t PlaneCoder::checksum(std::uint32_t crc) const {
+    for (std::uint32_t y = 0; y < height_; ++y) {
+        const auto* row = reinterpret_cast<const std::uint8_t*>(planes_[0].data() + cell_of(y, 0) * depth_);
+        crc = crc32c(ByteView(row, std::size_t{width_} * depth_), crc);
+    }
+    return crc;
+}
+
+std::unique_ptr<PlaneCoder> make_plane_coder(std::uint8_t version, std::uint32_t depth, std::uint32_t height,
+                                             std::uint32_t width) {
+    switch (version) {
+        case 1: return std::make_unique<BinaryCoder>(depth, height, width);
+        case 3: return std::make_unique<TernaryCoder>(depth, height, width);
+        default: throw Error(Errc::unsupported, "entropy coder version " + std::to_string(version));
+    }
+}
+
+}  // namespace recodec

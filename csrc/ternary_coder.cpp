@@ -1,0 +1,185 @@
+#include "ternary_coder.hpp"
+
+#include <algorithm>
+
+namespace recodec {
+
+namespace {
+
+struct Neighbour {
+    std::size_t age;
+    std::ptrdiff_t dy, dx;
+};
+
+constexpr std::array<Neighbour, TernaryCoder::kNeighbourCount> kNeighbours = {{
+    {0, 0, -1}, {0, -1, 0}, {0, -1, 1}, {1, 0, 0}, {1, 0, 1}, {1, 1, 0},
+}};
+
+// Iterations with a set of their own for counters and mixer; later ones share the last.
+constexpr std::uint32_t kStages = 3;
+
+constexpr std::size_t kLevels = 8;
+constexpr std::size_t kAnyContexts = kLevels * kLevels;
+constexpr std::size_t kActiveContexts = kLevels * kLevels;
+constexpr std::size_t kSignContexts = 27;
+
+constexpr std::int32_t kActiveRate = 400, kSignRate = 655;  // of the regressions, Q16
+constexpr std::int32_t kActiveMixerRate = 160, kSignMixerRate = 200;  // Q16
+constexpr std::int32_t kRegressionShare = 20000, kCounterShare = 16384;  // initial mixer weights, Q16
+constexpr std::int32_t kConstantInput = 1229;                           // Q12, 0.3
+constexpr std::uint16_t kActiveProbability = 6554, kActiveCount = 2;  // where counters start
+
+// 0, 1, 2, 3..4, 5..8, 9..16, 17..32, more.
+std::size_t level(std::uint32_t count) {
+    std::size_t result = std::min<std::uint32_t>(count, 2);
+    for (std::uint32_t limit = 2; result < kLevels - 1 && count > limit; limit *= 2) ++result;
+    return result;
+}
+
+}  // namespace
+
+TernaryCoder::TernaryCoder(std::uint32_t depth, std::uint32_t height, std::uint32_t width)
+    : PlaneCoder(depth, height, width),
+      any_(kStages * kAnyContexts),
+      active_regression_((kNeighbours.size() + 1) * depth, depth, kWeightLimit),
+      sign_regression_((kNeighbours.size() + 1) * depth, depth, kWeightLimit) {
+    const std::size_t channels = std::size_t{kStages} * depth;
+    for (std::size_t age = 0; age < counts_.size(); ++age) counts_[age].assign(planes_[age].size() / depth, 0);
+    const Counter active_start = {kActiveProbability, kActiveCount};
+    for (auto& counters : active_counters_) counters.assign(channels * kActiveContexts, active_start);
+    activity_counters_.assign(kLevels * kLevels * kLevels, active_start);
+    for (auto& counters : sign_counters_) counters.assign(channels * kSignContexts, Counter{});
+    const auto start = [&](std::vector<std::int32_t>& mixer, std::size_t sets, std::size_t mixed) {
+        mixer.assign(sets * mixed, kCounterShare);
+        for (std::size_t i = 0; i < mixer.size(); i += mixed) {
+            mixer[i] = kRegressionShare;
+            mixer[i + mixed - 1] = 0;
+        }
+    };
+    start(active_mixer_, kStages * kLevels, kActiveMixed);
+    start(sign_mixer_, channels, kSignMixed);
+}
+
+std::uint32_t TernaryCoder::count_at(std::size_t age, std::size_t cell, std::ptrdiff_t dy, std::ptrdiff_t dx) const {
+    const auto at = static_cast<std::ptrdiff_t>(cell) + dy * static_cast<std::ptrdiff_t>(row_) + dx;
+    return counts_[age][static_cast<std::size_t>(at)];
+}
+
+template <class Bits>
+bool TernaryCoder::code_active(Bits bits, bool active, const Neighbourhood& codes, std::uint32_t d,
+                               const Activity& activity) {
+    const std::size_t stage = std::min(iteration_, kStages - 1);
+    const std::size_t channel = stage * depth_ + d;
+    const auto [here, around, last] = activity;
+    const auto set = [&](std::size_t neighbour) { return std::size_t{codes[neighbour][d] != 0}; };
+    const std::size_t same = set(0) + 2 * set(1) + 4 * set(2);
+    const std::array<std::size_t, kActiveCounters> contexts = {
+        here * kLevels + around,
+        same * kLevels + around,
+        last * kLevels + around,
+    };
+    Mixture<kActiveMixed> mixture;
+    mixture.logits[0] = std::clamp(active_regression_.sum(d) >> 4, -kLogitLimit, kLogitLimit);
+    std::array<Counter*, kActiveCounters + 1> counters{};
+    for (std::size_t j = 0; j < kActiveCounters; ++j) {
+        counters[j] = &active_counters_[j][channel * kActiveContexts + contexts[j]];
+    }
+    counters[kActiveCounters] = &activity_counters_[(here * kLevels + around) * kLevels + last];
+    for (std::size_t j = 0; j < counters.size(); ++j) mixture.logits[j + 1] = logit(counters[j]->probability);
+    mixture.logits[kActiveMixed - 1] = kConstantInput;
+
+    std::int32_t* mix = active_mixer_.data() + (stage * kLevels + here) * kActiveMixed;
+    const Probability p = mixture.probability(mix);
+    const bool bit = bits.put(active, p);
+    const std::int32_t truth = bit ? 65536 : 0;
+    active_regression_.learn(d, round_shift(std::int64_t{truth - logistic(mixture.logits[0])} * kActiveRate, 16));
+    mixture.learn(mix, truth - p, kActiveMixerRate);
+    for (Counter* counter : counters) counter->learn(bit);
+    return bit;
+}
+
+template <class Bits>
+bool TernaryCoder::code_sign(Bits bits, bool positive, const Neighbourhood& codes, std::uint32_t d) {
+    const std::size_t channel = std::min(iteration_, kStages - 1) * depth_ + d;
+    const auto trit = [&](std::size_t neighbour) { return static_cast<std::size_t>(codes[neighbour][d] + 1); };
+    const std::array<std::size_t, kSignCounters> contexts = {
+        (trit(0) * 3 + trit(1)) * 3 + trit(2),
+        (trit(3) * 3 + trit(0)) * 3 + trit(1),
+    };
+    Mixture<kSignMixed> mixture;
+    mixture.logits[0] = std::clamp(sign_regression_.sum(d) >> 4, -kLogitLimit, kLogitLimit);
+    std::array<Counter*, kSignCounters> counters{};
+    for (std::size_t j = 0; j < kSignCounters; ++j) {
+        counters[j] = &sign_counters_[j][channel * kSignContexts + contexts[j]];
+        mixture.logits[j + 1] = logit(counters[j]->probability);
+    }
+    mixture.logits[kSignMixed - 1] = kConstantInput;
+
+    std::int32_t* mix = sign_mixer_.data() + channel * kSignMixed;
+    const Probability p = mixture.probability(mix);
+    const bool bit = bits.put(positive, p);
+    const std::int32_t truth = bit ? 65536 : 0;
+    sign_regression_.learn(d, round_shift(std::int64_t{truth - logistic(mixture.logits[0])} * kSignRate, 16));
+    mixture.learn(mix, truth - p, kSignMixerRate);
+    for (Counter* counter : counters) counter->learn(bit);
+    return bit;
+}
+
+template <class Bits>
+void TernaryCoder::code_position(Bits bits, std::size_t cell) {
+    std::int8_t* here = codes_at(0, cell);
+    const std::uint32_t west = count_at(0, cell, 0, -1), north = count_at(0, cell, -1, 0);
+    const std::uint32_t last_here = count_at(1, cell, 0, 0);
+    const std::size_t around = level(west + north);
+    const std::size_t last = level(2 * last_here + count_at(1, cell, 0, 1) + count_at(1, cell, 1, 0));
+
+    const std::size_t stage = std::min(iteration_, kStages - 1);
+    Counter& any_counter = any_[stage * kAnyContexts + around * kLevels + last];
+    const bool any = bits.put(std::any_of(here, here + depth_, [](std::int8_t code) { return code != 0; }),
+                              any_counter.probability);
+    any_counter.learn(any);
+    if (!any) return;
+
+    Neighbourhood codes{};
+    active_regression_.begin_position();
+    sign_regression_.begin_position();
+    for (std::size_t i = 0; i < codes.size(); ++i) {
+        const auto [age, dy, dx] = kNeighbours[i];
+        codes[i] = codes_at(age, cell, dy, dx);
+        for (std::uint32_t d = 0; d < depth_; ++d) {
+            if (codes[i][d] == 0) continue;
+            active_regression_.add(i * depth_ + d, true);
+            sign_regression_.add(i * depth_ + d, codes[i][d] > 0);
+        }
+    }
+    std::uint16_t count = 0;
+    for (std::uint32_t d = 0; d < depth_; ++d) {
+        if (!code_active(bits, here[d] != 0, codes, d, {level(count), around, last})) {
+            here[d] = 0;
+            continue;
+        }
+        const bool positive = code_sign(bits, here[d] > 0, codes, d);
+        here[d] = positive ? 1 : -1;
+        ++count;
+        active_regression_.add(kNeighbours.size() * depth_ + d, true, d + 1);
+        sign_regression_.add(kNeighbours.size() * depth_ + d, positive, d + 1);
+    }
+    counts_[0][cell] = count;
+    active_regression_.end_position();
+    sign_regression_.end_position();
+}
+
+template <class Bits>
+void TernaryCoder::code_plane(Bits bits) {
+    if (iteration_ > 0) {
+        std::rotate(counts_.begin(), counts_.end() - 1, counts_.end());
+        std::fill(counts_[0].begin(), counts_[0].end(), std::uint16_t{0});
+    }
+    for_each_cell([&](std::size_t cell) { code_position(bits, cell); });
+}
+
+void TernaryCoder::write_plane(RangeEncoder& encoder) { code_plane(BitWriter(encoder)); }
+
+void TernaryCoder::read_plane(RangeDecoder& decoder) { code_plane(BitReader(decoder)); }
+
+}  // namespace recodec
