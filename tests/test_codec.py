@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -29,11 +28,10 @@ from recodec.errors import (
     WeightsError,
 )
 from recodec.images import read_picture
-from recodec.networks.allocation import need
+from recodec.networks.config import LayerConfig, NetworkConfig
+from recodec.networks.recurrent import RecurrentCodec
 from recodec.tiling import Region, Samples
 from recodec.weights import load_model, save_model
-
-from .conftest import GOLDEN
 
 
 @pytest.fixture
@@ -567,40 +565,63 @@ def test_codes_decode_to_what_was_encoded(tiny_model: str, picture: Image.Image,
 
 
 @pytest.fixture
-def sparing_model(tiny_model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The tiny model as one that leaves out what looks right already; its decoder is the same."""
-    network = load_model(tiny_model).network
-    network.config = replace(network.config, sent_above=(0.4, 0.37))
-    save_model(tmp_path / "sparing.safetensors", network, {})
-    monkeypatch.setenv("RECODEC_WEIGHTS", os.pathsep.join([str(tmp_path), str(GOLDEN)]))
-    return "sparing"
+def zoned_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, picture: Image.Image) -> str:
+    """A random model whose codes are mostly 0, next to one that sends signs with the same decoder."""
+    torch.manual_seed(4)
+    layers = (LayerConfig("lstm", 12, resample=2), LayerConfig("gru", 12))
+    config = NetworkConfig(
+        depth=8,
+        iterations=6,
+        reconstruction="masking",
+        front_end="dct8",
+        encoder=(),
+        decoder=layers,
+        gains=True,
+        shortcut=True,
+        own_projections=True,
+        dead_zone=True,
+        embedding=6,
+        feedback=4,
+    )
+    network = RecurrentCodec(config)
+    pixels = torch.from_numpy(np.asarray(picture)[:32, :48].copy()).permute(2, 0, 1)[None] / 255 - 0.5
+    network.calibrate(pixels)
+    network.fit_dead_zones(pixels, (0.1, 0.2))
+    save_model(tmp_path / "zoned.safetensors", network, {})
+    signs = RecurrentCodec(replace(config, dead_zone=False))
+    signs.load_state_dict(network.state_dict(), strict=False)
+    save_model(tmp_path / "signs.safetensors", signs, {})
+    monkeypatch.setenv("RECODEC_WEIGHTS", str(tmp_path))
+    return "zoned"
 
 
-def test_positions_that_look_right_get_no_codes(
-    sparing_model: str, tiny_model: str, picture: Image.Image
+def test_files_with_dead_zones_hold_zeros_and_need_no_other_decoder(
+    zoned_model: str, picture: Image.Image
 ) -> None:
-    data = recodec.encode(picture, iterations=4, model=sparing_model)
-    everything = recodec.encode(picture, iterations=4, model=tiny_model)
+    data = recodec.encode(picture, model=zoned_model, iterations=6)
+    signs = recodec.encode(picture, model="signs", iterations=6)
     info = recodec.info(data)
-    assert (info.entropy, recodec.info(everything).entropy) == ("adaptive-2", "adaptive-1")
-    assert info.model_hash == recodec.info(everything).model_hash
-    assert info.chunk_bytes[0] == recodec.info(everything).chunk_bytes[0]
-    reader = Reader(data)
-    planes = PlaneDecoder(reader.header(), 1 << 20)
-    codes = [planes.decode(chunk) for chunk in reader.chunks() if chunk.type == CODES]
-    assert codes[0].all()
-    original = read_picture(picture, 1 << 20).samples.float()[None] / 255 - 0.5
-    padded = torch.nn.functional.pad(original, (0, 3, 0, 3), mode="replicate")
+    assert (info.entropy, recodec.info(signs).entropy) == ("adaptive-3", "adaptive-1")
+    assert info.model_hash == recodec.info(signs).model_hash
+    codes = np.stack(codes_of(data))
+    assert set(np.unique(codes)) == {-1, 0, 1}
+    assert 0.03 < np.abs(codes).mean() < 0.4
+    assert np.abs(codes_of(signs)).all()
+    assert recodec.truncate(data, iterations=2) == recodec.encode(picture, iterations=2, model=zoned_model)
+
+
+def test_decoders_show_what_the_encoder_of_dead_zones_saw(zoned_model: str, picture: Image.Image) -> None:
+    data = recodec.encode(picture, model=zoned_model, iterations=6)
+    network = load_model(zoned_model).network
     shown = recodec.progressive(data, like="torch")
-    for plane, decoded, limit in zip(codes[1:], shown, (0.4, 0.37, 0.37), strict=False):
-        rounded = torch.nn.functional.pad(decoded[None].float() / 255 - 0.5, (0, 3, 0, 3), mode="replicate")
-        needs = need(rounded, padded, 16)[0, 0]
-        # Not where rounding decides, nor where the file's padding is not the original's.
-        clear = (needs - limit).abs() > 0.01
-        clear[-1], clear[:, -1] = False, False
-        assert clear.sum() >= 4
-        sent = torch.from_numpy(plane.any(axis=0))
-        assert torch.equal(sent[clear], (needs > limit)[clear])
-        assert np.array_equal(plane.all(axis=0), plane.any(axis=0))
-    assert not all(plane.all() for plane in codes)
-    assert recodec.truncate(data, iterations=2) == recodec.encode(picture, iterations=2, model=sparing_model)
+    with torch.inference_mode():
+        region = Region(0, 0, *grid_shape(*picture.size, 16))
+        samples = Samples(read_picture(picture, 1 << 20).samples, 16, torch.device("cpu"), torch.float32)
+        target = network.front_end.analyse(samples.pixels(region)[None])
+        encoder = decoder = None
+        for plane, image in zip(codes_of(data), shown, strict=True):
+            codes, encoder = network.encode_step(target, encoder, decoder)
+            np.testing.assert_array_equal(codes[0].numpy().astype(np.int8), plane)
+            decoder = network.decode_step(codes, decoder)
+            expected = (255 * (network.pixels(decoder.reconstruction)[0, :, :45, :61] + 0.5)).clamp(0, 255)
+            assert float((image - expected).abs().max()) <= 0.51

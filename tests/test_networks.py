@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import get_args
 
 import pytest
 import torch
 
 from recodec.errors import WeightsError
-from recodec.networks.binarizer import Binarizer, binarize
+from recodec.networks.binarizer import Binarizer, binarize, dead_zone_for, ternarize
 from recodec.networks.cells import AssociativeConvLSTM, ConvLSTM
-from recodec.networks.config import FrontEnd, LayerConfig, LayerKind, NetworkConfig, Reconstruction
+from recodec.networks.config import LayerConfig, LayerKind, NetworkConfig, Reconstruction
 from recodec.networks.convolution import Projection, SameConv2d
 from recodec.networks.paper import paper_config
 from recodec.networks.recurrent import RecurrentCodec
@@ -71,7 +71,7 @@ def test_paper_biases_and_gain_network() -> None:
 
 
 @pytest.mark.parametrize("cell", get_args(LayerKind)[1:])
-@pytest.mark.parametrize("reconstruction", get_args(Reconstruction))
+@pytest.mark.parametrize("reconstruction", ["one-shot", "additive", "residual-scaling"])
 def test_full_size_paper_networks_have_the_published_shapes(
     cell: LayerKind, reconstruction: Reconstruction
 ) -> None:
@@ -211,8 +211,12 @@ def step_by_step(network: RecurrentCodec, pixels: torch.Tensor, iterations: int)
     return pictures
 
 
-@pytest.mark.parametrize("front_end", get_args(FrontEnd))
-@pytest.mark.parametrize("reconstruction", get_args(Reconstruction))
+# Masking measures blocks.
+MODES = [("dct8", mode) for mode in get_args(Reconstruction)]
+MODES += [("pixels", mode) for mode in get_args(Reconstruction) if mode != "masking"]
+
+
+@pytest.mark.parametrize(("front_end", "reconstruction"), MODES)
 @pytest.mark.parametrize(
     "extra", [{}, {"gains": True, "shortcut": True}, {"priming": 2, "diffusion": 1, "gain_input": "residual"}]
 )
@@ -232,6 +236,116 @@ def test_training_unroll_equals_stepping(
 
     unrolled[2].square().mean().backward()
     assert all(p.grad is not None and bool(torch.isfinite(p.grad).all()) for p in network.parameters())
+
+
+ZONED = {"gains": True, "shortcut": True, "own_projections": True, "dead_zone": True}
+
+
+def zoned_network(reconstruction: str, encoder: bool = True, **extra: object) -> RecurrentCodec:
+    """A network with a dead zone that sees what its shortcut says, in random double precision."""
+    torch.manual_seed(8)
+    settings = {**ZONED, "embedding": 5, "feedback": 4, **extra}
+    config = small_config("dct8", reconstruction, **settings)
+    network = RecurrentCodec(config if encoder else replace(config, encoder=())).double()
+    network.front_end.scale.uniform_(0.1, 0.6)
+    return network
+
+
+@pytest.mark.parametrize("reconstruction", ["additive", "masking"])
+@pytest.mark.parametrize("encoder", [True, False])
+@pytest.mark.parametrize("extra", [{}, {"priming": 1, "diffusion": 2, "gain_input": "residual"}])
+def test_training_unroll_equals_stepping_with_a_dead_zone(
+    reconstruction: str, encoder: bool, extra: dict[str, object]
+) -> None:
+    network = zoned_network(reconstruction, encoder, **extra)
+    pixels = torch.rand(2, 3, 48, 32, dtype=torch.float64) - 0.5
+    density = (0.3, 0.5)
+    unrolled = network.unroll(pixels, 3, density=density)
+    late = network.unroll(pixels, 1, lead_in=2, density=density)
+    torch.testing.assert_close(late[0], unrolled[2], rtol=0, atol=1e-10)
+
+    target = network.front_end.analyse(pixels)
+    state = decoded = None
+    for picture, share in zip(unrolled, (0.3, 0.5, 0.5), strict=True):
+        features, state = network.encode_features(target, state, decoded)
+        features = network.binarizer.conv(features, state.iteration - 1)
+        codes = ternarize(features, dead_zone_for(features, share))
+        assert float(codes.detach().abs().mean()) == pytest.approx(share, abs=0.01)
+        decoded = network.decode_step(codes, decoded)
+        torch.testing.assert_close(network.pixels(decoded.reconstruction), picture, rtol=0, atol=1e-10)
+
+    unrolled[2].square().mean().backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, name
+        assert bool(torch.isfinite(parameter.grad).all()), name
+        assert bool(parameter.grad.any()), name
+
+
+@torch.no_grad()
+def test_fitted_dead_zones_give_files_the_density() -> None:
+    network = zoned_network("masking")
+    pixels = torch.rand(8, 3, 48, 32, dtype=torch.float64) - 0.5
+    network.fit_dead_zones(pixels, (0.05, 0.2))
+    target = network.front_end.analyse(pixels)
+    state = decoded = None
+    for share in (0.05, 0.2, 0.2, 0.2):
+        codes, state = network.encode_step(target, state, decoded)
+        assert set(codes.unique().tolist()) == {-1, 0, 1}
+        assert float(codes.abs().mean()) == pytest.approx(share, abs=2 / codes.numel())
+        decoded = network.decode_step(codes, decoded)
+    zones = network.binarizer.dead_zone
+    assert zones is not None
+    assert len(set(zones.tolist())) == 4
+
+    signs = RecurrentCodec(small_config("dct8"))
+    before = {name: value.clone() for name, value in signs.state_dict().items()}
+    signs.fit_dead_zones(pixels.float(), (0.1,))
+    assert "binarizer.dead_zone" not in before
+    assert all(torch.equal(value, before[name]) for name, value in signs.state_dict().items())
+
+
+@pytest.mark.parametrize("reconstruction", ["additive", "masking"])
+def test_feedback_shows_what_the_shortcut_alone_would_give(reconstruction: str) -> None:
+    network = zoned_network(reconstruction)
+    feedback = network.decoder.feedback
+    assert feedback is not None
+    with torch.no_grad():
+        for parameter in network.decoder.output.parameters():
+            parameter.zero_()
+    seen: list[torch.Tensor] = []
+    feedback.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    decoded = None
+    for codes in random_codes(3):
+        decoded = network.decode_step(codes, decoded)
+        provisional, linear = seen.pop().split(192, dim=1)
+        # The layers are silent, so what is provisional is what is decoded.
+        torch.testing.assert_close(provisional, decoded.reconstruction, rtol=0, atol=1e-12)
+        assert network.decoder.shortcut is not None
+        expected = depth_to_space(network.decoder.shortcut(codes, decoded.iteration - 1), 2)
+        torch.testing.assert_close(linear, expected, rtol=0, atol=1e-12)
+    assert not seen
+
+
+def test_the_layers_work_on_feedback_and_embedding() -> None:
+    network = zoned_network("additive")
+    assert network.decoder.layers.side_layer == 1
+    codes = random_codes(2)
+    before = features_after(network, codes[0], codes)
+    for part in (network.decoder.feedback, network.decoder.embedding):
+        assert part is not None
+        weight = part.weight.detach().clone()
+        with torch.no_grad():
+            part.weight.zero_()
+            assert not torch.allclose(features_after(network, codes[0], codes), before)
+            part.weight.copy_(weight)
+
+
+def test_an_encoder_without_layers_is_linear() -> None:
+    network = zoned_network("additive", encoder=False)
+    assert network.encoder.width == 4 * 192
+    x, y = torch.randn(2, 1, 192, 4, 4, dtype=torch.float64)
+    outputs = [network.encoder.step(value, None)[0] for value in (x, y, 2 * x - y)]
+    torch.testing.assert_close(outputs[2], 2 * outputs[0] - outputs[1], rtol=0, atol=1e-12)
 
 
 def features_after(network: RecurrentCodec, pixels: torch.Tensor, codes: list[torch.Tensor]) -> torch.Tensor:
@@ -309,7 +423,9 @@ def test_priming_repeats_the_first_step_and_diffusion_every_later_one() -> None:
 
 
 def test_configuration_survives_its_texts() -> None:
-    for config in (paper_config("gru", "additive"), small_config("dct8", gains=True)):
+    zoned = zoned_network("masking", encoder=False).config
+    assert (zoned.encoder, zoned.stride, zoned.feedback_layer) == ((), 16, 1)
+    for config in (paper_config("gru", "additive"), small_config("dct8", gains=True), zoned):
         assert NetworkConfig.from_texts(config.to_texts()) == config
 
 
@@ -317,6 +433,15 @@ def test_encoder_settings_stay_out_of_the_decoder_text() -> None:
     one, other = small_config(gain_slope=0.1), small_config(gain_slope=0.3)
     assert one.to_texts()["decoder"] == other.to_texts()["decoder"]
     assert one.to_texts()["encoder"] != other.to_texts()["encoder"]
+    zoned = small_config(dead_zone=True)
+    assert zoned.to_texts()["decoder"] == small_config().to_texts()["decoder"]
+    assert "dead_zone" in zoned.to_texts()["encoder"]
+
+
+def test_what_came_later_stays_out_of_the_texts_of_older_models() -> None:
+    texts = small_config().to_texts()
+    for name in ("dead_zone", "embedding", "feedback", "own_projections", "copies"):
+        assert name not in texts["encoder"] + texts["decoder"]
 
 
 @pytest.mark.parametrize(
@@ -333,13 +458,28 @@ def test_encoder_settings_stay_out_of_the_decoder_text() -> None:
         ({"decoder": (LayerConfig("conv", 8, 1, resample=2),)}, "grows by 2"),
         ({"decoder": (LayerConfig("conv", 7, 1, resample=4),)}, "multiple of 16"),
         ({"colour": 1}, "colour"),
+        ({"dead_zone": 1}, "dead_zone is 1; it must be true or false"),
+        ({"embedding": -1}, "embedding is -1"),
+        ({"embedding": True}, "embedding is True"),
+        ({"feedback": 0.5}, "feedback is 0.5"),
+        ({"feedback": 4}, "feedback is 4; .* needs shortcut = true"),
+        ({"feedback": 4, "shortcut": True}, 'feedback is 4; .* "additive" or "masking"'),
+        ({"feedback": 4, "shortcut": True, "reconstruction": "additive"}, "no decoder layer starts on the"),
+        ({"reconstruction": "masking"}, 'it needs front_end = "dct8"'),
+        ({"encoder": ()}, "encoder has no layers; only with shortcut = true"),
     ],
 )
 def test_impossible_configurations_are_refused(change: dict[str, object], words: str) -> None:
-    from dataclasses import asdict
-
     data = {**asdict(small_config()), **change}
     for side in ("encoder", "decoder"):
         data[side] = [layer if isinstance(layer, dict) else asdict(layer) for layer in data[side]]
     with pytest.raises(WeightsError, match=words):
+        NetworkConfig.from_dict(data)
+
+
+@pytest.mark.parametrize("side", ["encoder", "decoder"])
+def test_a_configuration_without_a_side_is_refused(side: str) -> None:
+    data = asdict(small_config(shortcut=True))
+    del data[side]
+    with pytest.raises(WeightsError, match=f"network lacks '{side}'"):
         NetworkConfig.from_dict(data)

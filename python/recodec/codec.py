@@ -397,8 +397,8 @@ class Codec:
 
 
 def _entropy_version(config: NetworkConfig) -> int:
-    """Readers from before version 2 can read what does not need it."""
-    return 2 if config.sent_above else 1
+    """Readers from before version 3 can read what does not need it."""
+    return 3 if config.dead_zone else 1
 
 
 def _psnr(samples: Samples, decoder: TiledDecoder) -> float:

@@ -19,7 +19,6 @@ from torch import Tensor
 
 from recodec import _core
 from recodec.entropy import Codes
-from recodec.networks.allocation import need
 from recodec.networks.config import LayerConfig, NetworkConfig
 from recodec.networks.gains import GAIN_PATCH
 from recodec.networks.recurrent import DecoderState, EncoderState, RecurrentCodec
@@ -109,7 +108,7 @@ def plan_tiles(height: int, width: int, config: NetworkConfig, side: int) -> Til
 def decoder_halo(config: NetworkConfig) -> int:
     """How far the decoder looks around a position, in positions, but 8 at most.
 
-    Hidden kernels above 1×1 reach further with every iteration, and so does a gain network.
+    Hidden kernels above 1×1 reach further with every iteration, and so do feedback and a gain network.
     """
     return min(_MAX_HALO, math.ceil(_decoder_reach(config)))
 
@@ -125,8 +124,11 @@ def encoder_halo(config: NetworkConfig) -> int:
 
 def _decoder_reach(config: NetworkConfig) -> float:
     reach, scale = 0.0, 1
-    for layer in config.decoder:
+    for index, layer in enumerate(config.decoder):
         reach += _layer_reach(layer, config.iterations) / scale
+        # What feedback shows of the former picture had that layer's reach, and that of all before.
+        if config.feedback_layer is not None and index >= config.feedback_layer:
+            reach += (config.iterations - 1) * (layer.kernel // 2) / scale
         scale *= layer.resample
     if config.reconstruction == "residual-scaling":
         reach += config.iterations * (1.5 * GAIN_PATCH) / config.stride
@@ -264,19 +266,10 @@ class TiledEncoder:
             state: EncoderState | None = self.decoder.states.get("encoder", index)
             decoded = self.decoder.state(index)
             codes, state = self._network.encode_step(target, state, decoded)
-            if decoded is not None and config.sent_above:
-                codes = codes * self._sent(decoded, windows)
             self.decoder.states.put("encoder", index, state)
             for tile, window in zip(group, codes.to(torch.int8).cpu().numpy(), strict=True):
                 tile.core.of(plane)[:] = tile.inner.of(window)
         return plane
-
-    def _sent(self, decoded: DecoderState, windows: Tensor) -> Tensor:
-        """1 for the positions (N, 1, h, w) that still need codes, 0 for the others."""
-        config = self._network.config
-        needs = need(self._network.pixels(decoded.reconstruction), windows, config.stride)
-        limit = config.sent_above[min(decoded.iteration, len(config.sent_above)) - 1]
-        return (needs > limit).to(windows.dtype)
 
     def decode(self, plane: Codes) -> None:
         """Take the codes as sent, so that the next iteration corrects what they leave."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, Literal, TypeVar, get_args
 
 from recodec.errors import WeightsError
 
-Reconstruction = Literal["one-shot", "additive", "residual-scaling"]
+Reconstruction = Literal["one-shot", "additive", "residual-scaling", "masking"]
 FrontEnd = Literal["pixels", "dct8"]
 LayerKind = Literal["conv", "lstm", "associative-lstm", "gru", "residual-gru"]
 GainInput = Literal["reconstruction", "residual"]
@@ -19,7 +18,7 @@ Table = TypeVar("Table")
 
 _LARGEST_SIZE = 1 << 16
 
-_ENCODER_FIELDS = ("encoder", "gain_slope", "sent_above")
+_ENCODER_FIELDS = ("encoder", "gain_slope", "dead_zone")
 
 # Fields that came after the first models: left out of the texts while they have their defaults, so that
 # a model saved again keeps its hash.
@@ -29,7 +28,9 @@ _LATER_FIELDS = {
     "priming": 0,
     "diffusion": 0,
     "own_projections": False,
-    "sent_above": (),
+    "dead_zone": False,
+    "embedding": 0,
+    "feedback": 0,
 }
 
 
@@ -78,7 +79,7 @@ class LayerConfig:
 class NetworkConfig:
     """Everything that fixes the shape of a recurrent codec network.
 
-    ``depth`` is the number of binary codes per grid position and iteration (D), ``iterations`` the
+    ``depth`` is the number of codes per grid position and iteration (D), ``iterations`` the
     number of iterations the weights were trained for and the most a file may hold.
 
     ``gains`` adds learned factors per iteration and feature that start from ``gain_slope``, and
@@ -86,9 +87,14 @@ class NetworkConfig:
     ``"residual-scaling"`` looks at: the paper's equation says the reconstruction, its figure the
     reconstructed residual. ``priming`` extra steps run before the first iteration's codes count and
     ``diffusion`` extra ones before every later iteration's; Johnston et al. 2018. ``own_projections`` gives
-    every iteration 1×1 layers of its own next to the codes: binarizer, output and shortcut. From the second
-    iteration on, an encoder sends only positions whose need (:func:`recodec.networks.allocation.need`) is
-    above the number that ``sent_above`` has for it, later ones sharing the last; without numbers all are sent.
+    every iteration 1×1 layers of its own next to the codes: binarizer, output and shortcut.
+
+    ``reconstruction`` ``"masking"`` is additive, with residuals scaled by how little the picture decoded so
+    far hides of them (:class:`recodec.networks.gains.Masking`). An ``encoder`` without layers is linear: only
+    its residuals recur. With a ``dead_zone``, codes are −1, 0 or +1: 0 where the binarizer's feature is small
+    (:class:`recodec.networks.binarizer.Binarizer`). ``embedding`` above 0 is the width of a 1×1 layer between
+    codes and decoder. ``feedback`` above 0 is the width of a 1×1 view of the provisional reconstruction, the
+    former one plus the shortcut's; the decoder's first layer on the front end's grid sees it beside its input.
     """
 
     depth: int
@@ -104,7 +110,9 @@ class NetworkConfig:
     priming: int = 0
     diffusion: int = 0
     own_projections: bool = False
-    sent_above: tuple[float, ...] = ()
+    dead_zone: bool = False
+    embedding: int = 0
+    feedback: int = 0
 
     def __post_init__(self) -> None:
         choices = (("reconstruction", Reconstruction), ("front_end", FrontEnd), ("gain_input", GainInput))
@@ -113,6 +121,8 @@ class NetworkConfig:
                 raise WeightsError(
                     f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(get_args(allowed))}"
                 )
+        if not self.encoder and not self.shortcut:
+            raise WeightsError("encoder has no layers; only with shortcut = true can it do without")
         down, up = self.stride, self._front_end_stride
         for layer in self.decoder:
             up *= layer.resample
@@ -125,18 +135,41 @@ class NetworkConfig:
             raise WeightsError(
                 f"the encoder shrinks by {down} but the decoder grows by {up}; make the factors equal"
             )
-        for name in ("gains", "shortcut", "own_projections"):
+        for name in ("gains", "shortcut", "own_projections", "dead_zone"):
             if type(getattr(self, name)) is not bool:
                 raise WeightsError(f"{name} is {getattr(self, name)!r}; it must be true or false")
-        if not all(type(v) in (int, float) and 0 <= v < math.inf for v in self.sent_above):
-            raise WeightsError(f"sent_above is {self.sent_above!r}; it must hold numbers of at least 0")
         if type(self.gain_slope) not in (int, float) or not abs(self.gain_slope) <= 10:
             raise WeightsError(f"gain_slope is {self.gain_slope!r}; it must be a number in -10..10")
         ranges = {"depth": (1, 256), "iterations": (1, 255), "priming": (0, 16), "diffusion": (0, 16)}
+        ranges |= {"embedding": (0, _LARGEST_SIZE), "feedback": (0, _LARGEST_SIZE)}
         for name, (low, high) in ranges.items():
             value = getattr(self, name)
             if type(value) is not int or not low <= value <= high:
                 raise WeightsError(f"{name} is {value!r}; it must be a whole number in {low}..{high}")
+        if self.feedback and not (self.shortcut and self.reconstruction in ("additive", "masking")):
+            raise WeightsError(
+                f"feedback is {self.feedback}; it looks at what a shortcut adds, so it needs shortcut = true "
+                'and reconstruction = "additive" or "masking"'
+            )
+        if self.reconstruction == "masking" and self.front_end != "dct8":
+            raise WeightsError(
+                'reconstruction is "masking"; it measures blocks, so it needs front_end = "dct8"'
+            )
+        if self.feedback and self.feedback_layer is None:
+            raise WeightsError(
+                f"feedback is {self.feedback}, but no decoder layer starts on the front end's grid; add one "
+                "after the last that grows"
+            )
+
+    @property
+    def feedback_layer(self) -> int | None:
+        """The first decoder layer on the front end's grid, which sees the feedback; None without feedback."""
+        factor = 1
+        for index, layer in enumerate(self.decoder):
+            if self.feedback and factor == self.grid_factor:
+                return index
+            factor *= layer.resample
+        return None
 
     @property
     def _front_end_stride(self) -> int:
@@ -146,7 +179,7 @@ class NetworkConfig:
     def stride(self) -> int:
         """Pixels per grid position along each axis (s)."""
         stride = self._front_end_stride
-        for layer in self.encoder:
+        for layer in self.encoder or self.decoder:
             stride *= layer.resample
         return stride
 
@@ -183,15 +216,15 @@ class NetworkConfig:
         """Build from nested plain data, as found in JSON or TOML. Raises :class:`WeightsError`."""
         layers: dict[str, tuple[Any, ...]] = {}
         for side in ("encoder", "decoder"):
-            found = data.get(side, ())
+            if side not in data:
+                continue
+            found = data[side]
             if not isinstance(found, list | tuple):
                 raise WeightsError(f"network: {side} is {found!r}; it must be a list of layers")
             layers[side] = tuple(
                 _from_table(LayerConfig, layer, f"{side} layer {number}")
                 for number, layer in enumerate(found, start=1)
             )
-        if isinstance(sent_above := data.get("sent_above"), list):
-            layers["sent_above"] = tuple(sent_above)
         return _from_table(cls, {**data, **layers}, "network")
 
 

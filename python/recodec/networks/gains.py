@@ -53,6 +53,29 @@ class GainNetwork(nn.Module):
         return x + 2
 
 
+class Masking(nn.Module):
+    """Gains that are small where the picture decoded so far is busy and would hide an error.
+
+    One per block of the DCT, ((0.1 + c) / (σ + c))^k with the deviation σ of the block's pixels about their
+    mean in the range 0..1: contrast masking, as SSIM and wavelet image coders have it, but known to the
+    decoder, so that nothing is sent for it. ITU-T T.801 (JPEG 2000, part 2) calls it self-contrast masking.
+    """
+
+    def __init__(self, exponent: float = 0.6, floor: float = 0.05):
+        super().__init__()
+        self.exponent, self.floor = exponent, floor
+
+    def forward(self, features: Tensor, scale: Tensor) -> Tensor:
+        """(N, 192, H, W) DCT features, in units of ``scale``, to (N, 1, H, W) gains."""
+        # What a change of the reconstruction does to the next gains only disturbs training.
+        squares = (features.detach() * scale[:, None, None]).square()
+        count, _, height, width = squares.shape
+        energy = squares.view(count, 3, 64, height, width)[:, :, 1:].sum((1, 2))
+        deviation = (energy / 192).sqrt()[:, None]
+        gains: Tensor = ((0.1 + self.floor) / (deviation + self.floor)) ** self.exponent
+        return gains
+
+
 def hold(gains: Tensor, patch: int, height: int, width: int) -> Tensor:
     """Zero-order hold: repeat each gain over its patch, (N, 1, ⌈height/patch⌉, …) to (N, 1, height, width)."""
     return gains.repeat_interleave(patch, dim=2).repeat_interleave(patch, dim=3)[..., :height, :width]

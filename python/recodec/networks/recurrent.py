@@ -8,24 +8,21 @@ end (the pixels themselves, or their block DCT): residuals, reconstructions and 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from recodec.networks.allocation import need
-from recodec.networks.binarizer import Binarizer
+from recodec.networks.binarizer import Binarizer, dead_zone_for, ternarize
 from recodec.networks.config import NetworkConfig
 from recodec.networks.convolution import Projection
-from recodec.networks.gains import GAIN_PATCH, Gain, GainNetwork, hold
+from recodec.networks.gains import GAIN_PATCH, Gain, GainNetwork, Masking, hold
 from recodec.networks.stack import Stack, StackState
 from recodec.networks.transforms import BlockDCT, Pixels, depth_to_space, space_to_depth
 
 # Uniform noise in [−a, a] of a shape, for sampled codes in training.
 Noise = Callable[[torch.Size], Tensor]
-# From needs (N, 1, h, w) to 1 where codes are sent and 0 elsewhere.
-Allocation = Callable[[Tensor], Tensor]
 
 
 class EncoderState(NamedTuple):
@@ -39,7 +36,7 @@ class DecoderState(NamedTuple):
     """What is decoded so far, and what the decoder carries to the next iteration.
 
     ``gain`` multiplies the encoder's next residual and divides the decoder's next output; None but in
-    residual scaling.
+    residual scaling and masking.
     """
 
     layers: StackState
@@ -57,16 +54,20 @@ class Encoder(nn.Module):
         self.gain = Gain(config.iterations, width_in, config.gain_slope) if config.gains else None
         self.layers = Stack(width_in, config.encoder, grow=False)
         self.shortcut_factor = config.grid_factor if config.shortcut else 0
-        self.width = self.layers.width + width_in * self.shortcut_factor**2
+        self.layers_width = self.layers.width if config.encoder else 0
+        self.width = self.layers_width + width_in * self.shortcut_factor**2
 
     def step(self, residual: Tensor, state: EncoderState | None) -> tuple[Tensor, EncoderState]:
         """One iteration; ``state`` None at the first."""
         iteration, layers = (0, None) if state is None else (state.iteration, state.layers)
         x = residual if self.gain is None else self.gain(residual, iteration)
-        y, layers = self.layers.primed_step(x, layers, self.extra_steps[iteration > 0])
+        parts = []
+        if self.layers_width:
+            y, layers = self.layers.primed_step(x, layers, self.extra_steps[iteration > 0])
+            parts.append(y)
         if self.shortcut_factor:
-            y = torch.cat([y, space_to_depth(x, self.shortcut_factor)], dim=1)
-        return y, EncoderState(layers, iteration + 1)
+            parts.append(space_to_depth(x, self.shortcut_factor))
+        return torch.cat(parts, dim=1), EncoderState(layers, iteration + 1)
 
 
 class Decoder(nn.Module):
@@ -75,8 +76,16 @@ class Decoder(nn.Module):
     def __init__(self, config: NetworkConfig, width_out: int):
         super().__init__()
         self.extra_steps = (config.priming, config.diffusion)
-        self.layers = Stack(config.depth, config.decoder, grow=True)
         own = config.iterations if config.own_projections else None
+        self.embedding = Projection(config.depth, config.embedding, own) if config.embedding else None
+        self.feedback = Projection(2 * width_out, config.feedback, own) if config.feedback else None
+        self.layers = Stack(
+            config.embedding or config.depth,
+            config.decoder,
+            grow=True,
+            side_layer=config.feedback_layer,
+            side_width=config.feedback,
+        )
         self.output = Projection(self.layers.width, width_out, own)
         self.grid_factor = config.grid_factor
         self.shortcut = (
@@ -87,13 +96,27 @@ class Decoder(nn.Module):
         self.gain = Gain(config.iterations, width_out, -config.gain_slope) if config.gains else None
         self.gain_network = GainNetwork() if config.reconstruction == "residual-scaling" else None
 
-    def step(self, codes: Tensor, layers: StackState, iteration: int) -> tuple[Tensor, StackState]:
-        """One iteration, counted from 0; ``layers`` None at the first."""
-        x, layers = self.layers.primed_step(codes, layers, self.extra_steps[iteration > 0])
-        x = self.output(x, iteration)
+    def step(
+        self, codes: Tensor, layers: StackState, iteration: int, decoded: DecoderState | None = None
+    ) -> tuple[Tensor, StackState]:
+        """One iteration, counted from 0; ``layers`` and what is ``decoded`` so far None at the first."""
+        linear = None
         if self.shortcut is not None:
-            x = x + depth_to_space(self.shortcut(codes, iteration), self.grid_factor)
-        return x if self.gain is None else self.gain(x, iteration), layers
+            linear = depth_to_space(self.shortcut(codes, iteration), self.grid_factor)
+        side = None
+        if self.feedback is not None and linear is not None:
+            provisional = self._scaled(linear, iteration)
+            if decoded is not None:
+                increment = provisional if decoded.gain is None else provisional / decoded.gain
+                provisional = decoded.reconstruction + increment
+            side = self.feedback(torch.cat([provisional, linear], dim=1), iteration)
+        x = codes if self.embedding is None else self.embedding(codes, iteration)
+        x, layers = self.layers.primed_step(x, layers, self.extra_steps[iteration > 0], side)
+        x = self.output(x, iteration)
+        return self._scaled(x if linear is None else x + linear, iteration), layers
+
+    def _scaled(self, x: Tensor, iteration: int) -> Tensor:
+        return x if self.gain is None else self.gain(x, iteration)
 
 
 class RecurrentCodec(nn.Module):
@@ -108,8 +131,11 @@ class RecurrentCodec(nn.Module):
         self.front_end: BlockDCT | Pixels = BlockDCT() if config.front_end == "dct8" else Pixels()
         self.encoder = Encoder(config, self.front_end.width)
         own = config.iterations if config.own_projections else None
-        self.binarizer = Binarizer(self.encoder.width, config.depth, own)
+        self.binarizer = Binarizer(
+            self.encoder.width, config.depth, own, config.iterations if config.dead_zone else 0
+        )
         self.decoder = Decoder(config, self.front_end.width)
+        self.masking = Masking() if config.reconstruction == "masking" else None
 
     def encode_features(
         self, target: Tensor, state: EncoderState | None, decoded: DecoderState | None
@@ -139,18 +165,21 @@ class RecurrentCodec(nn.Module):
             output, layers = self.decoder.step(codes, None, 0)
             reconstruction, iteration = output, 1
         else:
-            output, layers = self.decoder.step(codes, state.layers, state.iteration)
+            output, layers = self.decoder.step(codes, state.layers, state.iteration, state)
             if state.gain is not None:
                 output = output / state.gain
             additive = self.config.reconstruction != "one-shot"
             reconstruction = state.reconstruction + output if additive else output
             iteration = state.iteration + 1
-        seen = reconstruction if self.config.gain_input == "reconstruction" else output
-        return DecoderState(layers, reconstruction, self._next_gain(seen), iteration)
+        return DecoderState(layers, reconstruction, self._next_gain(reconstruction, output), iteration)
 
-    def _next_gain(self, features: Tensor) -> Tensor | None:
+    def _next_gain(self, reconstruction: Tensor, output: Tensor) -> Tensor | None:
+        if self.masking is not None:
+            masking: Tensor = self.masking(reconstruction, self.front_end.scale)
+            return masking
         if self.decoder.gain_network is None:
             return None
+        features = reconstruction if self.config.gain_input == "reconstruction" else output
         gains = self.decoder.gain_network(self.pixels(features))
         return hold(gains, GAIN_PATCH // self.front_end.stride, features.shape[2], features.shape[3])
 
@@ -165,12 +194,13 @@ class RecurrentCodec(nn.Module):
         *,
         lead_in: int = 0,
         noise: Noise | None = None,
-        allocation: Allocation | None = None,
+        density: Sequence[float] = (),
     ) -> list[Tensor]:
         """Reconstructed pixels of ``iterations`` iterations with gradients, for training.
 
         ``lead_in`` iterations run before them without gradients and are not returned. Codes are signs,
-        or signs after ``noise`` was added, and after the first iteration 0 where ``allocation`` says so.
+        or signs after ``noise`` was added. With a dead zone, ``density`` has the share of codes in the batch
+        that are not 0 for each iteration, later ones sharing the last; without it, the zone is that of files.
         """
         target = self.front_end.analyse(pixels)
         encoder_state: EncoderState | None = None
@@ -179,12 +209,8 @@ class RecurrentCodec(nn.Module):
         for iteration in range(lead_in + iterations):
             with torch.set_grad_enabled(iteration >= lead_in):
                 features, encoder_state = self.encode_features(target, encoder_state, decoder_state)
-                codes = self.binarizer.train_codes(features, iteration, noise)
-                if allocation is not None and decoder_state is not None:
-                    with torch.no_grad():
-                        shown = self.pixels(decoder_state.reconstruction)
-                        sent = allocation(need(shown, pixels, self.config.stride))
-                    codes = codes * sent
+                share = density[min(iteration, len(density) - 1)] if density else None
+                codes = self.binarizer.train_codes(features, iteration, noise, share)
                 decoder_state = self.decode_step(codes, decoder_state)
                 if iteration >= lead_in:
                     pictures.append(self.pixels(decoder_state.reconstruction))
@@ -203,6 +229,21 @@ class RecurrentCodec(nn.Module):
             if isinstance(module, Gain) or (isinstance(module, Projection) and module.own):
                 found |= {f"{name}.{key}": parameter for key, parameter in module.named_parameters()}
         return found
+
+    @torch.no_grad()
+    def fit_dead_zones(self, pixels: Tensor, density: Sequence[float]) -> None:
+        """Make the dead zones of files such that sample photographs (N, 3, H, W) get codes of this density."""
+        if self.binarizer.dead_zone is None:
+            return
+        target = self.front_end.analyse(pixels)
+        encoder_state: EncoderState | None = None
+        decoder_state: DecoderState | None = None
+        for iteration in range(self.config.iterations):
+            features, encoder_state = self.encode_features(target, encoder_state, decoder_state)
+            features = self.binarizer.conv(features, iteration)
+            zone = dead_zone_for(features, density[min(iteration, len(density) - 1)])
+            self.binarizer.dead_zone[iteration] = zone
+            decoder_state = self.decode_step(ternarize(features, zone), decoder_state)
 
     @torch.no_grad()
     def calibrate(self, pixels: Tensor) -> None:

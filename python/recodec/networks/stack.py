@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 
 from recodec.networks.cells import (
@@ -42,27 +43,45 @@ def make_cell(width_in: int, layer: LayerConfig, stride: int) -> Cell:
 class Stack(nn.ModuleList):
     """Layers that shrink a feature map (the encoder's) or grow it by depth-to-space (the decoder's)."""
 
-    def __init__(self, width_in: int, layers: Sequence[LayerConfig], *, grow: bool):
+    def __init__(
+        self,
+        width_in: int,
+        layers: Sequence[LayerConfig],
+        *,
+        grow: bool,
+        side_layer: int | None = None,
+        side_width: int = 0,
+    ):
         super().__init__()
+        self.side_layer = side_layer
         self.factors = [layer.resample if grow else 1 for layer in layers]
         self.width = width_in
-        for layer, factor in zip(layers, self.factors, strict=True):
-            self.append(make_cell(self.width, layer, 1 if grow else layer.resample))
+        for index, (layer, factor) in enumerate(zip(layers, self.factors, strict=True)):
+            width = self.width + (side_width if index == side_layer else 0)
+            self.append(make_cell(width, layer, 1 if grow else layer.resample))
             self.width = layer.width // factor**2
 
-    def step(self, x: Tensor, states: StackState) -> tuple[Tensor, StackState]:
-        """One iteration of every layer; ``states`` None is the zero state."""
+    def step(self, x: Tensor, states: StackState, side: Tensor | None = None) -> tuple[Tensor, StackState]:
+        """One iteration of every layer; ``states`` None is the zero state.
+
+        ``side`` joins the input of the layer that was made for it.
+        """
         after = []
         cells = cast("list[Cell]", self)
-        for layer, factor, state in zip(cells, self.factors, states or [None] * len(self), strict=True):
+        triples = zip(cells, self.factors, states or [None] * len(self), strict=True)
+        for index, (layer, factor, state) in enumerate(triples):
+            if side is not None and index == self.side_layer:
+                x = torch.cat([x, side], dim=1)
             x, state = layer.step(x, state)
             after.append(state)
             if factor > 1:
                 x = depth_to_space(x, factor)
         return x, tuple(after)
 
-    def primed_step(self, x: Tensor, states: StackState, extra: int) -> tuple[Tensor, StackState]:
+    def primed_step(
+        self, x: Tensor, states: StackState, extra: int, side: Tensor | None = None
+    ) -> tuple[Tensor, StackState]:
         """One iteration after ``extra`` more on the same input, of which only the states are kept."""
         for _ in range(extra):
-            _, states = self.step(x, states)
-        return self.step(x, states)
+            _, states = self.step(x, states, side)
+        return self.step(x, states, side)
