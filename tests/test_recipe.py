@@ -135,9 +135,27 @@ def test_the_paper_recipe_is_the_paper() -> None:
         ("4e-3", "nan", "learning_rate is nan"),
         ("noise = [1, 0.5]", "noise = [2, 0]", "noise is"),
         ("noise = [1, 0.5]", "noise = [1]", "noise is"),
-        ("noise = [1, 0.5]", "sent = [0.5, 1.1]", "sent is"),
-        ("noise = [1, 0.5]", "sent = [0, 1]", "sent is"),
-        ("noise = [1, 0.5]", "sent = [0.8, 0.5]", "sent is"),
+        ("noise = [1, 0.5]", "sent = [0.5, 1]", "phase 1 has the unknown key 'sent'"),
+        ("noise = [1, 0.5]", "density = [0.2]", "density is (0.2,); it must be given for networks with"),
+        ("noise = [1, 0.5]", "density = 0.2", "density is 0.2; it must be of type tuple"),
+        (
+            "noise = [1, 0.5]",
+            "density = [0.2, 1]",
+            "phase 1: density is (0.2, 1.0); it must be shares above 0",
+        ),
+        ("noise = [1, 0.5]", "density = [0]", "density is (0.0,)"),
+        ("noise = [1, 0.5]", "density = [nan]", "density is (nan,)"),
+        ("seed = 3", 'start = "zeros"', "start is 'zeros'; it must be one of"),
+        ("seed = 3", "start = true", "start is True; it must be of type str"),
+        ("seed = 3", 'start = "transform"', "start is 'transform'; it must be \"random\" for this network"),
+        ("clip = 2", 'trains = "encoder"', "optimizer of the recipe: trains is 'encoder'; it must be one of"),
+        ("clip = 2", "trains = 1", "trains is 1; it must be of type str"),
+        ("clip = 2", "shortcut_rate = -1", "shortcut_rate is -1.0; it must be at least 0"),
+        ("clip = 2", "shortcut_rate = nan", "shortcut_rate is nan"),
+        ("clip = 2", 'shortcut_rate = "fast"', "shortcut_rate is 'fast'; it must be of type float"),
+        ("encoder = [{ kind", "# [{ kind", "network lacks 'encoder'"),
+        ("depth = 16", "depth = 16\nembedding = -1", "embedding is -1; it must be a whole number in 0.."),
+        ("depth = 16", "depth = 16\nfeedback = 4", "feedback is 4; it looks at what a shortcut adds"),
         ("ms_ssim = 1", "ms_ssim = -1", "ms_ssim is -1"),
         ("ms_ssim = 1", "msssim = 1", "loss of phase 1 has the unknown key 'msssim'"),
         ("ms_ssim = 1", "ms_ssim = 0", "all 0"),
@@ -151,6 +169,71 @@ def test_bad_recipes_say_where_and_what_is_wrong(tmp_path: Path, old: str, new: 
         load(tmp_path, TEXT.replace(old, new, 1))
     assert words in str(caught.value)
     assert str(caught.value).startswith(str(tmp_path))
+
+
+# What a start from the transform needs, and nothing that can be left out.
+DEAD_ZONE = """
+model = "small"
+start = "transform"
+
+[network]
+depth = 16
+iterations = 8
+reconstruction = "masking"
+front_end = "dct8"
+gains = true
+shortcut = true
+own_projections = true
+dead_zone = true
+embedding = 12
+feedback = 8
+encoder = []
+decoder = [{ kind = "gru", width = 16, resample = 2 }, { kind = "gru", width = 16 }]
+
+[optimizer]
+shortcut_rate = 0.25
+trains = "decoder"
+
+[[phases]]
+steps = 5
+density = [0.05, 0.1]
+
+[[phases]]
+minutes = 1
+density = [0.2]
+"""
+
+
+def test_a_recipe_for_a_dead_zone_says_everything(tmp_path: Path) -> None:
+    recipe = load(tmp_path, DEAD_ZONE)
+    network, optimizer = recipe.network, recipe.optimizer
+    assert (recipe.start, optimizer.trains, optimizer.shortcut_rate) == ("transform", "decoder", 0.25)
+    assert (network.dead_zone, network.embedding, network.feedback) == (True, 12, 8)
+    assert (network.encoder, network.stride, network.feedback_layer) == ((), 16, 1)
+    assert [phase.density for phase in recipe.phases] == [(0.05, 0.1), (0.2,)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("density = [0.2]", "", "density is (); it must be given for networks with a dead zone"),
+        ("density = [0.05, 0.1]", "density = []", "density is ()"),
+        ("gains = true", "gains = false", "start is 'transform'"),
+        ("own_projections = true", "", "start is 'transform'"),
+        ('"masking"', '"one-shot"', "feedback is 8"),
+        ('"masking"\nfront_end = "dct8"', '"additive"\nfront_end = "pixels"', "start is 'transform'"),
+        ('front_end = "dct8"', 'front_end = "pixels"', 'reconstruction is "masking"'),
+        ("shortcut = true", "", "encoder has no layers"),
+        (', { kind = "gru", width = 16 }]', "]", "no decoder layer starts on the front end's grid"),
+    ],
+)
+def test_bad_recipes_for_a_dead_zone_say_what_is_wrong(
+    tmp_path: Path, old: str, new: str, words: str
+) -> None:
+    assert old in DEAD_ZONE
+    with pytest.raises(RecipeError) as caught:
+        load(tmp_path, DEAD_ZONE.replace(old, new, 1))
+    assert words in str(caught.value)
 
 
 def test_a_recipe_without_phases_or_network_is_refused(tmp_path: Path) -> None:

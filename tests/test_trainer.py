@@ -29,7 +29,7 @@ from recodec.networks.recurrent import RecurrentCodec
 from recodec.train.losses import LossWeights
 from recodec.train.photographs import Photographs
 from recodec.train.processes import Processes
-from recodec.train.recipe import Compute, Phase, Recipe, Validation
+from recodec.train.recipe import Compute, Optimizer, Phase, Recipe, Validation
 from recodec.train.trainer import Trainer
 from recodec.weights import load_model, save_model
 
@@ -78,7 +78,6 @@ PHASE = Phase(
     learning_rate=4e-3,
     warm_up_steps=10,
     noise=(1.0, 0.0),
-    sent=(0.4, 1.0),
     loss=LossWeights(ssim_weighted_l1=0.5),
 )
 
@@ -125,8 +124,8 @@ def test_resumed_training_equals_training_straight(tmp_path: Path, photographs: 
 
 
 @pytest.mark.parametrize("cell", get_args(LayerKind)[1:])
-@pytest.mark.parametrize("reconstruction", get_args(Reconstruction))
 @pytest.mark.parametrize("front_end", ["pixels", "dct8"])
+@pytest.mark.parametrize("reconstruction", get_args(Reconstruction))
 def test_every_cell_and_mode_trains_saves_loads_and_codes_any_size(
     tmp_path: Path,
     photographs: Photographs,
@@ -135,6 +134,8 @@ def test_every_cell_and_mode_trains_saves_loads_and_codes_any_size(
     reconstruction: Reconstruction,
     front_end: str,
 ) -> None:
+    if (front_end, reconstruction) == ("pixels", "masking"):
+        pytest.skip("masking measures blocks")
     if front_end == "pixels":
         config = replace(paper_config(cell, reconstruction, width=1 / 64), iterations=3)
     else:
@@ -260,7 +261,7 @@ def test_a_run_with_own_projections_can_start_from_shared_ones(
     tmp_path: Path, photographs: Photographs, tiny_model: str
 ) -> None:
     source = load_model(tiny_model)
-    wanted = replace(source.network.config, own_projections=True, sent_above=(0.1,))
+    wanted = replace(source.network.config, own_projections=True)
     trainer = Trainer(make_recipe(config=wanted), photographs, tmp_path, ALONE)
     trainer.start_from(source)
     pixels = torch.rand(1, 3, 32, 32) - 0.5
@@ -287,6 +288,109 @@ def test_later_iterations_start_from_the_last_trained_gains(tmp_path: Path, phot
     gain = short_of.averaged_network().encoder.gain
     assert gain is not None
     assert torch.equal(gain.log_gain[2:], gain.log_gain[[1, 1]])
+
+
+@pytest.fixture
+def zoned(monkeypatch: pytest.MonkeyPatch) -> Recipe:
+    """A recipe with a dead zone that starts from the transform of few crops."""
+    for name in ("_TRANSFORM_CROPS", "_CALIBRATION_CROPS"):
+        monkeypatch.setattr(f"recodec.train.trainer.{name}", 48)
+    settings: dict[str, Any] = {"gains": True, "own_projections": True, "dead_zone": True}
+    settings |= {"embedding": 6, "feedback": 4}
+    layers = (LayerConfig("gru", 12, resample=2), LayerConfig("gru", 12))
+    config = replace(network("gru", "masking", shortcut=True), encoder=(), decoder=layers, **settings)
+    phase = replace(PHASE, steps=20, noise=(0.0, 0.0), density=(0.1, 0.2))
+    return make_recipe(phase, config, start="transform")
+
+
+def test_resumed_training_with_dead_zones_equals_training_straight(
+    tmp_path: Path, photographs: Photographs, zoned: Recipe
+) -> None:
+    straight = Trainer(zoned, photographs, tmp_path / "straight", ALONE)
+    assert straight.run()
+    assert not Trainer(zoned, photographs, tmp_path / "resumed", ALONE).run(steps=10)
+    again = Trainer(zoned, photographs, tmp_path / "resumed", ALONE)
+    assert again.resume()
+    assert again.progress.step == 10
+    assert again.run(steps=10)
+    for name, value in straight.network.state_dict().items():
+        assert torch.equal(value, again.network.state_dict()[name]), name
+        assert torch.equal(straight.average[name], again.average[name]), name
+    written, other = straight.averaged_network().state_dict(), again.averaged_network().state_dict()
+    assert all(torch.equal(value, other[name]) for name, value in written.items())
+
+
+def test_a_start_from_the_transform_is_a_codec_already_and_training_improves_it(
+    tmp_path: Path, photographs: Photographs, zoned: Recipe
+) -> None:
+    phase = replace(zoned.phases[0], steps=60, unroll="full", learning_rate=2e-3, batch=8)
+    gentle = replace(zoned, phases=(phase,), optimizer=Optimizer(trains="decoder", shortcut_rate=0.1))
+    trainer = Trainer(gentle, photographs, tmp_path / "transform", ALONE)
+    random = Trainer(replace(zoned, start="random"), photographs, tmp_path / "random", ALONE)
+    pixels = trainer._sample_pixels(16)
+    before = mean_error(trainer.averaged_network(), pixels)
+    assert before < 0.75 * mean_error(random.averaged_network(), pixels)
+    assert trainer.run()
+    assert mean_error(trainer.averaged_network(), pixels) < before
+
+
+def test_what_is_written_has_dead_zones_that_give_the_density(
+    tmp_path: Path, photographs: Photographs, zoned: Recipe
+) -> None:
+    trainer = Trainer(zoned, photographs, tmp_path, ALONE)
+    assert trainer.run(steps=20)
+    save_model(tmp_path / "zoned.safetensors", trainer.averaged_network(), {})
+    written = load_model(tmp_path / "zoned.safetensors").network
+    target = written.front_end.analyse(trainer._sample_pixels(48))
+    state = decoded = None
+    for share in (0.1, 0.2, 0.2, 0.2):
+        codes, state = written.encode_step(target, state, decoded)
+        assert float(codes.abs().mean()) == pytest.approx(share, rel=0.02)
+        decoded = written.decode_step(codes, decoded)
+
+
+@pytest.mark.parametrize("start", ["random", "transform"])
+def test_training_the_decoder_alone_leaves_the_encoder(
+    tmp_path: Path, photographs: Photographs, zoned: Recipe, start: str
+) -> None:
+    if start == "random":
+        zoned = replace(zoned, start="random", network=replace(zoned.network, encoder=network("gru").encoder))
+    recipe = replace(zoned, optimizer=Optimizer(trains="decoder"))
+    trainer = Trainer(recipe, photographs, tmp_path, ALONE)
+    before = {name: value.clone() for name, value in trainer.network.state_dict().items()}
+    assert trainer.run()
+    for name, value in trainer.network.state_dict().items():
+        assert torch.equal(value, before[name]) != name.startswith("decoder."), name
+        if not name.startswith("decoder."):
+            assert torch.equal(trainer.average[name], value), name
+
+
+def test_gains_and_shortcuts_have_rates_of_their_own(
+    tmp_path: Path, photographs: Photographs, zoned: Recipe
+) -> None:
+    recipe = replace(zoned, optimizer=Optimizer(gain_rate=3.0, shortcut_rate=0.0))
+    trainer = Trainer(recipe, photographs, tmp_path, ALONE)
+    before = {name: value.detach().clone() for name, value in trainer.network.named_parameters()}
+    trainer.run(steps=12)
+    rates = [group["lr"] for group in trainer.optimizer.param_groups]
+    assert rates == pytest.approx([rates[0], 3 * rates[0], 0])
+    for name, value in trainer.network.named_parameters():
+        assert torch.equal(value, before[name]) == (name == "decoder.shortcut.weight"), name
+    with pytest.raises(TrainingError, match="shortcut_rate"):
+        Trainer(zoned, photographs, tmp_path, ALONE).resume()
+
+
+def test_bfloat16_steps_with_dead_zones_stay_near_float32_ones(
+    tmp_path: Path, photographs: Photographs, zoned: Recipe
+) -> None:
+    losses = {}
+    for precision in ("float32", "bfloat16"):
+        recipe = replace(zoned, compute=Compute(precision))  # type: ignore[arg-type]
+        trainer = Trainer(recipe, photographs, tmp_path / precision, ALONE)
+        assert trainer.run()
+        losses[precision] = logged(tmp_path / precision)[0]["losses"]
+    assert losses["bfloat16"] != losses["float32"]
+    assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.05)
 
 
 def test_bfloat16_steps_stay_near_float32_ones(tmp_path: Path, photographs: Photographs) -> None:

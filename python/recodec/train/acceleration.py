@@ -38,9 +38,9 @@ def _work_in_bfloat16(stack: Stack) -> None:
     """Compute the recurrent layers in bfloat16; what is carried and what is added up stays in float32."""
     step = stack.step
 
-    def rounded_step(x: Tensor, states: StackState) -> tuple[Tensor, StackState]:
+    def rounded_step(x: Tensor, states: StackState, side: Tensor | None = None) -> tuple[Tensor, StackState]:
         with torch.autocast(x.device.type, torch.bfloat16):
-            y, states = step(x, states)
+            y, states = step(x, states, side)
         return y.float(), tuple(state and tuple(part.float() for part in state) for state in states or ())
 
     stack.step = rounded_step  # type: ignore[method-assign]

@@ -14,8 +14,11 @@ from recodec.errors import RecipeError, WeightsError
 from recodec.networks.config import NetworkConfig
 from recodec.train.crops import CropOptions
 from recodec.train.losses import LossWeights
+from recodec.train.transform import can_start_from_transform
 from recodec.weights import MODEL_ID
 
+Start = Literal["random", "transform"]
+Part = Literal["all", "decoder"]
 Unroll = Literal["full", "random", "growing"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Switch = Literal["auto", "on", "off"]
@@ -40,9 +43,9 @@ class Phase:
     of them, a number drawn anew each time, or one more and more as the phase goes on. Where ``lead_in``
     is above 0, a random number up to it runs before them without gradients in half of the steps, so that
     late iterations are trained too. Codes are drawn with uniform noise whose amplitude goes from the
-    first to the second value of ``noise``: 1 is the paper's sampling, 0 the sign. After the first iteration
-    codes are sent only for the neediest positions of the batch (:mod:`recodec.networks.allocation`); which
-    share of them is drawn for every step between the two values of ``sent``.
+    first to the second value of ``noise``: 1 is the paper's sampling, 0 the sign. Networks with a dead zone
+    have no noise but need ``density``: the share of codes that are not 0, for each iteration, later ones
+    sharing the last.
     """
 
     steps: int = 0
@@ -56,7 +59,7 @@ class Phase:
     final_rate: float = 0.0
     warm_up_steps: int = 100
     noise: tuple[float, float] = (0.0, 0.0)
-    sent: tuple[float, float] = (1.0, 1.0)
+    density: tuple[float, ...] = ()
     loss: LossWeights = field(default_factory=LossWeights)
 
     def __post_init__(self) -> None:
@@ -76,10 +79,10 @@ class Phase:
             "two amplitudes in 0..1, at the start and at the end",
         )
         _require(
-            len(self.sent) == 2 and 0 < self.sent[0] <= self.sent[1] <= 1,
-            "sent",
-            self.sent,
-            "two shares above 0 and up to 1, the smaller one first",
+            all(0 < share < 1 for share in self.density),
+            "density",
+            self.density,
+            "shares above 0 and below 1",
         )
 
 
@@ -88,16 +91,21 @@ class Optimizer:
     """How weights follow gradients: Adam.
 
     Gradients are clipped to the norm ``clip``; ``gain_rate`` multiplies the learning rate of the learned
-    gains; the weights that are kept are an average with decay ``ema`` per step.
+    gains, ``shortcut_rate`` that of the decoder's shortcut. ``trains`` "decoder" leaves what only encodes as
+    it starts; the weights that are kept are an average with decay ``ema`` per step.
     """
 
     clip: float = 1.0
     gain_rate: float = 5.0
+    shortcut_rate: float = 1.0
+    trains: Part = "all"
     ema: float = 0.999
 
     def __post_init__(self) -> None:
         _require(self.clip > 0, "clip", self.clip, "above 0")
         _require(self.gain_rate >= 0, "gain_rate", self.gain_rate, "at least 0")
+        _require(self.shortcut_rate >= 0, "shortcut_rate", self.shortcut_rate, "at least 0")
+        _require(self.trains in get_args(Part), "trains", self.trains, f"one of {get_args(Part)}")
         _require(0 <= self.ema < 1, "ema", self.ema, "in 0..1, below 1")
 
 
@@ -133,6 +141,7 @@ class Recipe:
     model: str
     network: NetworkConfig
     phases: tuple[Phase, ...]
+    start: Start = "random"
     seed: int = 0
     data: CropOptions = field(default_factory=CropOptions)
     optimizer: Optimizer = field(default_factory=Optimizer)
@@ -145,8 +154,28 @@ class Recipe:
         )
         _require(len(self.phases) > 0, "phases", self.phases, "at least one phase")
         _require(self.seed >= 0, "seed", self.seed, "at least 0")
+        _require(self.start in get_args(Start), "start", self.start, f"one of {get_args(Start)}")
+        _require(
+            self.start == "random" or can_start_from_transform(self.network),
+            "start",
+            self.start,
+            '"random" for this network; "transform" needs front_end = "dct8", reconstruction = "additive" or '
+            '"masking", gains, shortcut, own_projections and dead_zone',
+        )
         for phase in self.phases:
             stride, most = self.network.stride, self.network.iterations
+            _require(
+                bool(phase.density) == self.network.dead_zone,
+                "density",
+                phase.density,
+                "given for networks with a dead zone, and only for them",
+            )
+            _require(
+                not self.network.dead_zone or not any(phase.noise),
+                "noise",
+                phase.noise,
+                "[0, 0] for a network with a dead zone",
+            )
             _require(phase.crop % stride == 0, "crop", phase.crop, f"a multiple of the stride {stride}")
             _require(
                 phase.iterations + phase.lead_in <= most,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,6 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from recodec.errors import RecodecError, TrainingError
-from recodec.networks.allocation import neediest
 from recodec.networks.recurrent import Noise, RecurrentCodec
 from recodec.train.acceleration import accelerate
 from recodec.train.checkpoint import Checkpoint, Progress
@@ -28,12 +26,13 @@ from recodec.train.photographs import Photographs
 from recodec.train.processes import Processes
 from recodec.train.recipe import Phase, Recipe
 from recodec.train.schedule import learning_rate, noise_amplitude, unroll_length
+from recodec.train.transform import start_from_transform
 from recodec.train.validation import Curve, Validator
 from recodec.weights import Model
 
 CHECKPOINT_MINUTES = 5.0
 _LOG_STEPS = 20
-_CALIBRATION_CROPS, _CALIBRATION_SIZE = 256, 64
+_CALIBRATION_CROPS, _TRANSFORM_CROPS, _CALIBRATION_SIZE = 256, 2048, 64
 # Crops and noise of a step follow from (seed, purpose, phase, number).
 _CROPS, _UNROLL, _NOISE, _CALIBRATION = range(4)
 
@@ -46,13 +45,10 @@ class Objective(nn.Module):
         self.network, self.loss = network, loss
 
     def forward(
-        self, pixels: Tensor, lead_in: int, iterations: int, noise: Noise | None, sent: float
+        self, pixels: Tensor, lead_in: int, iterations: int, noise: Noise | None, density: Sequence[float]
     ) -> Tensor:
         """Loss of each iteration after ``lead_in`` others: (iterations,)."""
-        allocation = None if sent == 1 else functools.partial(neediest, share=sent)
-        pictures = self.network.unroll(
-            pixels, iterations, lead_in=lead_in, noise=noise, allocation=allocation
-        )
+        pictures = self.network.unroll(pixels, iterations, lead_in=lead_in, noise=noise, density=density)
         losses: Tensor = self.loss(pictures, pixels)
         return losses
 
@@ -81,8 +77,14 @@ class Trainer:
         torch.manual_seed(recipe.seed)
         self.network = RecurrentCodec(recipe.network)
         if recipe.network.front_end == "dct8" and not self.checkpoint_path.exists():
-            self.network.calibrate(self._calibration_pixels())
+            self.network.calibrate(self._sample_pixels(_CALIBRATION_CROPS))
+            if recipe.start == "transform":
+                density = recipe.phases[0].density
+                start_from_transform(self.network, self._sample_pixels(_TRANSFORM_CROPS), density)
         accelerate(self.network, recipe.compute, processes.device)
+        if recipe.optimizer.trains == "decoder":
+            for part in (self.network.encoder, self.network.binarizer):
+                part.requires_grad_(False)
         self.average = {name: value.clone() for name, value in self.network.state_dict().items()}
         self.objective = Objective(self.network, ReconstructionLoss(recipe.phases[0].loss))
         self.objective.to(processes.device)
@@ -104,16 +106,21 @@ class Trainer:
         self.journal = Journal(folder / "log.jsonl", teller or Teller(None))
         self.stopped_by_signal = False
 
-    def _calibration_pixels(self) -> Tensor:
+    def _sample_pixels(self, count: int) -> Tensor:
         crops = Crops(self.photographs, _CALIBRATION_SIZE, self.recipe.data, (self.recipe.seed, _CALIBRATION))
-        return to_pixels(torch.stack([crops[index].pixels for index in range(_CALIBRATION_CROPS)]))
+        return to_pixels(torch.stack([crops[index].pixels for index in range(count)]))
 
     def _make_optimizer(self) -> torch.optim.Adam:
-        named = list(self.network.named_parameters())
-        gains = [p for name, p in named if name.endswith("log_gain")]
-        groups = [{"params": [p for name, p in named if not name.endswith("log_gain")]}]
-        if gains:
-            groups.append({"params": gains})
+        rates = {"log_gain": self.recipe.optimizer.gain_rate}
+        if self.recipe.optimizer.shortcut_rate != 1:
+            rates["shortcut.weight"] = self.recipe.optimizer.shortcut_rate
+        members: dict[str, list[nn.Parameter]] = {"": [], **{ending: [] for ending in rates}}
+        for name, parameter in self.network.named_parameters():
+            if parameter.requires_grad:
+                ending = next((ending for ending in rates if name.endswith(ending)), "")
+                members[ending].append(parameter)
+        self._rates = [rates.get(ending, 1.0) for ending, group in members.items() if group]
+        groups = [{"params": group} for group in members.values() if group]
         return torch.optim.Adam(groups, lr=1e-3, fused=self.processes.device.type == "cuda")
 
     @property
@@ -143,7 +150,13 @@ class Trainer:
         self.network.load_state_dict(saved.network)
         self.average = saved.average
         fused = self.optimizer.param_groups[0]["fused"]
-        self.optimizer.load_state_dict(saved.optimizer)
+        try:
+            self.optimizer.load_state_dict(saved.optimizer)
+        except ValueError as error:
+            raise TrainingError(
+                f"{self.checkpoint_path} was trained with other weights at rates of their own; keep trains and "
+                "shortcut_rate of [optimizer], or start anew"
+            ) from error
         for group in self.optimizer.param_groups:
             group["fused"] = fused  # the checkpoint may come from another kind of device
         self.objective.loss.load_state_dict(saved.loss)
@@ -161,7 +174,7 @@ class Trainer:
         """
         config, wanted = model.network.config, self.recipe.network
         own_projections = config.own_projections or wanted.own_projections
-        if replace(config, own_projections=own_projections, sent_above=wanted.sent_above) != wanted:
+        if replace(config, own_projections=own_projections) != wanted:
             raise TrainingError(f"model {model.id} to start from has another network than the recipe")
         weights = model.network.state_dict()
         own = self.network.state_dict()
@@ -267,14 +280,11 @@ class Trainer:
     def _train_step(self, phase: Phase, done: float, pixels: Tensor) -> tuple[int, Tensor, Tensor]:
         step = self.progress.phase_step
         rate = learning_rate(phase, step, done)
-        for group, share in zip(
-            self.optimizer.param_groups, (1.0, self.recipe.optimizer.gain_rate), strict=False
-        ):
+        for group, share in zip(self.optimizer.param_groups, self._rates, strict=True):
             group["lr"] = rate * share
         rng = np.random.default_rng([self.recipe.seed, _UNROLL, self.progress.phase, step])
         lead_in, iterations = unroll_length(phase, done, rng)
-        sent = float(rng.uniform(*phase.sent))
-        losses = self._step_module(pixels, lead_in, iterations, self._noise(phase, done), sent)
+        losses = self._step_module(pixels, lead_in, iterations, self._noise(phase, done), phase.density)
         self.optimizer.zero_grad()
         losses.mean().backward()
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.optimizer.clip)
@@ -311,8 +321,11 @@ class Trainer:
         torch._foreach_lerp_([self.average[n] for n in names], [current[n] for n in names], 1 - decay)
 
     def _extend(self) -> None:
-        """Iterations that no former phase reached start from where the last trained one stands."""
-        former = self.recipe.phases[: self.progress.phase]
+        """Iterations that no former phase reached start from where the last trained one stands.
+
+        Those of a transform start have one of their own.
+        """
+        former = self.recipe.phases[: self.progress.phase] if self.recipe.start == "random" else ()
         if trained := max((p.iterations + p.lead_in for p in former), default=0):
             self.network.extend(trained)
             for name in self.network.per_iteration():
@@ -388,5 +401,8 @@ class Trainer:
         """A copy of the network with the averaged weights, as a file of weights holds them."""
         network = RecurrentCodec(self.recipe.network)
         network.load_state_dict({name: value.cpu().half().float() for name, value in self.average.items()})
-        network.extend(self._trained_iterations())
+        if self.recipe.start == "random":
+            network.extend(self._trained_iterations())
+        if density := self.recipe.phases[min(self.progress.phase, len(self.recipe.phases) - 1)].density:
+            network.fit_dead_zones(self._sample_pixels(_CALIBRATION_CROPS), density)
         return network
