@@ -45,8 +45,10 @@ def decode_codes(data: bytes) -> list[Codes]:
     return [planes.decode(chunk) for chunk in reader.chunks() if chunk.type == CODES]
 
 
-def encode_codes(codes: list[Codes]) -> list[bytes]:
-    planes = PlaneEncoder(*codes[0].shape)
+def encode_codes(data: bytes, codes: list[Codes]) -> list[bytes]:
+    reader = Reader(data)
+    depth, rows, columns = codes[0].shape
+    planes = PlaneEncoder(depth, rows, columns, reader.header().entropy_version)
     return [planes.encode(plane) for plane in codes]
 
 
@@ -78,7 +80,7 @@ def main(
     match = (
         np.array_equal(decode_pixels(codec, data), list(progressive_pixels(codec, data))[-1])
         and codec.encode(original, iterations=iterations) == data
-        and all(chunk in data for chunk in encode_codes(codes))
+        and all(chunk in data for chunk in encode_codes(data, codes))
     )
     print(f"match: {match}")
     if not match:
@@ -86,7 +88,7 @@ def main(
     times = {
         "encode": timed(lambda: codec.encode(original, iterations=iterations), repeats, device),
         "decode": timed(lambda: decode_pixels(codec, data), repeats, device),
-        "entropy encode": timed(lambda: encode_codes(codes), repeats, device),
+        "entropy encode": timed(lambda: encode_codes(data, codes), repeats, device),
         "entropy decode": timed(lambda: decode_codes(data), repeats, device),
     }
     # Kilobytes on Linux; a peak of everything since the model was loaded.

@@ -23,7 +23,6 @@ import numpy as np
 import recodec
 from recodec.cli.environment import describe
 from recodec.codec import Codec
-from recodec.entropy import grid_shape
 from recodec.eval.curve import JpegRival, Step, decode_pixels, load_rgb, measure
 from recodec.eval.metrics import Pixels
 
@@ -46,14 +45,12 @@ def measure_image(
             )
     recodec.verify(steps[-1].file)
     info = recodec.info(steps[-1].file)
-    rows, columns = grid_shape(info.width, info.height, info.stride)
-    raw_bytes = -(-info.depth * rows * columns // 8)
     rival = JpegRival(original) if jpeg else None
     return {
         "width": info.width,
         "height": info.height,
         "steps": [
-            {"raw_bytes": raw_bytes, "chunk_bytes": size, **step_row(step, rival)}
+            {"chunk_bytes": size, **step_row(step, rival)}
             for step, size in zip(steps, info.chunk_bytes, strict=True)
         ],
     }
@@ -107,14 +104,13 @@ def summarise(curve: Sequence[Row]) -> Row:
 
 
 def print_curve(curve: Sequence[Row], *, jpeg: bool) -> None:
-    names = ["k", "bytes", "bpp", "PSNR", "MS-SSIM", "chunk", "raw", "chunk/raw"]
+    names = ["k", "bytes", "bpp", "PSNR", "MS-SSIM", "chunk"]
     names += ["JPEG bpp", "PSNR", "MS-SSIM"] if jpeg else []
     print("| " + " | ".join(names) + " |")
     print("|" + " --: |" * len(names))
     for row in curve:
         cells = [f"{row['iterations']:.0f}", f"{row['bytes']:.0f}", *scores(row)]
-        cells += [f"{row['chunk_bytes']:.0f}", f"{row['raw_bytes']:.0f}"]
-        cells += [f"{row['chunk_bytes'] / row['raw_bytes']:.3f}"]
+        cells += [f"{row['chunk_bytes']:.0f}"]
         if jpeg:
             cells += scores(row["jpeg"]) if row["jpeg"] else ["-"] * 3
         print("| " + " | ".join(cells) + " |")
