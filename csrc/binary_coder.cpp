@@ -6,12 +6,7 @@ namespace recodec {
 
 namespace {
 
-// Neighbour whose codes feed the regression: planes back, rows down, columns right.
-struct Neighbour {
-    std::size_t age;
-    std::ptrdiff_t dy, dx;
-};
-
+// Those whose codes feed the regression.
 constexpr std::array<Neighbour, BinaryCoder::kNeighbourCount> kNeighbours = {{
     {0, 0, -1}, {0, -1, 0}, {0, -1, 1}, {1, 0, 0}, {1, 0, 1}, {1, 1, 0}, {2, 0, 0},
 }};
@@ -21,10 +16,8 @@ constexpr std::size_t kContexts = 81;  // four ternary codes
 // Iterations with a set of their own for counters and mixer; later ones share the last.
 constexpr std::uint32_t kStages = 3;
 
-constexpr std::int32_t kRegressionRate = 655;  // Q16
-constexpr std::int32_t kMixerRate = 655;       // Q16
+constexpr Rates kRates = {655, 655};
 constexpr std::int32_t kRegressionShare = 32768, kCounterShare = 13107;  // initial mixer weights, Q16
-constexpr std::int32_t kConstantInput = 1229;                           // Q12, 0.3
 
 }  // namespace
 
@@ -67,27 +60,14 @@ void BinaryCoder::code_position(Bits bits, std::size_t cell) {
             ((last * 3 + last_east) * 3 + last_south) * 3 + west,
         };
 
-        Mixture<kMixed> mixture;
-        mixture.logits[0] = std::clamp(regression_.sum(d) >> 4, -kLogitLimit, kLogitLimit);
         std::array<Counter*, kCounters> counters{};
         for (std::size_t j = 0; j < kCounters; ++j) {
             counters[j] = &counters_[j][(stage * depth_ + d) * kContexts + contexts[j]];
-            mixture.logits[j + 1] = logit(counters[j]->probability);
         }
-        mixture.logits[kMixed - 1] = kConstantInput;
-
         std::int32_t* mix = mixer_.data() + (stage * depth_ + d) * kMixed;
-        const Probability p = mixture.probability(mix);
-        const bool bit = bits.put(here[d] > 0, p);
+        const bool bit = code_mixed(bits, here[d] > 0, regression_, d, counters, mix, kRates);
         here[d] = bit ? 1 : -1;
-        const std::int32_t truth = bit ? 65536 : 0;
-
-        const std::int32_t step =
-            round_shift(std::int64_t{truth - logistic(mixture.logits[0])} * kRegressionRate, 16);
-        regression_.learn(d, step);
         regression_.add_code(bit);
-        mixture.learn(mix, truth - p, kMixerRate);
-        for (Counter* counter : counters) counter->learn(bit);
     }
 }
 

@@ -1,4 +1,4 @@
-// Adaptive predictions of one bit, and their mixture in the logit domain.
+// Adaptive predictions of one bit, their mixture in the logit domain, and what they learn from the bit.
 #pragma once
 
 #include <algorithm>
@@ -41,6 +41,8 @@ struct Counter {
     }
 };
 
+inline constexpr std::int32_t kConstantInput = 1229;  // Q12, 0.3
+
 // What several predictions make of one bit: logits Q12 weighted by Q16 weights that learn as they go.
 template <std::size_t N>
 struct Mixture {
@@ -61,5 +63,28 @@ struct Mixture {
         }
     }
 };
+
+// Learning rates of a regression and a mixer, Q16.
+struct Rates {
+    std::int32_t regression, mixer;
+};
+
+// Codes a bit by the mixture of a regression's row, some counters and a constant; all of them learn from it.
+template <class Bits, class Regression, std::uint16_t Limit, std::size_t N>
+bool code_mixed(Bits& bits, bool bit, Regression& regression, std::size_t row,
+                const std::array<Counter<Limit>*, N>& counters, std::int32_t* weights, Rates rates) {
+    Mixture<N + 2> mixture;
+    mixture.logits[0] = std::clamp(regression.sum(row) >> 4, -kLogitLimit, kLogitLimit);
+    for (std::size_t j = 0; j < N; ++j) mixture.logits[j + 1] = logit(counters[j]->probability);
+    mixture.logits[N + 1] = kConstantInput;
+
+    const Probability p = mixture.probability(weights);
+    bit = bits.put(bit, p);
+    const std::int32_t truth = bit ? 65536 : 0;
+    regression.learn(row, round_shift(std::int64_t{truth - logistic(mixture.logits[0])} * rates.regression, 16));
+    mixture.learn(weights, truth - p, rates.mixer);
+    for (Counter<Limit>* counter : counters) counter->learn(bit);
+    return bit;
+}
 
 }  // namespace recodec

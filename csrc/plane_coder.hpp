@@ -16,6 +16,12 @@
 
 namespace recodec {
 
+// A position that codes are predicted from: planes back, rows down, columns right.
+struct Neighbour {
+    std::size_t age;
+    std::ptrdiff_t dy, dx;
+};
+
 class PlaneCoder {
 public:
     virtual ~PlaneCoder() = default;
@@ -70,7 +76,7 @@ private:
 std::unique_ptr<PlaneCoder> make_plane_coder(std::uint8_t version, std::uint32_t depth, std::uint32_t height,
                                              std::uint32_t width);
 
-// Bits of a plane on their way out: `code` is what is in the plane already.
+// Bits of a plane on their way out.
 class BitWriter {
 public:
     explicit BitWriter(RangeEncoder& encoder) : encoder_(encoder) {}

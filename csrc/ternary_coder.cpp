@@ -1,15 +1,11 @@
 #include "ternary_coder.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace recodec {
 
 namespace {
-
-struct Neighbour {
-    std::size_t age;
-    std::ptrdiff_t dy, dx;
-};
 
 constexpr std::array<Neighbour, TernaryCoder::kNeighbourCount> kNeighbours = {{
     {0, 0, -1}, {0, -1, 0}, {0, -1, 1}, {1, 0, 0}, {1, 0, 1}, {1, 1, 0},
@@ -23,10 +19,8 @@ constexpr std::size_t kAnyContexts = kLevels * kLevels;
 constexpr std::size_t kActiveContexts = kLevels * kLevels;
 constexpr std::size_t kSignContexts = 27;
 
-constexpr std::int32_t kActiveRate = 400, kSignRate = 655;  // of the regressions, Q16
-constexpr std::int32_t kActiveMixerRate = 160, kSignMixerRate = 200;  // Q16
+constexpr Rates kActiveRates = {400, 160}, kSignRates = {655, 200};
 constexpr std::int32_t kRegressionShare = 20000, kCounterShare = 16384;  // initial mixer weights, Q16
-constexpr std::int32_t kConstantInput = 1229;                           // Q12, 0.3
 constexpr std::uint16_t kActiveProbability = 6554, kActiveCount = 2;  // where counters start
 
 // 0, 1, 2, 3..4, 5..8, 9..16, 17..32, more.
@@ -78,24 +72,13 @@ bool TernaryCoder::code_active(Bits bits, bool active, const Neighbourhood& code
         same * kLevels + around,
         last * kLevels + around,
     };
-    Mixture<kActiveMixed> mixture;
-    mixture.logits[0] = std::clamp(active_regression_.sum(d) >> 4, -kLogitLimit, kLogitLimit);
     std::array<Counter*, kActiveCounters + 1> counters{};
     for (std::size_t j = 0; j < kActiveCounters; ++j) {
         counters[j] = &active_counters_[j][channel * kActiveContexts + contexts[j]];
     }
     counters[kActiveCounters] = &activity_counters_[(here * kLevels + around) * kLevels + last];
-    for (std::size_t j = 0; j < counters.size(); ++j) mixture.logits[j + 1] = logit(counters[j]->probability);
-    mixture.logits[kActiveMixed - 1] = kConstantInput;
-
     std::int32_t* mix = active_mixer_.data() + (stage * kLevels + here) * kActiveMixed;
-    const Probability p = mixture.probability(mix);
-    const bool bit = bits.put(active, p);
-    const std::int32_t truth = bit ? 65536 : 0;
-    active_regression_.learn(d, round_shift(std::int64_t{truth - logistic(mixture.logits[0])} * kActiveRate, 16));
-    mixture.learn(mix, truth - p, kActiveMixerRate);
-    for (Counter* counter : counters) counter->learn(bit);
-    return bit;
+    return code_mixed(bits, active, active_regression_, d, counters, mix, kActiveRates);
 }
 
 template <class Bits>
@@ -106,23 +89,12 @@ bool TernaryCoder::code_sign(Bits bits, bool positive, const Neighbourhood& code
         (trit(0) * 3 + trit(1)) * 3 + trit(2),
         (trit(3) * 3 + trit(0)) * 3 + trit(1),
     };
-    Mixture<kSignMixed> mixture;
-    mixture.logits[0] = std::clamp(sign_regression_.sum(d) >> 4, -kLogitLimit, kLogitLimit);
     std::array<Counter*, kSignCounters> counters{};
     for (std::size_t j = 0; j < kSignCounters; ++j) {
         counters[j] = &sign_counters_[j][channel * kSignContexts + contexts[j]];
-        mixture.logits[j + 1] = logit(counters[j]->probability);
     }
-    mixture.logits[kSignMixed - 1] = kConstantInput;
-
     std::int32_t* mix = sign_mixer_.data() + channel * kSignMixed;
-    const Probability p = mixture.probability(mix);
-    const bool bit = bits.put(positive, p);
-    const std::int32_t truth = bit ? 65536 : 0;
-    sign_regression_.learn(d, round_shift(std::int64_t{truth - logistic(mixture.logits[0])} * kSignRate, 16));
-    mixture.learn(mix, truth - p, kSignMixerRate);
-    for (Counter* counter : counters) counter->learn(bit);
-    return bit;
+    return code_mixed(bits, positive, sign_regression_, d, counters, mix, kSignRates);
 }
 
 template <class Bits>
@@ -172,7 +144,7 @@ void TernaryCoder::code_position(Bits bits, std::size_t cell) {
 template <class Bits>
 void TernaryCoder::code_plane(Bits bits) {
     if (iteration_ > 0) {
-        std::rotate(counts_.begin(), counts_.end() - 1, counts_.end());
+        std::swap(counts_[0], counts_[1]);
         std::fill(counts_[0].begin(), counts_[0].end(), std::uint16_t{0});
     }
     for_each_cell([&](std::size_t cell) { code_position(bits, cell); });

@@ -48,8 +48,8 @@ private:
     bool code_sign(Bits bits, bool positive, const Neighbourhood& codes, std::uint32_t d);
     std::uint32_t count_at(std::size_t age, std::size_t cell, std::ptrdiff_t dy, std::ptrdiff_t dx) const;
 
-    // Codes that are not 0 in each cell of each plane.
-    std::array<std::vector<std::uint16_t>, 3> counts_;
+    // Codes that are not 0 in each cell: of this plane and of the last.
+    std::array<std::vector<std::uint16_t>, 2> counts_;
     std::vector<Counter> any_;
     SparseRegression active_regression_, sign_regression_;
     std::array<std::vector<Counter>, kActiveCounters> active_counters_;

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import zlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -298,7 +299,7 @@ def decode_bit(
     return bit
 
 
-class PlaneDecoder:
+class PlaneDecoder(ABC):
     """Decodes the planes of one image in order; a plane maps (y, x) to its list of depth codes."""
 
     def __init__(self, depth: int, height: int, width: int) -> None:
@@ -325,8 +326,9 @@ class PlaneDecoder:
             codes += known
         return codes
 
+    @abstractmethod
     def decode_position(self, decoder: RangeDecoder, around: dict[str, list[int]]) -> list[int]:
-        raise NotImplementedError
+        """Codes of one position, from those of its neighbours by name."""
 
 
 class BinaryDecoder(PlaneDecoder):
