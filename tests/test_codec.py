@@ -28,10 +28,10 @@ from recodec.errors import (
     WeightsError,
 )
 from recodec.images import read_picture
-from recodec.networks.config import LayerConfig, NetworkConfig
 from recodec.networks.recurrent import RecurrentCodec
 from recodec.tiling import Region, Samples
 from recodec.weights import load_model, save_model
+from tests.zoned import ZONED
 
 
 @pytest.fixture
@@ -568,21 +568,7 @@ def test_codes_decode_to_what_was_encoded(tiny_model: str, picture: Image.Image,
 def zoned_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, picture: Image.Image) -> str:
     """A random model whose codes are mostly 0, next to one that sends signs with the same decoder."""
     torch.manual_seed(4)
-    layers = (LayerConfig("lstm", 12, resample=2), LayerConfig("gru", 12))
-    config = NetworkConfig(
-        depth=8,
-        iterations=6,
-        reconstruction="masking",
-        front_end="dct8",
-        encoder=(),
-        decoder=layers,
-        gains=True,
-        shortcut=True,
-        own_projections=True,
-        dead_zone=True,
-        embedding=6,
-        feedback=4,
-    )
+    config = replace(ZONED, iterations=6)
     network = RecurrentCodec(config)
     pixels = torch.from_numpy(np.asarray(picture)[:32, :48].copy()).permute(2, 0, 1)[None] / 255 - 0.5
     network.calibrate(pixels)

@@ -25,6 +25,7 @@ from recodec.tiling import (
     plan_tiles,
 )
 from recodec.weights import load_model
+from tests.zoned import ZONED
 
 CPU = torch.device("cpu")
 
@@ -93,21 +94,7 @@ def assemble(
 def zoned_network(linear_encoder: bool) -> RecurrentCodec:
     """Random weights, codes that are mostly 0, and all that looks at what is decoded so far."""
     torch.manual_seed(2)
-    layers = (LayerConfig("lstm", 12, 3, 1, resample=2), LayerConfig("gru", 12, 3, 1))
-    config = NetworkConfig(
-        depth=8,
-        iterations=4,
-        reconstruction="masking",
-        front_end="dct8",
-        encoder=() if linear_encoder else layers[:1],
-        decoder=layers,
-        gains=True,
-        shortcut=True,
-        own_projections=True,
-        dead_zone=True,
-        embedding=6,
-        feedback=4,
-    )
+    config = ZONED if linear_encoder else replace(ZONED, encoder=ZONED.decoder[:1])
     network = RecurrentCodec(config)
     others = samples(80, 96, 16).samples[None] / 255 - 0.5
     network.calibrate(others)

@@ -13,23 +13,13 @@ from torch import Tensor
 from recodec.networks.config import LayerConfig, NetworkConfig
 from recodec.networks.recurrent import DecoderState, EncoderState, RecurrentCodec
 from recodec.train.transform import _visibility, can_start_from_transform, start_from_transform
+from tests.zoned import ZONED
 
 DENSITY = (0.08, 0.12, 0.2)
 SHARES = (0.08, 0.12, 0.2, 0.2, 0.2)
 
-CONFIG = NetworkConfig(
-    depth=16,
-    iterations=5,
-    reconstruction="masking",
-    front_end="dct8",
-    encoder=(),
-    decoder=(LayerConfig("gru", 12, resample=2), LayerConfig("gru", 8)),
-    gains=True,
-    shortcut=True,
-    own_projections=True,
-    dead_zone=True,
-    embedding=6,
-    feedback=4,
+CONFIG = replace(
+    ZONED, depth=16, iterations=5, decoder=(LayerConfig("gru", 12, resample=2), LayerConfig("gru", 8))
 )
 WITH_ENCODER = replace(CONFIG, encoder=(LayerConfig("lstm", 12, resample=2),), reconstruction="additive")
 

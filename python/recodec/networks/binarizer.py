@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -73,6 +73,11 @@ class Binarizer(nn.Module):
             y = torch.tanh(features * (_ZONE_IN_TANH / zone))
             codes = ternarize(features, zone)
         return y + (codes - y).detach()
+
+
+def density_at(density: Sequence[float], iteration: int) -> float:
+    """The density of an iteration, counted from 0; later ones share the last."""
+    return density[min(iteration, len(density) - 1)]
 
 
 def dead_zone_for(features: Tensor, density: float) -> Tensor:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from recodec.networks.binarizer import Binarizer, dead_zone_for, ternarize
+from recodec.networks.binarizer import Binarizer, dead_zone_for, density_at, ternarize
 from recodec.networks.config import NetworkConfig
 from recodec.networks.convolution import Projection
 from recodec.networks.gains import GAIN_PATCH, Gain, GainNetwork, Masking, hold
@@ -209,7 +209,7 @@ class RecurrentCodec(nn.Module):
         for iteration in range(lead_in + iterations):
             with torch.set_grad_enabled(iteration >= lead_in):
                 features, encoder_state = self.encode_features(target, encoder_state, decoder_state)
-                share = density[min(iteration, len(density) - 1)] if density else None
+                share = density_at(density, iteration) if density else None
                 codes = self.binarizer.train_codes(features, iteration, noise, share)
                 decoder_state = self.decode_step(codes, decoder_state)
                 if iteration >= lead_in:
@@ -241,7 +241,7 @@ class RecurrentCodec(nn.Module):
         for iteration in range(self.config.iterations):
             features, encoder_state = self.encode_features(target, encoder_state, decoder_state)
             features = self.binarizer.conv(features, iteration)
-            zone = dead_zone_for(features, density[min(iteration, len(density) - 1)])
+            zone = dead_zone_for(features, density_at(density, iteration))
             self.binarizer.dead_zone[iteration] = zone
             decoder_state = self.decode_step(ternarize(features, zone), decoder_state)
 

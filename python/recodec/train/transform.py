@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from recodec.networks.binarizer import ternarize
+from recodec.networks.binarizer import density_at, ternarize
 from recodec.networks.config import NetworkConfig
 from recodec.networks.recurrent import RecurrentCodec
 from recodec.networks.transforms import BlockDCT, depth_to_space, space_to_depth
@@ -76,7 +76,7 @@ def start_from_transform(network: RecurrentCodec, pixels: Tensor, density: Seque
         gain = network.masking(decoded, scale) if network.masking and iteration else torch.ones(())
         left = (target - decoded) * scale[:, None, None] * gain
         samples = space_to_depth(left * weights, factor)
-        share = density[min(iteration, len(density) - 1)]
+        share = density_at(density, iteration)
         flat = samples.permute(1, 0, 2, 3).flatten(1)
         analysis, synthesis, zone = _transform(flat, network.config.depth, share)
         features = torch.einsum("cd,nchw->ndhw", analysis, samples)
