@@ -106,15 +106,21 @@ def plan_tiles(height: int, width: int, config: NetworkConfig, side: int) -> Til
 
 
 def decoder_halo(config: NetworkConfig) -> int:
-    """How far the decoder looks around a position, in positions, but 8 at most.
+    """How far what is shown depends on what is around a position, in positions, but 8 at most.
 
     Hidden kernels above 1×1 reach further with every iteration, and so do feedback and a gain network.
     """
-    return min(_MAX_HALO, math.ceil(_decoder_reach(config)))
+    reach = _decoder_reach(config)
+    if config.post_filter is not None:
+        reach += config.post_filter.reach / config.stride
+    return min(_MAX_HALO, math.ceil(reach))
 
 
 def encoder_halo(config: NetworkConfig) -> int:
-    """How far codes depend on what is around, through encoder and decoder; 16 at most."""
+    """How far codes depend on what is around, through encoder and decoder; 16 at most.
+
+    A post-filter counts for nothing here: codes do not depend on what is shown.
+    """
     reach, scale = 0.0, config.grid_factor
     for layer in config.encoder:
         reach += _layer_reach(layer, config.iterations) / scale
@@ -225,7 +231,7 @@ class TiledDecoder:
 
     def _cores(self, group: int, state: DecoderState) -> Iterator[tuple[Region, Tensor]]:
         stride = self._network.config.stride
-        pictures = self._network.pixels(state.reconstruction)
+        pictures = self._network.show(state)
         for tile, picture in zip(self.groups[group], pictures, strict=True):
             yield tile.core, tile.inner.scaled(stride).of(picture)
 
@@ -251,7 +257,7 @@ class TiledEncoder:
     ):
         whole = grid.rows == grid.columns == 1
         # As wide as codes reach: each tile's own decoder is right wherever its encoder looks.
-        tiles = grid.tiles(halo=0 if whole else max(grid.halo, encoder_halo(network.config)))
+        tiles = grid.tiles(halo=0 if whole else encoder_halo(network.config))
         self._network, self._samples, self._grid = network, samples, grid
         self.decoder = TiledDecoder(network, tiles, place, sides=("encoder", "decoder"))
 

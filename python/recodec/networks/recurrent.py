@@ -18,6 +18,7 @@ from recodec.networks.binarizer import Binarizer, dead_zone_for, density_at, ter
 from recodec.networks.config import NetworkConfig
 from recodec.networks.convolution import Projection
 from recodec.networks.gains import GAIN_PATCH, Gain, GainNetwork, Masking, hold
+from recodec.networks.post_filter import PostFilter
 from recodec.networks.stack import Stack, StackState
 from recodec.networks.transforms import BlockDCT, Pixels, depth_to_space, space_to_depth
 
@@ -95,6 +96,9 @@ class Decoder(nn.Module):
         )
         self.gain = Gain(config.iterations, width_out, -config.gain_slope) if config.gains else None
         self.gain_network = GainNetwork() if config.reconstruction == "residual-scaling" else None
+        self.post_filter = (
+            PostFilter(config.post_filter, config.stride, config.iterations) if config.post_filter else None
+        )
 
     def step(
         self, codes: Tensor, layers: StackState, iteration: int, decoded: DecoderState | None = None
@@ -184,8 +188,16 @@ class RecurrentCodec(nn.Module):
         return hold(gains, GAIN_PATCH // self.front_end.stride, features.shape[2], features.shape[3])
 
     def pixels(self, reconstruction: Tensor) -> Tensor:
-        """Reconstructed features to (N, 3, H, W) pixels, not clamped."""
+        """Reconstructed features to (N, 3, H, W) pixels, not clamped, as the loop knows them."""
         return self.front_end.synthesise(reconstruction)
+
+    def show(self, state: DecoderState) -> Tensor:
+        """What is decoded so far as (N, 3, H, W) pixels for the eye, not clamped."""
+        pixels = self.pixels(state.reconstruction)
+        if self.decoder.post_filter is None:
+            return pixels
+        shown: Tensor = self.decoder.post_filter(pixels, state.iteration - 1)
+        return shown
 
     def unroll(
         self,
@@ -196,7 +208,7 @@ class RecurrentCodec(nn.Module):
         noise: Noise | None = None,
         density: Sequence[float] = (),
     ) -> list[Tensor]:
-        """Reconstructed pixels of ``iterations`` iterations with gradients, for training.
+        """The pixels shown after each of ``iterations`` iterations, with gradients, for training.
 
         ``lead_in`` iterations run before them without gradients and are not returned. Codes are signs,
         or signs after ``noise`` was added. With a dead zone, ``density`` has the share of codes in the batch
@@ -213,22 +225,27 @@ class RecurrentCodec(nn.Module):
                 codes = self.binarizer.train_codes(features, iteration, noise, share)
                 decoder_state = self.decode_step(codes, decoder_state)
                 if iteration >= lead_in:
-                    pictures.append(self.pixels(decoder_state.reconstruction))
+                    pictures.append(self.show(decoder_state))
         return pictures
 
     @torch.no_grad()
-    def extend(self, trained: int) -> None:
-        """Let iterations after the first ``trained`` start from what the last of those has of its own."""
-        for parameter in self.per_iteration().values():
+    def extend(self, trained: int, prefix: str = "") -> None:
+        """Let iterations after the first ``trained`` start from what the last of those has of its own.
+
+        Only parameters whose names start with ``prefix`` change.
+        """
+        for parameter in self.per_iteration(prefix).values():
             parameter[trained:] = parameter[trained - 1].clone()
 
-    def per_iteration(self) -> dict[str, Tensor]:
-        """Parameters by name whose first axis counts iterations."""
+    def per_iteration(self, prefix: str = "") -> dict[str, Tensor]:
+        """Parameters by name, starting with ``prefix``, whose first axis counts iterations."""
         found: dict[str, Tensor] = {}
         for name, module in self.named_modules():
             if isinstance(module, Gain) or (isinstance(module, Projection) and module.own):
                 found |= {f"{name}.{key}": parameter for key, parameter in module.named_parameters()}
-        return found
+            elif isinstance(module, PostFilter):
+                found |= {f"{name}.{key}": module.get_parameter(key) for key in module.per_iteration}
+        return {name: parameter for name, parameter in found.items() if name.startswith(prefix)}
 
     @torch.no_grad()
     def fit_dead_zones(self, pixels: Tensor, density: Sequence[float]) -> None:

@@ -18,7 +18,7 @@ from recodec.train.transform import can_start_from_transform
 from recodec.weights import MODEL_ID
 
 Start = Literal["random", "transform"]
-Part = Literal["all", "decoder"]
+Part = Literal["all", "decoder", "post-filter"]
 Unroll = Literal["full", "random", "growing"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Switch = Literal["auto", "on", "off"]
@@ -45,7 +45,7 @@ class Phase:
     late iterations are trained too. Codes are drawn with uniform noise whose amplitude goes from the
     first to the second value of ``noise``: 1 is the paper's sampling, 0 the sign. Networks with a dead zone
     have no noise but need ``density``: the share of codes that are not 0, for each iteration, later ones
-    sharing the last.
+    sharing the last. Where only the post-filter trains, there is neither: codes are those of files.
     """
 
     steps: int = 0
@@ -92,7 +92,8 @@ class Optimizer:
 
     Gradients are clipped to the norm ``clip``; ``gain_rate`` multiplies the learning rate of the learned
     gains, ``shortcut_rate`` that of the decoder's shortcut. ``trains`` "decoder" leaves what only encodes as
-    it starts; the weights that are kept are an average with decay ``ema`` per step.
+    it starts, "post-filter" all that comes before the filter, dead zones included; the weights that are kept
+    are an average with decay ``ema`` per step.
     """
 
     clip: float = 1.0
@@ -162,19 +163,34 @@ class Recipe:
             '"random" for this network; "transform" needs front_end = "dct8", reconstruction = "additive" or '
             '"masking", gains, shortcut, own_projections and dead_zone',
         )
+        frozen_loop = self.optimizer.trains == "post-filter"
+        _require(
+            not frozen_loop or self.network.post_filter is not None,
+            "trains",
+            self.optimizer.trains,
+            '"all" or "decoder" for a network without post_filter',
+        )
+        _require(
+            not frozen_loop or self.start == "random",
+            "start",
+            self.start,
+            '"random" where only the post-filter trains; the rest is that of the model to start from',
+        )
         for phase in self.phases:
             stride, most = self.network.stride, self.network.iterations
             _require(
-                bool(phase.density) == self.network.dead_zone,
+                bool(phase.density) == (self.network.dead_zone and not frozen_loop),
                 "density",
                 phase.density,
-                "given for networks with a dead zone, and only for them",
+                "left out where only the post-filter trains; dead zones are those of the model to start from"
+                if frozen_loop
+                else "given for networks with a dead zone, and only for them",
             )
             _require(
-                not self.network.dead_zone or not any(phase.noise),
+                not (self.network.dead_zone or frozen_loop) or not any(phase.noise),
                 "noise",
                 phase.noise,
-                "[0, 0] for a network with a dead zone",
+                "[0, 0] for a network with a dead zone, and where only the post-filter trains",
             )
             _require(phase.crop % stride == 0, "crop", phase.crop, f"a multiple of the stride {stride}")
             _require(

@@ -35,6 +35,7 @@ _LOG_STEPS = 20
 _CALIBRATION_CROPS, _TRANSFORM_CROPS, _CALIBRATION_SIZE = 256, 2048, 64
 # Crops and noise of a step follow from (seed, purpose, phase, number).
 _CROPS, _UNROLL, _NOISE, _CALIBRATION = range(4)
+_POST_FILTER = "decoder.post_filter."
 
 
 class Objective(nn.Module):
@@ -82,9 +83,7 @@ class Trainer:
                 density = recipe.phases[0].density
                 start_from_transform(self.network, self._sample_pixels(_TRANSFORM_CROPS), density)
         accelerate(self.network, recipe.compute, processes.device)
-        if recipe.optimizer.trains == "decoder":
-            for part in (self.network.encoder, self.network.binarizer):
-                part.requires_grad_(False)
+        self._freeze()
         self.average = {name: value.clone() for name, value in self.network.state_dict().items()}
         self.objective = Objective(self.network, ReconstructionLoss(recipe.phases[0].loss))
         self.objective.to(processes.device)
@@ -105,6 +104,23 @@ class Trainer:
                 self._validator = Validator(validation, recipe.validation.images, processes.device)
         self.journal = Journal(folder / "log.jsonl", teller or Teller(None))
         self.stopped_by_signal = False
+
+    def _freeze(self) -> None:
+        """Leave gradients to what trains: without any, the loop remembers nothing for them either."""
+        network = self.network
+        match self.recipe.optimizer.trains:
+            case "decoder":
+                network.encoder.requires_grad_(False)
+                network.binarizer.requires_grad_(False)
+            case "post-filter":
+                assert network.decoder.post_filter is not None
+                network.requires_grad_(False)
+                network.decoder.post_filter.requires_grad_(True)
+
+    @property
+    def _extended(self) -> str:
+        """How names of what trains begin, where it matters which late iterations were trained."""
+        return _POST_FILTER if self.recipe.optimizer.trains == "post-filter" else ""
 
     def _sample_pixels(self, count: int) -> Tensor:
         crops = Crops(self.photographs, _CALIBRATION_SIZE, self.recipe.data, (self.recipe.seed, _CALIBRATION))
@@ -170,14 +186,17 @@ class Trainer:
     def start_from(self, model: Model) -> None:
         """Take the weights of a trained model; projections that it shares become those of every iteration.
 
-        Raises :class:`TrainingError` if its network is another one otherwise.
+        A post-filter that it lacks, or has in another shape, stays as it is here. Raises
+        :class:`TrainingError` if its network is another one otherwise.
         """
         config, wanted = model.network.config, self.recipe.network
         own_projections = config.own_projections or wanted.own_projections
-        if replace(config, own_projections=own_projections) != wanted:
+        if replace(config, own_projections=own_projections, post_filter=wanted.post_filter) != wanted:
             raise TrainingError(f"model {model.id} to start from has another network than the recipe")
         weights = model.network.state_dict()
         own = self.network.state_dict()
+        if config.post_filter != wanted.post_filter:
+            weights |= {name: value for name, value in own.items() if name.startswith(_POST_FILTER)}
         self.network.load_state_dict({name: weights[name].expand_as(own[name]) for name in own})
         self.origin = f"{model.id} {model.hash.hex()}"
         self.average = {name: value.clone() for name, value in self.network.state_dict().items()}
@@ -188,6 +207,10 @@ class Trainer:
         That is after ``minutes``, after ``steps``, or by SIGTERM or SIGINT; a checkpoint is written in any
         case. Raises :class:`TrainingError` when the loss is not finite; the last good checkpoint stays.
         """
+        if self.recipe.optimizer.trains == "post-filter" and not self.origin:
+            raise TrainingError(
+                "only the post-filter trains, so the rest must come from a model to start from"
+            )
         self.stopped_by_signal = False
         deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
         last_step = math.inf if steps is None else self.progress.step + steps
@@ -316,7 +339,8 @@ class Trainer:
     def _update_average(self) -> None:
         # Early on, a long memory would still hold the random start.
         decay = min(self.recipe.optimizer.ema, (1 + self.progress.step) / (10 + self.progress.step))
-        names = list(self.average)
+        # What is frozen stays the very weights of the model to start from.
+        names = [name for name, parameter in self.network.named_parameters() if parameter.requires_grad]
         current = self.network.state_dict()
         torch._foreach_lerp_([self.average[n] for n in names], [current[n] for n in names], 1 - decay)
 
@@ -327,8 +351,8 @@ class Trainer:
         """
         former = self.recipe.phases[: self.progress.phase] if self.recipe.start == "random" else ()
         if trained := max((p.iterations + p.lead_in for p in former), default=0):
-            self.network.extend(trained)
-            for name in self.network.per_iteration():
+            self.network.extend(trained, self._extended)
+            for name in self.network.per_iteration(self._extended):
                 self.average[name][trained:] = self.average[name][trained - 1]
 
     def _log(
@@ -402,7 +426,7 @@ class Trainer:
         network = RecurrentCodec(self.recipe.network)
         network.load_state_dict({name: value.cpu().half().float() for name, value in self.average.items()})
         if self.recipe.start == "random":
-            network.extend(self._trained_iterations())
+            network.extend(self._trained_iterations(), self._extended)
         if density := self.recipe.phases[min(self.progress.phase, len(self.recipe.phases) - 1)].density:
             network.fit_dead_zones(self._sample_pixels(_CALIBRATION_CROPS), density)
         return network
