@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 
 import recodec
-from recodec.bitstream import CODES, Reader
+from recodec.bitstream import CODES, NETWORK, Reader
 from recodec.cli.environment import describe
 from recodec.entropy import Codes, PlaneDecoder, PlaneEncoder
 from recodec.eval.curve import decode_pixels, load_rgb, progressive_pixels
@@ -38,17 +38,16 @@ def timed(work: Callable[[], object], repeats: int, device: str) -> dict[str, An
     return {"median": statistics.median(runs), "min": min(runs), "max": max(runs), "runs": runs}
 
 
-def decode_codes(data: bytes) -> list[Codes]:
+def decode_codes(codec: recodec.Codec, data: bytes) -> list[Codes]:
     reader = Reader(data)
-    header = reader.header()
-    planes = PlaneDecoder(header, max_pixels=1 << 30)
+    planes = PlaneDecoder(reader.header(), 1 << 30, codec.model.contexts)
     return [planes.decode(chunk) for chunk in reader.chunks() if chunk.type == CODES]
 
 
-def encode_codes(data: bytes, codes: list[Codes]) -> list[bytes]:
-    reader = Reader(data)
-    depth, rows, columns = codes[0].shape
-    planes = PlaneEncoder(depth, rows, columns, reader.header().entropy_version)
+def encode_codes(codec: recodec.Codec, data: bytes, codes: list[Codes]) -> list[bytes]:
+    header = Reader(data).header()
+    contexts = codec.model.contexts if header.entropy == NETWORK else None
+    planes = PlaneEncoder(*codes[0].shape, header.entropy_version, contexts)
     return [planes.encode(plane) for plane in codes]
 
 
@@ -76,11 +75,11 @@ def main(
     codec = recodec.load(model, device=device)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     data = codec.encode(original, iterations=iterations)
-    codes = decode_codes(data)
+    codes = decode_codes(codec, data)
     match = (
         np.array_equal(decode_pixels(codec, data), list(progressive_pixels(codec, data))[-1])
         and codec.encode(original, iterations=iterations) == data
-        and all(chunk in data for chunk in encode_codes(data, codes))
+        and all(chunk in data for chunk in encode_codes(codec, data, codes))
     )
     print(f"match: {match}")
     if not match:
@@ -88,8 +87,8 @@ def main(
     times = {
         "encode": timed(lambda: codec.encode(original, iterations=iterations), repeats, device),
         "decode": timed(lambda: decode_pixels(codec, data), repeats, device),
-        "entropy encode": timed(lambda: encode_codes(data, codes), repeats, device),
-        "entropy decode": timed(lambda: decode_codes(data), repeats, device),
+        "entropy encode": timed(lambda: encode_codes(codec, data, codes), repeats, device),
+        "entropy decode": timed(lambda: decode_codes(codec, data), repeats, device),
     }
     # Kilobytes on Linux; a peak of everything since the model was loaded.
     memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1e6

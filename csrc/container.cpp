@@ -98,9 +98,10 @@ void check(const Header& h) {
     require(h.family == 1, Errc::unsupported, "family", h.family, "this version knows 1 (recurrent)");
     require(h.stride >= 1, Errc::format, "stride", h.stride, "it must lie in 1..255");
     require(h.depth >= 1 && h.depth <= kMaxDepth, Errc::format, "depth", h.depth, "it must lie in 1..256");
-    require(h.entropy == 1, Errc::unsupported, "entropy coder", h.entropy, "this version knows 1 (adaptive contexts)");
-    require(h.entropy_version == 1 || h.entropy_version == 3, Errc::unsupported, "entropy coder version", h.entropy_version,
-            "this version knows 1 and 3");
+    require(h.entropy.kind == 1 || h.entropy.kind == 2, Errc::unsupported, "entropy coder", h.entropy.kind,
+            "this version knows 1 (adaptive contexts) and 2 (network)");
+    require(h.entropy.is_known(), Errc::unsupported, "entropy coder version", h.entropy.version,
+            "this version knows 1 and 3 of adaptive contexts, 1 of the network");
     require(h.tile_columns >= 1 && h.tile_columns <= h.columns(), Errc::format, "tile columns", h.tile_columns,
             "a tile is one position wide or more");
     require(h.tile_rows >= 1 && h.tile_rows <= h.rows(), Errc::format, "tile rows", h.tile_rows,
@@ -127,8 +128,8 @@ Bytes write_header(const Header& h) {
     body.insert(body.end(), h.model_hash.begin(), h.model_hash.end());
     body.push_back(h.stride);
     put_varint(body, h.depth);
-    body.push_back(h.entropy);
-    body.push_back(h.entropy_version);
+    body.push_back(h.entropy.kind);
+    body.push_back(h.entropy.version);
     put_varint(body, h.tile_columns);
     put_varint(body, h.tile_rows);
     put_varint(body, h.tile_halo);
@@ -190,8 +191,8 @@ Header read_header(ByteView data, std::size_t& end) {
     for (auto& byte : h.model_hash) byte = in.byte();
     h.stride = in.byte();
     h.depth = in.varint();
-    h.entropy = in.byte();
-    h.entropy_version = in.byte();
+    h.entropy.kind = in.byte();
+    h.entropy.version = in.byte();
     h.tile_columns = in.varint();
     h.tile_rows = in.varint();
     h.tile_halo = in.varint();

@@ -24,6 +24,14 @@ inline constexpr std::size_t kMaxModelName = 32;
 
 enum class ChunkType : std::uint8_t { end = 0, codes = 1, icc = 2, alpha = 3, exif = 4, xmp = 5 };
 
+// Adaptive contexts (kind 1) have versions 1 and 3, networks with trained tables (kind 2) have version 1.
+struct EntropyCoder {
+    std::uint8_t kind = 1;
+    std::uint8_t version = 1;
+
+    bool is_known() const { return (kind == 1 && (version == 1 || version == 3)) || (kind == 2 && version == 1); }
+};
+
 struct Header {
     std::uint32_t width = 0;
     std::uint32_t height = 0;
@@ -36,8 +44,7 @@ struct Header {
     std::array<std::uint8_t, 8> model_hash{};
     std::uint8_t stride = 16;
     std::uint32_t depth = 32;
-    std::uint8_t entropy = 1;
-    std::uint8_t entropy_version = 1;
+    EntropyCoder entropy;
     std::uint32_t tile_columns = 1;
     std::uint32_t tile_rows = 1;
     std::uint32_t tile_halo = 0;

@@ -4,6 +4,7 @@
 #include <pybind11/stl.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <mutex>
 
@@ -13,7 +14,9 @@
 #endif
 
 #include "container.hpp"
+#include "context_tables.hpp"
 #include "crc32c.hpp"
+#include "dense.hpp"
 #include "error.hpp"
 #include "plane_coder.hpp"
 #include "range_coder.hpp"
@@ -96,11 +99,25 @@ Array<std::uint8_t> range_decode(const py::buffer& data, const Array<std::uint16
     return bits;
 }
 
+std::shared_ptr<ContextTables> make_context_tables(const std::map<std::string, Array<std::int32_t>>& arrays) {
+    std::map<std::string, IntegerTensor> tensors;
+    for (const auto& [name, array] : arrays) {
+        IntegerTensor& tensor = tensors[name];
+        for (py::ssize_t axis = 0; axis < array.ndim(); ++axis) {
+            tensor.shape.push_back(static_cast<std::size_t>(array.shape(axis)));
+        }
+        const auto values = view(array);
+        tensor.values.assign(values.begin(), values.end());
+    }
+    return std::make_shared<ContextTables>(tensors);
+}
+
 // Without the GIL only this mutex keeps threads apart. It is taken after the GIL is released and given
 // back before the GIL is taken again, so that no thread holds one of the two while it waits for the other.
 struct LockedCoder {
-    LockedCoder(std::uint32_t depth, std::uint32_t height, std::uint32_t width, std::uint8_t version)
-        : coder(make_plane_coder(version, depth, height, width)) {}
+    LockedCoder(std::uint32_t depth, std::uint32_t height, std::uint32_t width, std::uint8_t version,
+                std::shared_ptr<ContextTables> network)
+        : coder(make_plane_coder({network ? std::uint8_t{2} : std::uint8_t{1}, version}, depth, height, width, network)) {}
 
     std::unique_ptr<PlaneCoder> coder;
     std::mutex mutex;
@@ -193,8 +210,12 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
             })
         .def_readwrite("stride", &Header::stride)
         .def_readwrite("depth", &Header::depth)
-        .def_readwrite("entropy", &Header::entropy)
-        .def_readwrite("entropy_version", &Header::entropy_version)
+        .def_property(
+            "entropy", [](const Header& h) { return h.entropy.kind; },
+            [](Header& h, std::uint8_t kind) { h.entropy.kind = kind; })
+        .def_property(
+            "entropy_version", [](const Header& h) { return h.entropy.version; },
+            [](Header& h, std::uint8_t version) { h.entropy.version = version; })
         .def_readwrite("tile_columns", &Header::tile_columns)
         .def_readwrite("tile_rows", &Header::tile_rows)
         .def_readwrite("tile_halo", &Header::tile_halo);
@@ -237,9 +258,21 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     m.def("range_encode", &range_encode, py::arg("bits"), py::arg("probabilities"));
     m.def("range_decode", &range_decode, py::arg("data"), py::arg("probabilities"));
 
+    py::class_<ContextTables, std::shared_ptr<ContextTables>>(m, "ContextTables")
+        .def(py::init(&make_context_tables), py::arg("tensors"))
+        .def_readonly("iterations", &ContextTables::iterations)
+        .def_readonly("depth", &ContextTables::depth)
+        .def_property_readonly("symbols", [](const ContextTables& tables) { return tables.ternary() ? 3 : 2; });
+    m.def("instructions", [] {
+        py::list names;
+        for (const Instructions& one : available_instructions()) names.append(one.name);
+        return names;
+    });
+
     py::class_<LockedCoder>(m, "PlaneCoder")
-        .def(py::init<std::uint32_t, std::uint32_t, std::uint32_t, std::uint8_t>(), py::arg("depth"),
-             py::arg("height"), py::arg("width"), py::arg("version") = 1)
+        .def(py::init<std::uint32_t, std::uint32_t, std::uint32_t, std::uint8_t, std::shared_ptr<ContextTables>>(),
+             py::arg("depth"), py::arg("height"), py::arg("width"), py::arg("version") = 1,
+             py::arg("network") = nullptr)
         .def("encode", &encode_plane, py::arg("codes"))
         .def("decode", &decode_plane, py::arg("data"));
 }

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "binary_coder.hpp"
 #include "crc32c.hpp"
 #include "error.hpp"
+#include "network_coder.hpp"
 #include "ternary_coder.hpp"
 
 namespace recodec {
@@ -66,13 +68,18 @@ std::uint32_t PlaneCoder::checksum(std::uint32_t crc) const {
     return crc;
 }
 
-std::unique_ptr<PlaneCoder> make_plane_coder(std::uint8_t version, std::uint32_t depth, std::uint32_t height,
-                                             std::uint32_t width) {
-    switch (version) {
-        case 1: return std::make_unique<BinaryCoder>(depth, height, width);
-        case 3: return std::make_unique<TernaryCoder>(depth, height, width);
-        default: throw Error(Errc::unsupported, "entropy coder version " + std::to_string(version));
+std::unique_ptr<PlaneCoder> make_plane_coder(EntropyCoder coder, std::uint32_t depth, std::uint32_t height,
+                                             std::uint32_t width, std::shared_ptr<const ContextTables> tables) {
+    if (!coder.is_known()) {
+        throw Error(Errc::unsupported, "entropy coder " + std::to_string(coder.kind) + ", version " +
+                                           std::to_string(coder.version));
     }
+    if (coder.kind == 2) {
+        if (!tables) throw Error(Errc::unsupported, "the entropy coder is a network, but the model has none");
+        return std::make_unique<NetworkCoder>(depth, height, width, std::move(tables));
+    }
+    if (coder.version == 1) return std::make_unique<BinaryCoder>(depth, height, width);
+    return std::make_unique<TernaryCoder>(depth, height, width);
 }
 
 }  // namespace recodec

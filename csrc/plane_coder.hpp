@@ -72,9 +72,11 @@ private:
     void begin_plane();
 };
 
-// The coder that a header's entropy coder version names.
-std::unique_ptr<PlaneCoder> make_plane_coder(std::uint8_t version, std::uint32_t depth, std::uint32_t height,
-                                             std::uint32_t width);
+class ContextTables;
+
+// The coder that a header names; `tables` may be null for adaptive contexts. Throws Error for others.
+std::unique_ptr<PlaneCoder> make_plane_coder(EntropyCoder coder, std::uint32_t depth, std::uint32_t height,
+                                             std::uint32_t width, std::shared_ptr<const ContextTables> tables = {});
 
 // Bits of a plane on their way out.
 class BitWriter {

@@ -13,6 +13,8 @@ import numpy as np
 
 from recodec import _core
 
+from .stand_in import stand_in_coder
+
 Mutation = Callable[[np.random.Generator, bytearray, bytes], None]
 
 
@@ -118,7 +120,10 @@ def repair(data: bytearray, max_codes: int = 1 << 16) -> None:
     grid = -(-header.height // header.stride), -(-header.width // header.stride)
     if header.depth * grid[0] * grid[1] > max_codes:
         return
-    coder = _core.PlaneCoder(header.depth, *grid, header.entropy_version)
+    try:
+        coder = stand_in_coder(header.entropy, header.entropy_version, header.depth, *grid)
+    except _core.CoreError:
+        return
     iterations = 0
     for start, _ in chunk_ranges(bytes(data))[:16]:
         chunk = _core.read_chunk(data, start)
@@ -161,5 +166,8 @@ HOSTILE_COUNT = 10_000
 def hostile_corpus() -> Iterator[bytes]:
     """The mutations of golden files that both the Python surface and the sanitized core are given."""
     good = Path(__file__).parent / "golden" / "good"
-    files = [(good / f"{name}.rcd").read_bytes() for name in ("grey", "pixel", "metadata", "rgba", "ternary")]
+    files = [
+        (good / f"{name}.rcd").read_bytes()
+        for name in ("grey", "pixel", "metadata", "rgba", "ternary", "network")
+    ]
     return mutations(files, HOSTILE_COUNT, seed=20)

@@ -8,9 +8,10 @@ from __future__ import annotations
 import functools
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import Any
 
 # 9.1 and 9.5; the one table to change with FORMAT.md.
 STAGES = 3
@@ -139,7 +140,7 @@ def read_body(body: Reader) -> SimpleNamespace:
     h.stride, h.depth = body.u8(), body.varint()
     reject_unless(h.stride >= 1 and 1 <= h.depth <= 256, "stride, depth")
     h.entropy, h.entropy_version = body.u8(), body.u8()
-    reject_unless(h.entropy == 1 and h.entropy_version in (1, 3), "entropy coder")
+    reject_unless((h.entropy, h.entropy_version) in ((1, 1), (1, 3), (2, 1)), "entropy coder")
     h.tile_columns, h.tile_rows, h.tile_halo = body.varint(), body.varint(), body.varint()
     reject_unless(1 <= h.tile_columns <= -(-h.width // h.stride), "tile columns")
     reject_unless(1 <= h.tile_rows <= -(-h.height // h.stride), "tile rows")
@@ -432,18 +433,30 @@ class TernaryDecoder(PlaneDecoder):
 PLANE_DECODERS = {1: BinaryDecoder, 3: TernaryDecoder}
 
 
-def decode_file(data: bytes) -> tuple[SimpleNamespace, list[list[int]], bool]:
+def decoder_for(header: SimpleNamespace, tables: Mapping[str, Any] | None) -> Any:
+    grid = -(-header.height // header.stride), -(-header.width // header.stride)
+    if header.entropy == 1:
+        return PLANE_DECODERS[header.entropy_version](header.depth, *grid)
+    from .slow_network import NetworkDecoder
+
+    assert tables is not None
+    return NetworkDecoder(header.depth, *grid, tables)
+
+
+def decode_file(
+    data: bytes, tables: Mapping[str, Any] | None = None
+) -> tuple[SimpleNamespace, list[list[int]], bool]:
     """Header, codes of every whole code chunk in coding order, and whether the file was cut.
 
-    The header's ``alpha_rows`` are those of the alpha channel, None if there is none.
+    The header's ``alpha_rows`` are those of the alpha channel, None if there is none. ``tables`` are those of
+    the model's entropy network, which some files take.
     """
     reader = Reader(data)
     try:
         header = read_header(reader)
     except EOFError:
         raise RejectedError("header") from None
-    grid = -(-header.height // header.stride), -(-header.width // header.stride)
-    decoder = PLANE_DECODERS[header.entropy_version](header.depth, *grid)
+    decoder = decoder_for(header, tables)
     planes: list[list[int]] = []
     ended = False
     header.alpha_rows = None

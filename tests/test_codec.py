@@ -28,6 +28,7 @@ from recodec.errors import (
     WeightsError,
 )
 from recodec.images import read_picture
+from recodec.networks.context import ContextConfig, ContextNetwork
 from recodec.networks.recurrent import RecurrentCodec
 from recodec.tiling import Region, Samples
 from recodec.weights import load_model, save_model
@@ -594,6 +595,57 @@ def test_files_with_dead_zones_hold_zeros_and_need_no_other_decoder(
     assert 0.03 < np.abs(codes).mean() < 0.4
     assert np.abs(codes_of(signs)).all()
     assert recodec.truncate(data, iterations=2) == recodec.encode(picture, iterations=2, model=zoned_model)
+
+
+@pytest.fixture
+def contextual_model(zoned_model: str, tmp_path: Path) -> str:
+    """The same model with an entropy network of random weights."""
+    torch.manual_seed(5)
+    model = load_model(zoned_model)
+    config = model.network.config
+    contexts = ContextNetwork(ContextConfig(config.depth, 3, config.iterations, width=16, groups=2))
+    for name in ("own", "direct"):
+        torch.nn.init.normal_(getattr(contexts, name), std=0.2)
+    save_model(tmp_path / "contextual.safetensors", model.network, {}, contexts.tables())
+    return "contextual"
+
+
+def test_entropy_networks_change_bytes_but_not_codes(
+    contextual_model: str, zoned_model: str, picture: Image.Image
+) -> None:
+    codec = recodec.load(contextual_model)
+    data = codec.encode(picture, iterations=6)
+    adaptive = codec.encode(picture, iterations=6, entropy="adaptive")
+    assert (recodec.info(data).entropy, recodec.info(adaptive).entropy) == ("network-1", "adaptive-3")
+    assert codec.encode(picture, iterations=6, entropy="network") == data
+    assert len(data) != len(adaptive)
+    for shown, other in zip(codec.progressive(data), codec.progressive(adaptive), strict=True):
+        assert shown.tobytes() == other.tobytes()
+    without = recodec.load(zoned_model)
+    assert codec.model.hash != without.model.hash
+    assert codec.decode(adaptive).tobytes() == without.decode(without.encode(picture, iterations=6)).tobytes()
+
+
+def test_files_of_entropy_networks_are_verified_with_their_model(
+    contextual_model: str, picture: Image.Image, tmp_path: Path
+) -> None:
+    data = recodec.encode(picture, model=contextual_model, iterations=3)
+    assert recodec.verify(data).iterations == 3
+    damaged = bytearray(data)
+    damaged[-20] ^= 1
+    with pytest.raises(RecodecError):
+        recodec.verify(bytes(damaged))
+    (tmp_path / "contextual.safetensors").unlink()
+    with pytest.raises(WeightsError, match="contextual"):
+        recodec.verify(data)
+
+
+def test_what_lacks_an_entropy_network_says_so(zoned_model: str, picture: Image.Image) -> None:
+    codec = recodec.load(zoned_model)
+    with pytest.raises(WeightsError, match="no entropy network"):
+        codec.encode(picture, entropy="network")
+    with pytest.raises(TargetError, match="entropy is 'best'"):
+        codec.encode(picture, entropy="best")  # type: ignore[typeddict-item]
 
 
 def test_decoders_show_what_the_encoder_of_dead_zones_saw(zoned_model: str, picture: Image.Image) -> None:

@@ -137,7 +137,8 @@ def test_flags() -> None:
         (10, 0xC3, FORMAT),
         (21, 0, FORMAT),  # stride
         (22, 0, FORMAT),  # depth
-        (23, 2, UNSUPPORTED),  # entropy coder
+        (23, 0, UNSUPPORTED),  # entropy coder
+        (23, 3, UNSUPPORTED),
         (24, 2, UNSUPPORTED),  # its version
         (24, 4, UNSUPPORTED),
         (25, 0, FORMAT),  # tile columns

@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 import recodec
-from recodec.bitstream import CODES, Reader
+from recodec.bitstream import CODES, NETWORK, Reader
 from recodec.errors import RecodecError
+from recodec.weights import load_model
 
 from .conftest import GOLDEN
 from .golden.make import codes_digest
@@ -20,6 +21,11 @@ EXPECTED = json.loads((GOLDEN / "expected.json").read_text())
 
 # Codes are exact; pixels may drift by rounding in the network's arithmetic on other hardware.
 PEAK_LIMIT, RMSE_LIMIT = 3, 0.25
+
+
+def test_model_with_an_entropy_network_never_changes(tiny_model: str) -> None:
+    path = GOLDEN / "tiny-network"
+    assert load_model(path.name).hash.hex() == path.with_suffix(".hash").read_text().strip()
 
 
 @pytest.mark.parametrize("name", sorted(EXPECTED["good"]))
@@ -40,7 +46,7 @@ def test_good_file_keeps_codes_and_picture(tiny_model: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(EXPECTED["good"]))
-def test_good_file_is_verified_unless_cut(name: str) -> None:
+def test_good_file_is_verified_unless_cut(tiny_model: str, name: str) -> None:
     path = GOLDEN / "good" / f"{name}.rcd"
     if name.endswith("-cut"):
         with pytest.raises(recodec.TruncatedError):
@@ -50,14 +56,16 @@ def test_good_file_is_verified_unless_cut(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(EXPECTED["good"]))
-def test_slow_decoder_agrees(name: str) -> None:
+def test_slow_decoder_agrees(tiny_model: str, name: str) -> None:
     data = (GOLDEN / "good" / f"{name}.rcd").read_bytes()
     reader = Reader(data)
     from recodec.entropy import PlaneDecoder
 
-    planes = PlaneDecoder(reader.header(), 1 << 20)
+    model = load_model(reader.header().model)
+    assert bool(model.tables) == (reader.header().entropy == NETWORK)
+    planes = PlaneDecoder(reader.header(), 1 << 20, model.contexts)
     fast = [planes.decode(chunk) for chunk in reader.chunks() if chunk.type == CODES]
-    header, slow, truncated = decode_file(data)
+    header, slow, truncated = decode_file(data, model.tables)
     assert truncated == (not reader.ended)
     assert len(slow) == len(fast)
     with Image.open(GOLDEN / "good" / f"{name}.png") as golden:

@@ -212,7 +212,7 @@ def test_other_codes_are_refused(version: int, code: int, symbols: str) -> None:
 
 @pytest.mark.parametrize("version", [0, 2, 4, 255])
 def test_other_versions_are_unsupported(version: int) -> None:
-    with pytest.raises(_core.CoreError, match=f"entropy coder version {version}") as caught:
+    with pytest.raises(_core.CoreError, match=f"entropy coder 1, version {version}") as caught:
         _core.PlaneCoder(2, 3, 4, version)
     assert caught.value.args[0] == UNSUPPORTED
     header = _core.Header()
@@ -221,9 +221,31 @@ def test_other_versions_are_unsupported(version: int) -> None:
     data = bytearray(_core.write_header(header))
     data[-8] = version
     data[-4:] = _core.crc32c(bytes(data[:-4])).to_bytes(4, "little")
-    with pytest.raises(
-        UnsupportedError, match=f"entropy coder version is {version}; this version knows 1 and 3"
-    ):
+    message = f"entropy coder version is {version}; this version knows 1 and 3 of adaptive contexts, 1 of the network"
+    with pytest.raises(UnsupportedError, match=message):
+        Reader(bytes(data)).header()
+
+
+@pytest.mark.parametrize(
+    ("kind", "version", "message"),
+    [
+        (0, 1, r"entropy coder is 0; this version knows 1 \(adaptive contexts\) and 2 \(network\)"),
+        (3, 1, r"entropy coder is 3; this version knows 1 \(adaptive contexts\) and 2 \(network\)"),
+        (
+            2,
+            3,
+            "entropy coder version is 3; this version knows 1 and 3 of adaptive contexts, 1 of the network",
+        ),
+    ],
+)
+def test_other_kinds_are_unsupported(kind: int, version: int, message: str) -> None:
+    header = _core.Header()
+    header.width = header.height = 8
+    header.model = "any"
+    data = bytearray(_core.write_header(header))
+    data[-9:-7] = kind, version
+    data[-4:] = _core.crc32c(bytes(data[:-4])).to_bytes(4, "little")
+    with pytest.raises(UnsupportedError, match=message):
         Reader(bytes(data)).header()
 
 

@@ -16,6 +16,7 @@ from recodec import _core
 from recodec.attachments import encode_alpha
 
 from .mutations import HOSTILE_COUNT, hostile_corpus, mutations
+from .stand_in import stand_in_coder, symbols
 
 ROOT = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"
@@ -62,18 +63,22 @@ def sample_files() -> list[bytes]:
     rng = np.random.default_rng(31)
     files = []
     shapes = [(1, 1, 16, 32), (61, 45, 16, 4), (33, 5, 4, 1), (40, 40, 8, 7)]
-    for version, (width, height, stride, depth) in itertools.product((1, 3), shapes):
+    adaptive = itertools.product(((1, 1), (1, 3)), shapes)
+    # The network takes depths of multiples of 4.
+    network = [((2, 1), (*shape[:3], -(-shape[3] // 4) * 4)) for shape in shapes]
+    for (kind, version), (width, height, stride, depth) in (*adaptive, *network):
         header = _core.Header()
-        header.entropy_version = version
+        header.entropy, header.entropy_version = kind, version
         header.width, header.height, header.stride, header.depth = width, height, stride, depth
         header.model, header.colour, header.alpha = "sample", 1, 1
         grid = -(-height // stride), -(-width // stride)
-        coder = _core.PlaneCoder(depth, *grid, version)
-        symbols = np.array([-1, 1] if version == 1 else [-1, 0, 0, 1], np.int8)
+        coder = stand_in_coder(kind, version, depth, *grid)
+        ternary = symbols(depth) == 3 if kind == 2 else version == 3
+        choices = np.array([-1, 0, 0, 1] if ternary else [-1, 1], np.int8)
         alpha = encode_alpha(rng.integers(0, 256, (height, width), np.uint8))
         data = _core.write_header(header) + metadata(2, rng.bytes(20)) + metadata(3, alpha)
         for _ in range(3):
-            coded, crc = coder.encode(rng.choice(symbols, (depth, *grid)))
+            coded, crc = coder.encode(rng.choice(choices, (depth, *grid)))
             data += _core.write_chunk(1, crc.to_bytes(4, "little") + coded) + _core.write_chunk(
                 77, b"unknown"
             )
@@ -128,7 +133,7 @@ def test_whole_files_and_their_truncations(corpus_runner: Path, tmp_path: Path) 
     files = sample_files()
     assert run_corpus(corpus_runner, tmp_path / "whole", files) == (len(files), 0)
     # One of each version.
-    cut = [file[:size] for file in (files[1], files[5]) for size in range(len(file))]
+    cut = [file[:size] for file in (files[1], files[5], files[9]) for size in range(len(file))]
     decoded, rejected = run_corpus(corpus_runner, tmp_path / "cut", cut)
     assert decoded > 0
     assert decoded + rejected == len(cut)

@@ -7,6 +7,7 @@
 #include "crc32c.hpp"
 #include "error.hpp"
 #include "plane_coder.hpp"
+#include "stand_in.hpp"
 
 namespace recodec {
 
@@ -70,7 +71,7 @@ void decode_file(ByteView data, const Limits& limits, const PlaneSink& sink) {
     std::size_t at = 0;
     const Header header = read_header(data, at);
     Budget budget(header, limits);
-    const auto coder = make_plane_coder(header.entropy_version, header.depth, header.rows(), header.columns());
+    const auto coder = stand_in_coder(header.entropy, header.depth, header.rows(), header.columns());
     std::vector<std::int8_t> codes(coder->plane_size());
     std::size_t iterations = 0;
     bool has_alpha = false;

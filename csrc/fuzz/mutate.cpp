@@ -9,6 +9,7 @@
 #include "decode_file.hpp"
 #include "error.hpp"
 #include "plane_coder.hpp"
+#include "stand_in.hpp"
 
 namespace recodec {
 
@@ -162,7 +163,7 @@ void repair(Bytes& data, const Limits& limits) try {
     std::size_t at = 0;
     const Header header = read_header(data, at);
     Budget budget(header, limits);
-    const auto coder = make_plane_coder(header.entropy_version, header.depth, header.rows(), header.columns());
+    const auto coder = stand_in_coder(header.entropy, header.depth, header.rows(), header.columns());
     std::vector<std::int8_t> codes(coder->plane_size());
     std::uint8_t iterations = 0;
     while (const std::optional<Chunk> chunk = read_chunk(data, at)) {

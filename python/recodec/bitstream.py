@@ -25,6 +25,9 @@ from recodec.sources import Buffer
 END, CODES, ICC, ALPHA, EXIF, XMP = range(6)
 METADATA_NAMES = {ICC: "icc", EXIF: "exif", XMP: "xmp"}
 _NAMES = {**METADATA_NAMES, ALPHA: "alpha"}
+# Kinds of entropy coders.
+ADAPTIVE, NETWORK = 1, 2
+_ENTROPY_NAMES = {ADAPTIVE: "adaptive", NETWORK: "network"}
 MAX_ITERATIONS = 255
 MAX_PENDING_BYTES = 1 << 28
 _CHECKSUM_BYTES = 4
@@ -327,7 +330,7 @@ def read_info(data: Buffer) -> Info:
         model_hash=header.model_hash.hex(),
         stride=header.stride,
         depth=header.depth,
-        entropy=f"adaptive-{header.entropy_version}",
+        entropy=f"{_ENTROPY_NAMES[header.entropy]}-{header.entropy_version}",
         tile_columns=header.tile_columns,
         tile_rows=header.tile_rows,
         tile_halo=header.tile_halo,

@@ -6,7 +6,7 @@ import math
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any, Literal, TypeAlias, TypedDict, Unpack, overload
+from typing import Any, Literal, TypeAlias, TypedDict, Unpack, get_args, overload
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from recodec import _core, bitstream, files
 from recodec.attachments import Attachments, encode_alpha
-from recodec.bitstream import ALPHA, CODES, EXIF, ICC, METADATA_NAMES, XMP, Assembly, Reader
+from recodec.bitstream import ALPHA, CODES, EXIF, ICC, METADATA_NAMES, NETWORK, XMP, Assembly, Reader
 from recodec.entropy import Codes, PlaneDecoder, PlaneEncoder, grid_shape
 from recodec.errors import (
     DeviceError,
@@ -36,7 +36,6 @@ from recodec.images import (
     to_uint8,
 )
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, check_pixels, check_tiles
-from recodec.networks.config import NetworkConfig
 from recodec.rate import Target, Targets, resolve_target, whole
 from recodec.sources import Buffer, Source, read_blocks, read_source
 from recodec.states import Workplace
@@ -53,6 +52,8 @@ _TILES_AT_ONCE = 8
 _FIXED_BYTES = 700 * 2**20
 _BYTES_PER_PIXEL = 12
 
+# Which entropy coder writes: the model's network, adaptive contexts, or the network where the model has one.
+Entropy: TypeAlias = Literal["auto", "network", "adaptive"]
 Output: TypeAlias = Image.Image | NDArray[np.uint8] | Tensor
 
 
@@ -61,6 +62,7 @@ class EncodeOptions(Targets, total=False):
 
     convert: bool
     strip: bool
+    entropy: Entropy
     max_pixels: int
     max_memory: int
 
@@ -124,7 +126,8 @@ class Codec:
         ``convert`` allows what is refused otherwise: CMYK, YCbCr, LAB and HSV become sRGB, by their ICC
         profile if there is one; 16-bit samples become v / 257, rounded (Pillow itself reads those of colour
         images as v / 256, cut); values of modes I and F must lie in 0..255, floats of arrays in [0, 1], and
-        are rounded. ``strip`` leaves ICC, EXIF and XMP out.
+        are rounded. ``strip`` leaves ICC, EXIF and XMP out. ``entropy`` "adaptive" codes without the model's
+        trained entropy network: larger files, which readers from before it can read.
 
         Give at most one target; none means ``quality=60``. ``iterations`` writes that many chunks.
         ``bpp`` and ``max_bytes`` bound the whole file and are never exceeded: where not even one chunk fits
@@ -145,6 +148,7 @@ class Codec:
         *,
         convert: bool = False,
         strip: bool = False,
+        entropy: Entropy = "auto",
         max_pixels: int = DEFAULT_MAX_PIXELS,
         max_memory: int = DEFAULT_MAX_MEMORY,
         **targets: Unpack[Targets],
@@ -152,13 +156,15 @@ class Codec:
         picture = read_picture(image, max_pixels, convert=convert, strip=strip)
         check_pixels(picture.width, picture.height, max_pixels, self.model.network.config.stride)
         target = resolve_target(picture.width * picture.height, **targets)
-        assembly = self._encode(picture, target, max_memory)
+        assembly = self._encode(picture, target, self._contexts(entropy), max_memory)
         if assembly.dropped and target.max_bytes is not None:
             warnings.warn(MetadataDroppedWarning(assembly.dropped, target.max_bytes), stacklevel=3)
         return assembly.to_bytes()
 
     @torch.inference_mode()
-    def _encode(self, picture: Picture, target: Target, max_memory: int) -> Assembly:
+    def _encode(
+        self, picture: Picture, target: Target, contexts: _core.ContextTables | None, max_memory: int
+    ) -> Assembly:
         config = self.model.network.config
         if target.iterations is not None and target.iterations > config.iterations:
             raise TargetError(
@@ -167,11 +173,12 @@ class Codec:
         last = target.iterations or config.iterations
         rows, columns = grid_shape(picture.width, picture.height, config.stride)
         grid = plan_tiles(rows, columns, config, TILE_SIDE)
-        assembly = self._start_file(picture, grid)
+        header = self._header(picture, grid, contexts)
+        assembly = _start_file(header, picture)
         limit = target.max_bytes
         if limit is not None and target.soft:
             limit += assembly.size_of(*METADATA_NAMES)
-        coder = PlaneEncoder(config.depth, rows, columns, _entropy_version(config))
+        coder = PlaneEncoder(config.depth, rows, columns, header.entropy_version, contexts)
         samples = Samples(picture.samples, config.stride, self.device, self.dtype)
         place = self._workplace(picture.width * picture.height, max_memory)
         encoder = TiledEncoder(self._network, samples, grid, place)
@@ -205,8 +212,17 @@ class Codec:
         limit = whole("max_memory", max_memory)
         return Workplace(self.device, self.dtype, _TILES_AT_ONCE if cuda else 1, limit, reserved)
 
-    def _start_file(self, picture: Picture, grid: TileGrid) -> Assembly:
-        """A file without codes yet."""
+    def _contexts(self, entropy: Entropy) -> _core.ContextTables | None:
+        """The network that codes are to be written with; None for adaptive contexts."""
+        if entropy not in get_args(Entropy):
+            raise TargetError(f"entropy is {entropy!r}; it must be one of {', '.join(get_args(Entropy))}")
+        if entropy == "adaptive":
+            return None
+        if entropy == "network" and self.model.contexts is None:
+            raise WeightsError(f"entropy is 'network', but model {self.model.id} has no entropy network")
+        return self.model.contexts
+
+    def _header(self, picture: Picture, grid: TileGrid, contexts: _core.ContextTables | None) -> _core.Header:
         header = _core.Header()
         header.width, header.height, header.channels = picture.width, picture.height, picture.channels
         header.colour = int(ICC in picture.metadata)
@@ -215,17 +231,12 @@ class Codec:
         header.model, header.model_hash = self.model.id, self.model.hash
         config = self.model.network.config
         header.stride, header.depth = config.stride, config.depth
-        header.entropy_version = _entropy_version(config)
-        with bitstream.core_errors():
-            assembly = Assembly(_core.write_header(header))
-        attached = dict(picture.metadata)
-        if picture.alpha is not None:
-            attached[ALPHA] = encode_alpha(picture.alpha)
-        for kind in (ICC, ALPHA, EXIF, XMP):
-            if kind in attached:
-                chunk = bitstream.attached_chunk(kind, attached[kind])
-                assembly.attach(kind, chunk, before_codes=kind in (ICC, ALPHA))
-        return assembly
+        if contexts is not None:
+            header.entropy = NETWORK
+        elif config.dead_zone:
+            # Readers from before version 3 can read what does not need it.
+            header.entropy_version = 3
+        return header
 
     @overload
     def decode(
@@ -356,18 +367,14 @@ class Codec:
         """Check the header against limits and model, before any memory is taken."""
         header, config = reader.header(), self.model.network.config
         check_pixels(header.width, header.height, max_pixels, header.stride)
-        if (header.model, header.model_hash) != (self.model.id, self.model.hash):
-            raise WeightsError(
-                f"the file was made with model {header.model!r} ({header.model_hash.hex()}), but this codec holds "
-                f"{self.model.id!r} ({self.model.hash.hex()}); get the weights that the file names"
-            )
+        self.model.require(header)
         if (header.stride, header.depth) != (config.stride, config.depth):
             raise FormatError(
                 f"the file has stride {header.stride} and depth {header.depth}, but model {self.model.id} has "
                 f"{config.stride} and {config.depth}: the file is damaged"
             )
         check_tiles(header, max_pixels)
-        return PlaneDecoder(header, max_pixels)
+        return PlaneDecoder(header, max_pixels, self.model.contexts)
 
     def _check_iterations(self, reader: Reader) -> None:
         if reader.iterations > self.iterations:
@@ -396,9 +403,18 @@ class Codec:
         return make_image(samples, attachments.alpha, kind, attachments.metadata)
 
 
-def _entropy_version(config: NetworkConfig) -> int:
-    """Readers from before version 3 can read what does not need it."""
-    return 3 if config.dead_zone else 1
+def _start_file(header: _core.Header, picture: Picture) -> Assembly:
+    """A file without codes yet."""
+    with bitstream.core_errors():
+        assembly = Assembly(_core.write_header(header))
+    attached = dict(picture.metadata)
+    if picture.alpha is not None:
+        attached[ALPHA] = encode_alpha(picture.alpha)
+    for kind in (ICC, ALPHA, EXIF, XMP):
+        if kind in attached:
+            chunk = bitstream.attached_chunk(kind, attached[kind])
+            assembly.attach(kind, chunk, before_codes=kind in (ICC, ALPHA))
+    return assembly
 
 
 def _psnr(samples: Samples, decoder: TiledDecoder) -> float:

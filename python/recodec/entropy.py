@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recodec import _core
-from recodec.bitstream import Chunk, code_chunk, core_errors
-from recodec.errors import ChecksumError, LimitError
+from recodec.bitstream import NETWORK, Chunk, code_chunk, core_errors
+from recodec.errors import ChecksumError, LimitError, WeightsError
 
 Codes = NDArray[np.int8]
 
@@ -21,13 +21,24 @@ def grid_shape(width: int, height: int, stride: int) -> tuple[int, int]:
 
 
 class PlaneEncoder:
-    """Turns one plane of codes after the other into chunks, with a version of the entropy coder."""
+    """Turns one plane of codes after the other into chunks, with a version of an entropy coder.
 
-    def __init__(self, depth: int, rows: int, columns: int, version: int = 1):
-        self._coder = _core.PlaneCoder(depth, rows, columns, version)
+    That is the network with ``contexts``, and adaptive contexts without.
+    """
+
+    def __init__(
+        self,
+        depth: int,
+        rows: int,
+        columns: int,
+        version: int = 1,
+        contexts: _core.ContextTables | None = None,
+    ):
+        with core_errors():
+            self._coder = _core.PlaneCoder(depth, rows, columns, version, contexts)
 
     def encode(self, codes: Codes) -> bytes:
-        """The chunk of the next plane; ``codes`` is (depth, rows, columns) of −1 and +1, with version 3 also of 0."""
+        """The chunk of the next plane; ``codes`` is (depth, rows, columns) of −1, +1 and, where there are any, 0."""
         with core_errors():
             return code_chunk(*self._coder.encode(codes))
 
@@ -37,17 +48,24 @@ class PlaneDecoder:
 
     Decoding takes time in proportion to codes times depth, whatever the size of a chunk. Raises
     :class:`LimitError` where that exceeds what any sound file of ``max_pixels`` pixels would take: for
-    the first plane before memory is taken, for later ones before they are decoded.
+    the first plane before memory is taken, for later ones before they are decoded. Raises
+    :class:`WeightsError` where the file needs a model's ``contexts`` and gets none.
     """
 
-    def __init__(self, header: _core.Header, max_pixels: int):
+    def __init__(self, header: _core.Header, max_pixels: int, contexts: _core.ContextTables | None = None):
         rows, columns = grid_shape(header.width, header.height, header.stride)
         self._shape = (header.depth, rows, columns)
         self._cost = header.depth * rows * columns * header.depth
         self._budget = _COST_PER_PIXEL * max_pixels
         self._count = 0
         self._check_budget()
-        self._coder = _core.PlaneCoder(*self._shape, header.entropy_version)
+        network = contexts if header.entropy == NETWORK else None
+        if header.entropy == NETWORK and network is None:
+            raise WeightsError(
+                f"the codes of this file need an entropy network, which model {header.model!r} here does not have"
+            )
+        with core_errors():
+            self._coder = _core.PlaneCoder(*self._shape, header.entropy_version, network)
 
     def _check_budget(self) -> None:
         if self._cost * (self._count + 1) > self._budget:

@@ -29,20 +29,29 @@ def info(data: Source) -> Info:
 
 
 def verify(data: Source, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Info:
-    """Check every checksum of a file and decode its alpha channel and all codes, without its model.
+    """Check every checksum of a file and decode its alpha channel and all codes, but no picture.
 
-    Returns :func:`info`. Raises :class:`ChecksumError` for damage, :class:`TruncatedError` for a cut
+    Codes of the entropy network take the model that the file names. Returns :func:`info`. Raises
+    :class:`WeightsError` where that is not at hand, :class:`ChecksumError` for damage, :class:`TruncatedError` for a cut
     file, :class:`LimitError` beyond ``max_pixels``.
     """
     from recodec.attachments import Attachments
-    from recodec.bitstream import CODES, Reader, read_info
+    from recodec.bitstream import CODES, NETWORK, Reader, read_info
     from recodec.entropy import PlaneDecoder
 
     content = read_source(data)
     result = read_info(content)
     check_pixels(result.width, result.height, max_pixels, result.stride)
     reader = Reader(content)
-    planes = PlaneDecoder(reader.header(), max_pixels)
+    header = reader.header()
+    contexts = None
+    if header.entropy == NETWORK:
+        from recodec.weights import load_model
+
+        model = load_model(header.model)
+        model.require(header)
+        contexts = model.contexts
+    planes = PlaneDecoder(header, max_pixels, contexts)
     attachments = Attachments(reader.header())
     for chunk in reader.chunks():
         attachments.take(chunk)

@@ -10,7 +10,9 @@ import hashlib
 import json
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from recodec import _core
 from recodec.errors import WeightsError
 from recodec.networks.config import NetworkConfig
 from recodec.networks.recurrent import RecurrentCodec
@@ -29,17 +32,49 @@ SEARCH_PATH_VARIABLE = "RECODEC_WEIGHTS"
 MODEL_ID = re.compile(r"[a-z0-9-]{1,32}")
 _FORMAT = "recodec-weights-1"
 # What a decoder computes with; the encoder may improve without touching old files.
-_DECODER_PARTS = ("decoder.", "front_end.")
+_ENTROPY_PART = "entropy."
+_DECODER_PARTS = ("decoder.", _ENTROPY_PART, "front_end.")
 
 
 @dataclass(frozen=True)
 class Model:
-    """Weights in memory. ``hash`` is what files made with this model carry (8 bytes)."""
+    """Weights in memory. ``hash`` is what files made with this model carry (8 bytes).
+
+    ``tables`` are those of its entropy network, as integers, empty if it has none.
+    """
 
     id: str
     hash: bytes
     network: RecurrentCodec
     notes: dict[str, Any]
+    tables: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def require(self, header: _core.Header) -> None:
+        """Raise :class:`WeightsError` unless a file was made with these very weights."""
+        if (header.model, header.model_hash) != (self.id, self.hash):
+            raise WeightsError(
+                f"the file was made with model {header.model!r} ({header.model_hash.hex()}), but this codec holds "
+                f"{self.id!r} ({self.hash.hex()}); get the weights that the file names"
+            )
+
+    @cached_property
+    def contexts(self) -> _core.ContextTables | None:
+        """The entropy network as the coder has it. Raises :class:`WeightsError` if its tables are no such thing."""
+        if not self.tables:
+            return None
+        arrays = {name: tensor.to(torch.int32).numpy() for name, tensor in self.tables.items()}
+        try:
+            contexts = _core.ContextTables(arrays)
+        except _core.CoreError as error:
+            raise WeightsError(f"model {self.id}: {error.args[1]}") from None
+        config = self.network.config
+        symbols = 3 if config.dead_zone else 2
+        if (contexts.depth, contexts.symbols) != (config.depth, symbols):
+            raise WeightsError(
+                f"model {self.id} has {config.depth} codes of {symbols} symbols per position, but its entropy network "
+                f"{contexts.depth} of {contexts.symbols}"
+            )
+        return contexts
 
 
 def _search_path() -> list[Path]:
@@ -82,10 +117,12 @@ def decoder_hash(decoder_text: str, tensors: dict[str, Tensor]) -> bytes:
     return digest.digest()[:8]
 
 
-def save_model(path: Path, network: RecurrentCodec, notes: dict[str, Any]) -> None:
+def save_model(
+    path: Path, network: RecurrentCodec, notes: dict[str, Any], tables: Mapping[str, Tensor] | None = None
+) -> None:
     """Write weights as fp16 with their configuration; ``notes`` (JSON data) says where they come from.
 
-    Raises :class:`WeightsError` if a value is not finite or too large for fp16.
+    ``tables`` are those of an entropy network, integers that are kept as they are. Raises :class:`WeightsError` if a value is not finite or too large for fp16.
     """
     tensors = {
         name: value.to("cpu", torch.float16).contiguous() for name, value in network.state_dict().items()
@@ -93,6 +130,7 @@ def save_model(path: Path, network: RecurrentCodec, notes: dict[str, Any]) -> No
     for name, tensor in tensors.items():
         if not bool(torch.isfinite(tensor).all()):
             raise WeightsError(f"tensor {name} holds values that are not finite in fp16; it is not written")
+    tensors |= {_ENTROPY_PART + name: value.cpu().contiguous() for name, value in (tables or {}).items()}
     metadata = {"format": _FORMAT, "notes": json.dumps(notes, sort_keys=True), **network.config.to_texts()}
     temporary = path.with_suffix(".tmp")
     temporary.write_bytes(save(tensors, metadata))
@@ -119,9 +157,20 @@ def load_model(model: str | os.PathLike[str]) -> Model:
             f"{path} is not a file of recodec weights: its format is {metadata.get('format')!r}"
         )
     config = NetworkConfig.from_texts(metadata)
+    hash_ = decoder_hash(metadata["decoder"], tensors)
     for name, tensor in tensors.items():
         if not bool(torch.isfinite(tensor).all()):
             raise WeightsError(f"{path}: tensor {name} holds values that are not finite; get the file anew")
+    tables = {
+        name.removeprefix(_ENTROPY_PART): tensors.pop(name)
+        for name in sorted(tensors)
+        if name.startswith(_ENTROPY_PART)
+    }
+    for name, tensor in tables.items():
+        if tensor.dtype not in (torch.int8, torch.int32):
+            raise WeightsError(
+                f"{path}: entropy tensor {name} holds {tensor.dtype}; it must be int8 or int32"
+            )
     # Shapes first, without memory: a configuration may claim anything.
     with torch.device("meta"):
         shapes = {name: tuple(value.shape) for name, value in RecurrentCodec(config).state_dict().items()}
@@ -136,4 +185,6 @@ def load_model(model: str | os.PathLike[str]) -> Model:
     except json.JSONDecodeError as error:
         raise WeightsError(f"{path}: its notes are not JSON: {error}") from error
     network.eval().requires_grad_(False)
-    return Model(path.stem, decoder_hash(metadata["decoder"], tensors), network, notes)
+    loaded = Model(path.stem, hash_, network, notes, tables)
+    _ = loaded.contexts  # refuses tables that do not fit
+    return loaded

@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import os
+import sys
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -27,18 +28,25 @@ os.environ["RECODEC_WEIGHTS"] = str(FOLDER)
 
 import recodec
 from recodec import _core
-from recodec.bitstream import ALPHA, CODES, Reader, attached_chunk
+from recodec.bitstream import ALPHA, CODES, NETWORK, Reader, attached_chunk, code_chunk, end_chunk
 from recodec.codec import Codec
 from recodec.entropy import PlaneDecoder
+from recodec.networks.config import LayerConfig, NetworkConfig
 from recodec.networks.recurrent import RecurrentCodec
 from recodec.tiling import TileGrid
-from recodec.weights import load_model
+from recodec.weights import load_model, save_model
+
+# This file is also run as a script.
+sys.path.insert(0, str(FOLDER.parents[1]))
+from tests.stand_in import stand_in_coder, stand_in_tables
 
 
 def codes_digest(data: bytes) -> str:
     """SHA-256 over all code planes of a file, as (iteration, depth, rows, columns) int8."""
     reader = Reader(data)
-    planes = PlaneDecoder(reader.header(), 1 << 22)
+    header = reader.header()
+    contexts = load_model(header.model).contexts if header.entropy == NETWORK else None
+    planes = PlaneDecoder(header, 1 << 22, contexts)
     digest = hashlib.sha256()
     for chunk in reader.chunks():
         if chunk.type == CODES:
@@ -82,6 +90,32 @@ def _with_dead_zones(image: Image.Image) -> bytes:
     return Codec(replace(model, network=network.eval())).encode(image, iterations=6)
 
 
+def make_network_model(path: Path) -> None:
+    """A model of a few random weights with an entropy network, the one that stands in where no model is."""
+    torch.manual_seed(20)
+    config = NetworkConfig(
+        depth=8,
+        iterations=4,
+        reconstruction="additive",
+        front_end="pixels",
+        encoder=(LayerConfig("conv", 4, kernel=1, resample=2), LayerConfig("lstm", 4, kernel=1, resample=2)),
+        decoder=(LayerConfig("lstm", 8, kernel=1, resample=2), LayerConfig("conv", 8, kernel=3, resample=2)),
+        dead_zone=True,
+    )
+    network = RecurrentCodec(config)
+    # So that codes and pixels differ from place to place, and not only from the middle.
+    for name, parameter in network.named_parameters():
+        if name.endswith("bias"):
+            parameter.data.zero_()
+    network.decoder.output.weight.data *= 2
+    pixels = torch.from_numpy(np.array(_photo((200, 80, 328, 208)))).permute(2, 0, 1)[None] / 255 - 0.5
+    network.fit_dead_zones(pixels, (0.4, 0.2))
+    tables = {name: torch.from_numpy(table.copy()) for name, table in stand_in_tables(config.depth).items()}
+    for name, table in tables.items():
+        tables[name] = table if name.endswith("_bias") or name == "groups" else table.to(torch.int8)
+    save_model(path, network, {"made by": "tests/golden/make.py"}, tables)
+
+
 def good_files() -> dict[str, bytes]:
     """A file for every feature of the format."""
     colour = _photo((360, 90, 481, 176))
@@ -107,6 +141,7 @@ def good_files() -> dict[str, bytes]:
         # A halo narrower than the network reaches: other tiles would give another picture.
         "tiles": _in_tiles(colour, rows=2, columns=3, halo=0),
         "ternary": _with_dead_zones(colour.crop((30, 20, 93, 73))),
+        "network": recodec.encode(colour.crop((20, 10, 63, 44)), iterations=4, model="tiny-network"),
         "unknown-chunk": full[:cut]
         + _core.write_chunk(99, b"from the future")
         + full[cut:]
@@ -236,8 +271,31 @@ def bad_entropy_files(grey: bytes) -> dict[str, tuple[str, bytes]]:
     return {"entropy-version-2": ("UnsupportedError", header + grey[start:])}
 
 
+def bad_network_files(full: bytes) -> dict[str, tuple[str, bytes]]:
+    """Like :func:`bad_files`, with codes of an entropy network that their model does not have."""
+    header = Reader(full).header()
+    coder = stand_in_coder(NETWORK, 1, header.depth, 3, 4)
+    codes = np.where(np.arange(header.depth * 12) % 3, 1, -1).astype(np.int8)
+    header.width, header.height, header.entropy = 4 * header.stride, 3 * header.stride, NETWORK
+    data = _core.write_header(header)
+    start = len(data)
+    data += code_chunk(*coder.encode(codes)) + end_chunk(1)
+    return {
+        "network-missing": ("WeightsError", data),
+        "entropy-network-version-3": (
+            "UnsupportedError",
+            _patched_header(data[:start], start - 8, 3) + data[start:],
+        ),
+        "entropy-3": ("UnsupportedError", _patched_header(data[:start], start - 9, 3) + data[start:]),
+    }
+
+
 def main() -> None:
     """Write what is missing."""
+    model_path = FOLDER / "tiny-network.safetensors"
+    if not model_path.exists():
+        make_network_model(model_path)
+        model_path.with_suffix(".hash").write_text(load_model(model_path).hash.hex() + "\n")
     expected_path = FOLDER / "expected.json"
     expected = json.loads(expected_path.read_text()) if expected_path.exists() else {"good": {}, "bad": {}}
     (FOLDER / "good").mkdir(exist_ok=True)
@@ -252,7 +310,7 @@ def main() -> None:
                 "iterations": recodec.info(data).iterations,
             }
     bad = bad_files(good["colour"]) | bad_alpha_files(good["rgba"]) | bad_tile_files(good["grey"])
-    bad |= bad_entropy_files(good["grey"])
+    bad |= bad_entropy_files(good["grey"]) | bad_network_files(good["colour"])
     for name, (error, data) in bad.items():
         if name not in expected["bad"]:
             (FOLDER / "bad" / f"{name}.rcd").write_bytes(data)

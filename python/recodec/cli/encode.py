@@ -6,7 +6,7 @@ import io
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Unpack
+from typing import Any, Literal, Unpack
 
 import click
 
@@ -23,6 +23,7 @@ from recodec.cli.workers import Codecs
     options.encode_target,
     options.convert,
     options.strip,
+    options.entropy,
     options.model,
     options.device,
     options.max_pixels,
@@ -41,6 +42,7 @@ def encode(
     iterations: int | None,
     convert: bool,
     strip: bool,
+    entropy: Literal["auto", "network", "adaptive"],
     model: str,
     device: str,
     max_pixels: int,
@@ -69,7 +71,13 @@ def encode(
     codecs = Codecs(device)
     with jobs.one_line_errors(f"model {model}", planned if as_json else ()):
         codecs.load(model)
-    work: jobs.Work = _Encode(codecs, model, settings, convert, strip, max_pixels, max_memory)
+    chosen: dict[str, Any] = {
+        "entropy": entropy,
+        "max_pixels": max_pixels,
+        "max_memory": max_memory,
+        **settings,
+    }
+    work: jobs.Work = _Encode(codecs, model, chosen, convert, strip, max_pixels)
     if resume:
         work = jobs.Resuming(work, max_pixels)
     jobs.run(planned, work, processes=processes, **reporting)
@@ -83,7 +91,6 @@ class _Encode:
     convert: bool
     strip: bool
     max_pixels: int
-    max_memory: int
 
     def __call__(self, job: Job) -> Outcome:
         from PIL import Image
@@ -103,9 +110,7 @@ class _Encode:
         with warnings.catch_warnings():
             # Reported file by file.
             warnings.simplefilter("ignore", recodec.MetadataDroppedWarning)
-            data = self.codecs.load(self.model).encode(
-                picture, max_pixels=self.max_pixels, max_memory=self.max_memory, **self.settings
-            )
+            data = self.codecs.load(self.model).encode(picture, **self.settings)
         return outcome(job, data, [METADATA_NAMES[kind] for kind in picture.metadata])
 
 

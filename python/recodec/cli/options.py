@@ -75,6 +75,14 @@ convert = click.option(
     help="Accept CMYK, YCbCr, LAB, HSV, 16-bit and float pictures; they become 8-bit RGB or grey.",
 )
 strip = click.option("--strip", is_flag=True, help="Leave ICC, EXIF and XMP out.")
+entropy = click.option(
+    "--entropy",
+    type=click.Choice(["auto", "network", "adaptive"]),
+    default="auto",
+    show_default=True,
+    metavar="CODER",
+    help="network, adaptive contexts, or auto: the network where the model has one.",
+)
 device = click.option("--device", default="cpu", show_default=True, help="Where the network runs, e.g. cuda.")
 max_pixels = click.option(
     "--max-pixels",

@@ -1,0 +1,64 @@
+#include "dense.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+#include "error.hpp"
+
+namespace recodec {
+
+namespace {
+
+void add_product(const std::int16_t* x, const std::int16_t* weights, std::size_t inputs, std::size_t outputs,
+                 std::int32_t* sums) {
+    for (std::size_t i = 0; i < inputs; i += 2, weights += 2 * outputs) {
+        const std::int32_t first = x[i], second = x[i + 1];
+        for (std::size_t o = 0; o < outputs; ++o) {
+            sums[o] += first * weights[2 * o] + second * weights[2 * o + 1];
+        }
+    }
+}
+
+void add_row(const std::int16_t* row, std::size_t count, std::int16_t* sums) {
+    for (std::size_t i = 0; i < count; ++i) sums[i] = static_cast<std::int16_t>(sums[i] + row[i]);
+}
+
+void activate(const std::int32_t* sums, const std::int16_t* said, std::size_t count, Activation how,
+              std::int16_t* to) {
+    for (std::size_t i = 0; i < count; ++i) {
+        const std::int32_t sum = sums[i] + said[i] * (1 << how.said_shift) + (1 << (how.shift - 1));
+        to[i] = static_cast<std::int16_t>(std::clamp(sum >> how.shift, how.least, kActivationLimit));
+    }
+}
+
+}  // namespace
+
+const Instructions kScalar = {"scalar", add_product, add_row, activate};
+
+const std::vector<Instructions>& available_instructions() {
+    static const std::vector<Instructions> found = [] {
+        std::vector<Instructions> list;
+#ifdef RECODEC_X86
+        if (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vl")) list.push_back(kVnni);
+        if (__builtin_cpu_supports("avx2")) list.push_back(kAvx2);
+#endif
+        list.push_back(kScalar);
+        return list;
+    }();
+    return found;
+}
+
+const Instructions& chosen_instructions() {
+    const auto& found = available_instructions();
+    const char* wanted = std::getenv("RECODEC_INSTRUCTIONS");
+    if (wanted == nullptr || *wanted == 0) return found.front();
+    std::string names;
+    for (const Instructions& one : found) {
+        if (std::strcmp(one.name, wanted) == 0) return one;
+        names += names.empty() ? one.name : std::string(", ") + one.name;
+    }
+    throw Error(Errc::unsupported, "RECODEC_INSTRUCTIONS is \"" + std::string(wanted) + "\"; this machine has " + names);
+}
+
+}  // namespace recodec

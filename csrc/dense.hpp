@@ -1,0 +1,51 @@
+// The arithmetic of the context network: 16-bit integers, 32-bit sums.
+//
+// One definition (dense.cpp), several sets of instructions; all give the same numbers, as long as no sum
+// overflows, which ContextTables makes sure of.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace recodec {
+
+// sums[o] += Σ x[i] · w(i, o) for i < inputs (even), o < outputs (a multiple of 8). Weights lie in pairs of
+// inputs: w[(i / 2) · 2 · outputs + 2 · o + i % 2].
+using AddProduct = void (*)(const std::int16_t* x, const std::int16_t* weights, std::size_t inputs,
+                            std::size_t outputs, std::int32_t* sums);
+
+// sums[i] += row[i] for i < count (a multiple of 8).
+using AddRow = void (*)(const std::int16_t* row, std::size_t count, std::int16_t* sums);
+
+// From a sum and what rows add to it to an activation between `least` and kActivationLimit:
+// to[i] = clamp((sums[i] + said[i] · 2^said_shift + 2^(shift − 1)) >> shift) for i < count (a multiple of 8).
+struct Activation {
+    int said_shift, shift;
+    std::int32_t least;
+};
+using Activate = void (*)(const std::int32_t* sums, const std::int16_t* said, std::size_t count, Activation how,
+                          std::int16_t* to);
+
+inline constexpr std::int32_t kActivationLimit = 4095;
+
+struct Instructions {
+    const char* name;
+    AddProduct add_product;
+    AddRow add_row;
+    Activate activate;
+};
+
+// Those that this build has and this processor can run, the fastest first; "scalar" is always the last.
+const std::vector<Instructions>& available_instructions();
+
+// The fastest, or the one that the environment variable RECODEC_INSTRUCTIONS names. Throws Error for others.
+const Instructions& chosen_instructions();
+
+extern const Instructions kScalar;
+#ifdef RECODEC_X86
+extern const Instructions kAvx2, kVnni;
+#endif
+
+}  // namespace recodec
