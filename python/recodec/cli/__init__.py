@@ -20,6 +20,7 @@ from recodec.cli.environment import env
 from recodec.cli.evaluate import evaluate
 from recodec.cli.inspect import info, truncate, verify
 from recodec.cli.train import train
+from recodec.cli.train_entropy import train_entropy
 
 _EPILOG = """\b
 Exit codes:
@@ -71,5 +72,5 @@ def main() -> None:
     """Compress photographs with a progressive neural codec: any prefix of a file is a picture."""
 
 
-for command in (encode, decode, info, truncate, verify, env, demo, evaluate, train):
+for command in (encode, decode, info, truncate, verify, env, demo, evaluate, train, train_entropy):
     main.add_command(command)

@@ -1,0 +1,156 @@
+"""What an entropy network saves on real files, and the model that carries it."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recodec import _core, outputs
+from recodec.entropy import PlaneEncoder
+from recodec.errors import WeightsError
+from recodec.networks.context import ContextNetwork
+from recodec.train.codes import Coded, code_picture, first_readable
+from recodec.train.entropy import EntropyNetwork, EntropyTrainer
+from recodec.train.photographs import Photographs
+from recodec.weights import MODEL_ID, Model, save_model
+
+VALIDATION_IMAGES = 16
+_POST_FILTER = "decoder.post_filter."
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Bits per pixel of each code chunk, mean over photographs.
+
+    ``float_bpp`` is the code length of the network in floating point; ``network_bpp`` and ``adaptive_bpp`` count the
+    bytes of chunks in real files, checksum and size included. ``network_bpp`` is None for networks that no file can be
+    written with.
+    """
+
+    images: int
+    float_bpp: list[float]
+    network_bpp: list[float] | None
+    adaptive_bpp: list[float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data, for JSON."""
+        return asdict(self)
+
+    def lines(self) -> list[str]:
+        """A table for a reader: totals up to each chunk."""
+        integer = [float("nan")] * len(self.float_bpp) if self.network_bpp is None else self.network_bpp
+        totals = [np.cumsum(values) for values in (self.adaptive_bpp, self.float_bpp, integer)]
+        lines = ["bits per pixel, totals    adaptive  float     network"]
+        for chunk, (adaptive, ideal, network) in enumerate(zip(*totals, strict=True), start=1):
+            last = "-" if self.network_bpp is None else f"{network:.4f} {network / adaptive - 1:+.1%}"
+            lines.append(f"after {chunk:3} chunks          {adaptive:8.4f}  {ideal:8.4f}  {last}")
+        return lines
+
+
+@torch.no_grad()
+def measure(model: Model, network: EntropyNetwork, photographs: Photographs, device: torch.device) -> Report:
+    """Code the first photographs in every way. Raises :class:`ImageError` if none can be read."""
+    images = first_readable(photographs, VALIDATION_IMAGES)
+    contexts = None
+    if isinstance(network, ContextNetwork):
+        contexts = replace(model, tables=network.tables()).contexts
+    rows: dict[str, list[list[float]]] = {"float": [], "adaptive": [], "network": []}
+    version = 3 if model.network.config.dead_zone else 1
+    for image in images:
+        coded = code_picture(model.network, image, device)
+        pixels = coded.width * coded.height
+        lengths = network.code_length(torch.from_numpy(coded.codes)[None].float())
+        rows["float"].append((lengths.sum((0, 2, 3)) / pixels).tolist())
+        rows["adaptive"].append(_bits_per_pixel(coded, version, None))
+        if contexts is not None:
+            rows["network"].append(_bits_per_pixel(coded, 1, contexts))
+    means = {name: np.mean(values, axis=0).tolist() for name, values in rows.items() if values}
+    return Report(len(images), means["float"], means.get("network"), means["adaptive"])
+
+
+def _bits_per_pixel(coded: Coded, version: int, contexts: _core.ContextTables | None) -> list[float]:
+    _, depth, rows, columns = coded.codes.shape
+    coder = PlaneEncoder(depth, rows, columns, version, contexts)
+    return [8 * len(coder.encode(plane)) / (coded.width * coded.height) for plane in coded.codes]
+
+
+def check_name(name: str) -> None:
+    """Raise :class:`WeightsError` unless a model may be called that."""
+    if not MODEL_ID.fullmatch(name):
+        raise WeightsError(f"{name!r} is no model id; give 1 to 32 of a-z, 0-9 and '-'")
+
+
+def write_report(folder: Path, report: Mapping[str, Any]) -> None:
+    """Write ``report.json``, whole or not at all."""
+    outputs.write(folder / "report.json", (json.dumps(report, indent=1) + "\n").encode())
+
+
+def training_notes(
+    trainer: EntropyTrainer, sources: Sequence[Path], validation: Sequence[Path], report: Report
+) -> dict[str, Any]:
+    """Where a trained network comes from and what it gives, without names of folders."""
+    recipe = trainer.recipe
+    names = [source.name for source in sources]
+    flags = [f"--data {name}" for name in names] + [f"--valid {source.name}" for source in validation]
+    return {
+        "command": " ".join(["recodec train-entropy", trainer.model.id, *flags]),
+        "codes_of": f"{trainer.model.id} {trainer.model.hash.hex()}",
+        "recipe": asdict(recipe),
+        "data": {
+            "sources": names,
+            "photographs": len(trainer.photographs),
+            "unreadable": trainer.unreadable,
+        },
+        "training": {
+            "steps": trainer.step,
+            "minutes": round(trainer.seconds / 60, 1),
+            "device": torch.cuda.get_device_name(trainer.device)
+            if trainer.device.type == "cuda"
+            else platform.machine(),
+            "torch": torch.__version__,
+        },
+        "validation": report.to_dict(),
+    }
+
+
+def write_model(path: Path, model: Model, tables: Mapping[str, Tensor], notes: Mapping[str, Any]) -> None:
+    """Write ``model`` with an entropy network: weights as they are, ``notes`` under "entropy" beside its own."""
+    try:
+        save_model(path, model.network, {**model.notes, "entropy": dict(notes)}, tables)
+    except BaseException:
+        path.with_suffix(".tmp").unlink(missing_ok=True)
+        raise
+
+
+def tables_from(model: Model, other: Model) -> Mapping[str, Tensor]:
+    """The entropy tables of ``other``, whose codes must be those of ``model``.
+
+    They are if all is bit-identical but for the post-filter, which no code depends on. Raises
+    :class:`WeightsError` otherwise, or if there are no tables.
+    """
+    if not other.tables:
+        raise WeightsError(f"model {other.id} has no entropy network to take")
+    mine, theirs = (replace(m.network.config, post_filter=None) for m in (model, other))
+    if mine != theirs:
+        raise WeightsError(
+            f"models {model.id} and {other.id} have other networks, so other codes; train an entropy network instead"
+        )
+    weights = other.network.state_dict()
+    for name, value in model.network.state_dict().items():
+        if not name.startswith(_POST_FILTER) and not _same_bits(value, weights[name]):
+            raise WeightsError(
+                f"models {model.id} and {other.id} differ in {name}, so in their codes; train an entropy network instead"
+            )
+    return other.tables
+
+
+def _same_bits(one: Tensor, two: Tensor) -> bool:
+    return torch.equal(one.view(torch.int32), two.view(torch.int32))
