@@ -47,7 +47,8 @@ def decode_codes(codec: recodec.Codec, data: bytes) -> list[Codes]:
 def encode_codes(codec: recodec.Codec, data: bytes, codes: list[Codes]) -> list[bytes]:
     header = Reader(data).header()
     contexts = codec.model.contexts if header.entropy == NETWORK else None
-    planes = PlaneEncoder(*codes[0].shape, header.entropy_version, contexts)
+    depth, rows, columns = codes[0].shape
+    planes = PlaneEncoder(depth, rows, columns, header.entropy_version, contexts)
     return [planes.encode(plane) for plane in codes]
 
 
