@@ -57,7 +57,10 @@ def compare_bytes(folder: Path, model: str, out: Path | None) -> None:
     for path in paths:
         picture = load_rgb(path)
         pixels = picture.shape[0] * picture.shape[1]
-        files = {name: codec.encode(picture, entropy=name) for name in ("adaptive", "network")}
+        files = {
+            name: codec.encode(picture, entropy=name, iterations=codec.iterations)
+            for name in ("adaptive", "network")
+        }
         data = files["network"]
         planes = codes_of(data, contexts)
         adaptive = codes_of(files["adaptive"], None)

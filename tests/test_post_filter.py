@@ -241,7 +241,7 @@ def test_tiles_equal_the_whole_picture() -> None:
     assert not torch.allclose(narrow, expected, rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize("name", ["tiny", "dev-1", "dev-2"])
+@pytest.mark.parametrize("name", ["tiny", "dev-1", "rnn-1"])
 def test_models_from_before_keep_the_texts_that_are_hashed(tiny_model: str, name: str) -> None:
     with safe_open(find_model(name), "pt") as file:
         texts = file.metadata()

@@ -65,7 +65,7 @@ def test_a_recipe_says_everything(tmp_path: Path) -> None:
     assert (second.minutes, second.crop, second.loss.l1) == (1.0, 64, 1.0)
 
 
-SHIPPED = [find_recipe(name) for name in ("dev-1", "dev-2", "paper-lstm")]
+SHIPPED = [find_recipe(name) for name in ("dev-1", "dev-large", "paper-lstm", "paper-lstm-small", "rnn-1")]
 
 
 @pytest.mark.parametrize("path", [GOLDEN / "tiny.toml", *SHIPPED], ids=lambda path: path.stem)
@@ -80,15 +80,15 @@ def test_the_documented_recipe_is_made_of_defaults(tmp_path: Path) -> None:
     assert recipe == Recipe(recipe.model, recipe.network, (Phase(steps=phase.steps),))
 
 
-@pytest.mark.parametrize("name", ["dev-1", "dev-2"])
+@pytest.mark.parametrize("name", ["dev-1", "rnn-1"])
 def test_recipes_make_the_networks_that_are_shipped(name: str) -> None:
     assert Recipe.load(find_recipe(name)).network == load_model(name).network.config
 
 
-def test_the_large_recipe_is_dev_2_with_a_filter_behind_it() -> None:
-    recipe = Recipe.load(find_recipe("large"))
+def test_the_large_recipe_is_the_default_with_a_filter_behind_it() -> None:
+    recipe = Recipe.load(find_recipe("dev-large"))
     assert recipe.network.post_filter is not None
-    assert replace(recipe.network, post_filter=None) == load_model("dev-2").network.config
+    assert replace(recipe.network, post_filter=None) == load_model("rnn-1").network.config
     assert recipe.optimizer.trains == "post-filter"
 
 

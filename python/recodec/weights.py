@@ -26,7 +26,7 @@ from recodec.errors import WeightsError
 from recodec.networks.config import NetworkConfig
 from recodec.networks.recurrent import RecurrentCodec
 
-DEFAULT_MODEL = "dev-2"
+DEFAULT_MODEL = "rnn-1"
 SEARCH_PATH_VARIABLE = "RECODEC_WEIGHTS"
 
 MODEL_ID = re.compile(r"[a-z0-9-]{1,32}")
