@@ -9,7 +9,7 @@ from html import escape
 
 from recodec.eval.summary import Curve
 
-LOW, HIGH = 0.06, 2.4
+LOW, HIGH = 0.05, 2.4
 _WIDTH, _HEIGHT = 720, 430
 _LEFT, _RIGHT, _TOP, _BOTTOM = 74, 20, 16, 68
 _TICKS = (0.0625, 0.125, 0.25, 0.5, 1, 2)
