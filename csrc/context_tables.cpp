@@ -1,6 +1,5 @@
 #include "context_tables.hpp"
 
-#include <cstdlib>
 #include <functional>
 #include <numeric>
 

@@ -98,7 +98,7 @@ void NetworkCoder::advance_state() {
     const ContextTables& tables = *tables_;
     const std::size_t width = tables.width, inputs = tables.embedding_width;
     const bool first = state_.empty();
-    following_.assign(planes_[0].size() / depth_ * width, 0);
+    following_.resize(planes_[0].size() / depth_ * width);
     for_each_cell([&](std::size_t cell) {
         std::copy_n(tables.state_bias(number_), width, hidden_.data());
         for (std::size_t row = 0; row < 3; ++row) {
@@ -111,7 +111,6 @@ void NetworkCoder::advance_state() {
         compute_.activate(hidden_.data(), nothing_said_.data(), width, kLayer, following_.data() + cell * width);
     });
     std::swap(state_, following_);
-    std::fill(embedded_.begin(), embedded_.end(), std::int16_t{0});
 }
 
 template <class Bits>
