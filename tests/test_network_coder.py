@@ -117,7 +117,7 @@ def decode(chunks: list[tuple[bytes, int]], shape: tuple[int, ...], tables: Tabl
     return planes
 
 
-def check(planes: Planes, tables: Tables) -> NetworkDecoder:
+def assert_decoders_agree(planes: Planes, tables: Tables) -> NetworkDecoder:
     """Both decoders give the codes back, and the slow one's probabilities make the same bytes."""
     chunks = encode(planes, tables)
     for plane, decoded in zip(planes, decode(chunks, planes[0].shape, tables), strict=True):
@@ -154,7 +154,7 @@ def configs(draw: st.DrawFn) -> ContextConfig:
     count=st.integers(1, 5),
 )
 def test_slow_decoder_agrees(config: ContextConfig, seed: int, shape: tuple[int, int], count: int) -> None:
-    check(random_planes(config, shape, count, seed), random_tables(config, seed))
+    assert_decoders_agree(random_planes(config, shape, count, seed), random_tables(config, seed))
 
 
 LARGE = [
@@ -170,7 +170,7 @@ LARGE = [
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (3, 4)])
 @pytest.mark.parametrize("config", LARGE, ids=str)
 def test_slow_decoder_agrees_on_large_networks(config: ContextConfig, shape: tuple[int, int]) -> None:
-    check(random_planes(config, shape, 4, seed=3), random_tables(config, seed=4))
+    assert_decoders_agree(random_planes(config, shape, 4, seed=3), random_tables(config, seed=4))
 
 
 @pytest.mark.parametrize("kind", ["positive", "negative", "any"])
@@ -187,7 +187,7 @@ def test_largest_weights_and_biases_do_not_overflow(config: ContextConfig, kind:
     tables = extreme_tables(config, kind)
     ones = np.ones((config.depth, 3, 4), np.int8)
     for planes in (random_planes(config, (3, 4), 4, seed=6), [ones] * 4, [-ones] * 4):
-        slow = check(planes, tables)
+        slow = assert_decoders_agree(planes, tables)
         assert slow.largest < 1 << 31
         if kind == "positive":
             # It is the bound that FORMAT.md states, of the state at the widest: nothing else comes nearer.
@@ -207,7 +207,7 @@ def test_activations_at_their_limits_count_as_such(symbols: int) -> None:
     tables["hidden_bias"][:, :8] //= 8
     for name in MATRICES:
         tables[name] //= 4
-    check(random_planes(config, (6, 7), 4, seed=33), tables)
+    assert_decoders_agree(random_planes(config, (6, 7), 4, seed=33), tables)
 
 
 @pytest.mark.parametrize("sign", [-1, 1])
@@ -217,7 +217,7 @@ def test_largest_rows_of_own_codes_fit_sixteen_bits(sign: int) -> None:
     tables = make_tables(config, lambda shape: np.full(shape, 127 * sign), np.zeros)
     ones = np.ones((256, 2, 3), np.int8)
     for planes in ([ones, -ones], random_planes(config, (2, 3), 2, seed=1)):
-        check(planes, tables)
+        assert_decoders_agree(planes, tables)
 
 
 @pytest.mark.parametrize("zero", ["all", "codes"])
@@ -226,7 +226,7 @@ def test_planes_of_one_code(zero: str) -> None:
     plane = np.zeros((16, 5, 6), np.int8)
     if zero == "codes":
         plane[7, 2, 3] = -1
-    check([plane] * 3, random_tables(config, seed=5))
+    assert_decoders_agree([plane] * 3, random_tables(config, seed=5))
 
 
 @pytest.mark.parametrize("symbols", [2, 3])
