@@ -62,3 +62,13 @@ def to_bytes(image: Image.Image, format_name: str) -> bytes:
             f"the picture cannot be written as {format_name}: {error}; choose png or webp"
         ) from error
     return buffer.getvalue()
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder that can be written to, before anything slow. Raises :class:`OutputError` naming the folder."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"the folder {str(folder)!r} cannot be made: {error.strerror}") from error
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"the folder {str(folder)!r} cannot be written to")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 import click
 
 from recodec.cli import jobs, options
-from recodec.outputs import OutputError
+from recodec.outputs import make_folder
 
 _WORKERS_PER_GPU = 8
 
@@ -78,7 +77,7 @@ def train(
     if threads:
         torch.set_num_threads(threads)
     with jobs.one_line_errors("train"), join_processes() as processes:
-        _make_folder(folder)
+        make_folder(folder)
         path = find_recipe(recipe)
         plan = Recipe.load(path)
         photographs = Photographs(sources)
@@ -111,13 +110,3 @@ def train(
                 )
             teller.say(f"weights: {weights}")
             teller.say("the recipe is complete" if finished else "run the same command again to go on")
-
-
-def _make_folder(folder: Path) -> None:
-    """Before anything slow. Raises :class:`OutputError` naming the folder."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"the folder {str(folder)!r} cannot be made: {error.strerror}") from error
-    if not os.access(folder, os.W_OK):
-        raise OutputError(f"the folder {str(folder)!r} cannot be written to")

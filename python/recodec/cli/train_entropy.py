@@ -8,8 +8,7 @@ from pathlib import Path
 import click
 
 from recodec.cli import jobs, options
-from recodec.cli.train import _make_folder
-from recodec.outputs import OutputError
+from recodec.outputs import OutputError, make_folder
 
 _IMAGES = 1000
 _MINUTES = 45.0
@@ -132,7 +131,7 @@ def train_entropy(
         if other is not None:
             source = load_model(other)
             tables = entropy_report.tables_from(found, source)
-            _make_folder(folder)
+            make_folder(folder)
             notes = {**source.notes.get("entropy", {}), "taken_from": f"{source.id} {source.hash.hex()}"}
             entropy_report.write_model(weights, found, tables, notes)
             teller.say(f"weights: {weights}")
@@ -144,7 +143,7 @@ def train_entropy(
         except DeviceError as error:
             raise click.UsageError(str(error)) from error
         photographs, judges = Photographs(sources), Photographs(validation)
-        _make_folder(folder)
+        make_folder(folder)
         trainer = EntropyTrainer(
             found, recipe, photographs, folder, Journal(folder / "log.jsonl", teller), place
         )

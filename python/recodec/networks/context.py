@@ -9,6 +9,7 @@ a probability that differs between two machines by one unit would end every file
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,11 +130,7 @@ class ContextNetwork(nn.Module):
 
     def code_length(self, planes: Tensor) -> Tensor:
         """Bits that an ideal coder spends on planes (N, T, depth, h, w): (N, T, h, w)."""
-        state, lengths = None, []
-        for iteration, codes in enumerate(planes.unbind(1)):
-            logits, state = self.step(codes, iteration, state)
-            lengths.append(bits_of(logits, codes).sum(1))
-        return torch.stack(lengths, 1)
+        return code_length_of(self.step, planes)
 
     @torch.no_grad()
     def tables(self) -> dict[str, Tensor]:
@@ -149,6 +146,15 @@ class ContextNetwork(nn.Module):
             found[name] = bias.to(torch.int32).contiguous()
         found["groups"] = torch.tensor([self.config.groups], dtype=torch.int32)
         return found
+
+
+def code_length_of(step: Callable[[Tensor, int, Any], tuple[Tensor, Any]], planes: Tensor) -> Tensor:
+    """Bits (N, T, h, w) of planes (N, T, depth, h, w) where ``step`` gives a plane's logits and the next state."""
+    state, lengths = None, []
+    for iteration, codes in enumerate(planes.unbind(1)):
+        logits, state = step(codes, iteration, state)
+        lengths.append(bits_of(logits, codes).sum(1))
+    return torch.stack(lengths, 1)
 
 
 def bits_of(logits: Tensor, codes: Tensor) -> Tensor:

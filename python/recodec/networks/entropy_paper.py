@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from recodec.errors import WeightsError
 from recodec.networks.cells import CellState, ConvLSTM, lstm_gates
-from recodec.networks.context import bits_of
+from recodec.networks.context import code_length_of
 
 _KERNEL = 7
 
@@ -113,11 +113,7 @@ class BinaryRNN(nn.Module):
 
     def code_length(self, planes: Tensor) -> Tensor:
         """Bits that an ideal coder spends on planes (N, T, depth, h, w): (N, T, h, w)."""
-        state, lengths = None, []
-        for iteration, codes in enumerate(planes.unbind(1)):
-            logits, state = self.step(codes, iteration, state)
-            lengths.append(bits_of(logits, codes).sum(1))
-        return torch.stack(lengths, 1)
+        return code_length_of(self.step, planes)
 
     def _own(self, iteration: int) -> nn.Module:
         return self.own[min(iteration, self.config.iterations - 1)]

@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 import os
 import pickle
-import signal
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
@@ -24,6 +22,7 @@ from recodec.networks.entropy_paper import BinaryRNN, PaperEntropyConfig, Progre
 from recodec.train.codes import Border, Coded, code_picture, draw_windows, training_pictures
 from recodec.train.journal import Journal
 from recodec.train.photographs import Photographs
+from recodec.train.signals import calling_on_signals
 from recodec.weights import Model
 
 Kind = Literal["context", "binary-rnn", "progressive"]
@@ -156,7 +155,7 @@ class EntropyTrainer:
         if self.done >= 1:
             return True
         self._stopped = False
-        with self._stop_on_signals():
+        with calling_on_signals(self._stop):
             if not self.coded:
                 self._collect()
             last = math.inf if stop_after is None else self.step + stop_after
@@ -310,14 +309,5 @@ class EntropyTrainer:
         self.optimizer.load_state_dict(data["optimizer"])
         self.average, self.step, self.seconds, self.unreadable = average, step, seconds, unreadable
 
-    @contextmanager
-    def _stop_on_signals(self) -> Iterator[None]:
-        def request(number: int, frame: object) -> None:
-            self._stopped = True
-
-        former = {number: signal.signal(number, request) for number in (signal.SIGTERM, signal.SIGINT)}
-        try:
-            yield
-        finally:
-            for number, handler in former.items():
-                signal.signal(number, handler)
+    def _stop(self) -> None:
+        self._stopped = True

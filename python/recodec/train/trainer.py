@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import signal
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +24,7 @@ from recodec.train.photographs import Photographs
 from recodec.train.processes import Processes
 from recodec.train.recipe import Phase, Recipe
 from recodec.train.schedule import learning_rate, noise_amplitude, unroll_length
+from recodec.train.signals import calling_on_signals
 from recodec.train.transform import start_from_transform
 from recodec.train.validation import Curve, Validator
 from recodec.weights import Model
@@ -214,7 +213,7 @@ class Trainer:
         self.stopped_by_signal = False
         deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
         last_step = math.inf if steps is None else self.progress.step + steps
-        with self._stop_on_signals():
+        with calling_on_signals(self._stop):
             while self.progress.phase < len(self.recipe.phases):
                 phase = self.recipe.phases[self.progress.phase]
                 if not self._run_phase(phase, deadline, last_step):
@@ -226,17 +225,8 @@ class Trainer:
                 self.save()
         return True
 
-    @contextmanager
-    def _stop_on_signals(self) -> Iterator[None]:
-        def request(number: int, frame: object) -> None:
-            self.stopped_by_signal = True
-
-        former = {number: signal.signal(number, request) for number in (signal.SIGTERM, signal.SIGINT)}
-        try:
-            yield
-        finally:
-            for number, handler in former.items():
-                signal.signal(number, handler)
+    def _stop(self) -> None:
+        self.stopped_by_signal = True
 
     def _run_phase(self, phase: Phase, deadline: float, last_step: float) -> bool:
         progress, recipe, processes = self.progress, self.recipe, self.processes
