@@ -45,7 +45,7 @@ BinaryCoder::Neighbourhood BinaryCoder::gather(std::size_t cell) {
 }
 
 template <class Bits>
-void BinaryCoder::code_position(Bits bits, std::size_t cell) {
+void BinaryCoder::code_position(Bits& bits, std::size_t cell) {
     const Neighbourhood codes = gather(cell);
     const std::size_t stage = std::min(iteration_, kStages - 1);
     std::int8_t* here = codes_at(0, cell);
@@ -72,11 +72,13 @@ void BinaryCoder::code_position(Bits bits, std::size_t cell) {
 }
 
 void BinaryCoder::write_plane(RangeEncoder& encoder) {
-    for_each_cell([&](std::size_t cell) { code_position(BitWriter(encoder), cell); });
+    BitWriter bits(encoder);
+    for_each_cell([&](std::size_t cell) { code_position(bits, cell); });
 }
 
-void BinaryCoder::read_plane(RangeDecoder& decoder) {
-    for_each_cell([&](std::size_t cell) { code_position(BitReader(decoder), cell); });
+void BinaryCoder::read_plane(const RangeDecoder& decoder) {
+    BitReader bits(decoder);
+    for_each_cell([&](std::size_t cell) { code_position(bits, cell); });
 }
 
 }  // namespace recodec

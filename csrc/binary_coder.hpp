@@ -32,12 +32,12 @@ private:
     using Neighbourhood = std::array<const std::int8_t*, kNeighbourCount>;
 
     void write_plane(RangeEncoder& encoder) override;
-    void read_plane(RangeDecoder& decoder) override;
+    void read_plane(const RangeDecoder& decoder) override;
     bool can_code(std::int8_t code) const override { return code == 1 || code == -1; }
     const char* symbols() const override { return "-1 or +1"; }
 
     template <class Bits>
-    void code_position(Bits bits, std::size_t cell);
+    void code_position(Bits& bits, std::size_t cell);
     Neighbourhood gather(std::size_t cell);
 
     Regression regression_;  // weights Q16

@@ -104,7 +104,7 @@ ContextTables::ContextTables(const std::map<std::string, IntegerTensor>& tensors
     lay_out_rows(tensors);
     const auto matrices = [&](const std::string& name, const Shape& shape, std::size_t inputs) {
         const auto& values = checked(tensors, name, shape, kLargestWeight);
-        std::vector<std::int16_t> result(values.size());
+        AlignedVector result(values.size());
         for (std::size_t at = 0; at < values.size(); at += width * inputs) {
             lay_out(values.data() + at, inputs, width, result.data() + at);
         }

@@ -20,8 +20,10 @@ void add_product(const std::int16_t* x, const std::int16_t* weights, std::size_t
     }
 }
 
-void add_row(const std::int16_t* row, std::size_t count, std::int16_t* sums) {
-    for (std::size_t i = 0; i < count; ++i) sums[i] = static_cast<std::int16_t>(sums[i] + row[i]);
+void add_rows(const std::int16_t* const* rows, std::size_t height, std::size_t count, std::int16_t* sums) {
+    for (std::size_t r = 0; r < height; ++r) {
+        for (std::size_t i = 0; i < count; ++i) sums[i] = static_cast<std::int16_t>(sums[i] + rows[r][i]);
+    }
 }
 
 void activate(const std::int32_t* sums, const std::int16_t* said, std::size_t count, Activation how,
@@ -34,7 +36,7 @@ void activate(const std::int32_t* sums, const std::int16_t* said, std::size_t co
 
 }  // namespace
 
-const Instructions kScalar = {"scalar", add_product, add_row, activate};
+const Instructions kScalar = {"scalar", add_product, add_rows, activate};
 
 const std::vector<Instructions>& available_instructions() {
     static const std::vector<Instructions> found = [] {

@@ -16,8 +16,8 @@ namespace recodec {
 using AddProduct = void (*)(const std::int16_t* x, const std::int16_t* weights, std::size_t inputs,
                             std::size_t outputs, std::int32_t* sums);
 
-// sums[i] += row[i] for i < count (a multiple of 8).
-using AddRow = void (*)(const std::int16_t* row, std::size_t count, std::int16_t* sums);
+// sums[i] += Σ rows[r][i] for r < height, i < count (a multiple of 8).
+using AddRows = void (*)(const std::int16_t* const* rows, std::size_t height, std::size_t count, std::int16_t* sums);
 
 // From a sum and what rows add to it to an activation between `least` and kActivationLimit:
 // to[i] = clamp((sums[i] + said[i] · 2^said_shift + 2^(shift − 1)) >> shift) for i < count (a multiple of 8).
@@ -33,7 +33,7 @@ inline constexpr std::int32_t kActivationLimit = 4095;
 struct Instructions {
     const char* name;
     AddProduct add_product;
-    AddRow add_row;
+    AddRows add_rows;
     Activate activate;
 };
 

@@ -23,12 +23,35 @@ inline constexpr std::array<std::int32_t, 81> kLogisticTable = {
     65514, 65519, 65523, 65526, 65528, 65530, 65531, 65532, 65533,
 };
 
+namespace detail {
+
+// What a segment of the table begins with and by how much it grows, side by side.
+struct Segment {
+    std::int32_t low, growth;
+};
+
+inline constexpr auto kSegments = [] {
+    std::array<Segment, kLogisticTable.size() - 1> segments{};
+    for (std::size_t i = 0; i < segments.size(); ++i) {
+        segments[i] = {kLogisticTable[i], kLogisticTable[i + 1] - kLogisticTable[i]};
+    }
+    return segments;
+}();
+
+}  // namespace detail
+
+// Where the table begins: logits that count from there are 0..81919.
+inline constexpr std::int32_t kLogitOrigin = 40960;
+
+// Probability of a logit that counts from the table's origin.
+constexpr std::int32_t logistic_from_origin(std::int32_t logit) {
+    const detail::Segment segment = detail::kSegments[static_cast<std::size_t>(logit >> 10)];
+    return segment.low + (segment.growth * (logit & 1023) >> 10);
+}
+
 // Probability in 3..65533 for any logit; beyond the limits it stays flat.
 constexpr std::int32_t logistic(std::int32_t logit) {
-    const std::int32_t shifted = std::clamp(logit, -kLogitLimit, kLogitLimit) + 40960;
-    const auto index = static_cast<std::size_t>(shifted >> 10);
-    const std::int32_t low = kLogisticTable[index];
-    return low + ((kLogisticTable[index + 1] - low) * (shifted & 1023) >> 10);
+    return logistic_from_origin(std::clamp(logit, -kLogitLimit, kLogitLimit) + kLogitOrigin);
 }
 
 namespace detail {

@@ -123,10 +123,10 @@ struct LockedCoder {
     std::mutex mutex;
 };
 
-// Payload of a code chunk without its checksum, and that checksum (FORMAT.md, "Code chunks").
-std::uint32_t code_checksum(const PlaneCoder& coder, ByteView payload) {
+// The checksum of a code chunk (FORMAT.md, "Code chunks") begins with its type and its payload; codes continue it.
+std::uint32_t checksum_of_payload(ByteView payload) {
     const std::uint8_t type = static_cast<std::uint8_t>(ChunkType::codes);
-    return coder.checksum(crc32c(payload, crc32c(ByteView(&type, 1))));
+    return crc32c(payload, crc32c(ByteView(&type, 1)));
 }
 
 py::tuple encode_plane(LockedCoder& locked, const Array<std::int8_t>& codes) {
@@ -138,7 +138,7 @@ py::tuple encode_plane(LockedCoder& locked, const Array<std::int8_t>& codes) {
         py::gil_scoped_release release;
         const std::lock_guard lock(locked.mutex);
         out = coder.encode(view(codes));
-        crc = code_checksum(coder, out);
+        crc = coder.checksum(checksum_of_payload(out));
     }
     return py::make_tuple(to_bytes(out), crc);
 }
@@ -153,9 +153,29 @@ py::tuple decode_plane(LockedCoder& locked, const py::buffer& data) {
         py::gil_scoped_release release;
         const std::lock_guard lock(locked.mutex);
         coder.decode(source, {out, coder.plane_size()});
-        crc = code_checksum(coder, source);
+        crc = coder.checksum(checksum_of_payload(source));
     }
     return py::make_tuple(codes, crc);
+}
+
+py::list decode_planes(LockedCoder& locked, const std::vector<py::buffer>& data, std::size_t threads) {
+    PlaneCoder& coder = *locked.coder;
+    std::vector<BufferView> sources(data.begin(), data.end());
+    std::vector<Array<std::int8_t>> arrays;
+    std::vector<CodedPlane> planes;
+    for (const BufferView& source : sources) {
+        arrays.emplace_back(static_cast<py::ssize_t>(coder.plane_size()));
+        planes.push_back({source, {arrays.back().mutable_data(), coder.plane_size()}, 0});
+    }
+    {
+        py::gil_scoped_release release;
+        const std::lock_guard lock(locked.mutex);
+        for (CodedPlane& plane : planes) plane.checksum = checksum_of_payload(plane.data);
+        coder.decode_all(planes, threads);
+    }
+    py::list result;
+    for (std::size_t i = 0; i < planes.size(); ++i) result.append(py::make_tuple(arrays[i], planes[i].checksum));
+    return result;
 }
 
 Array<std::uint8_t> unfilter_rows(const py::buffer& scanlines, std::size_t height, std::size_t width) {
@@ -274,5 +294,6 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
              py::arg("depth"), py::arg("height"), py::arg("width"), py::arg("version") = 1,
              py::arg("network") = nullptr)
         .def("encode", &encode_plane, py::arg("codes"))
-        .def("decode", &decode_plane, py::arg("data"));
+        .def("decode", &decode_plane, py::arg("data"))
+        .def("decode_all", &decode_planes, py::arg("data"), py::arg("threads"));
 }

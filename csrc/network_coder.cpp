@@ -1,7 +1,11 @@
 #include "network_coder.hpp"
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <string>
+#include <system_error>
+#include <thread>
 #include <utility>
 
 #include "error.hpp"
@@ -16,11 +20,208 @@ constexpr int kRowShift = 9;
 constexpr Activation kLayer = {kRowShift, 6, 0};
 constexpr Activation kEmbedding = {7, 4, -kActivationLimit};
 
-constexpr std::int32_t kLeastProbability = 32;
+// Sums of bits, Q14, are kept so that a shift alone makes them logits that count from the table's origin.
+constexpr std::int32_t kSumOffset = 4 * kLogitOrigin + 2;
 
-Probability probability(std::int32_t sum) {
-    const std::int32_t p = logistic((sum + 2) >> 2);
-    return static_cast<Probability>(std::clamp(p, kLeastProbability, 65536 - kLeastProbability));
+// The logits at which probabilities reach their limits.
+constexpr std::int32_t kLeastLogit = kLogitOrigin - 31232, kMostLogit = kLogitOrigin + 31232;
+static_assert(logistic_from_origin(kLeastLogit) == 32 && logistic_from_origin(kMostLogit) == 65536 - 32);
+
+std::uint32_t probability(std::int32_t sum) {
+    return static_cast<std::uint32_t>(logistic_from_origin(std::clamp(sum, 4 * kLeastLogit, 4 * kMostLogit) >> 2));
+}
+
+}  // namespace
+
+// Codes rows of planes. What it holds is only of use within one position, so each thread has one of its own.
+class NetworkCoder::RowCoder {
+public:
+    explicit RowCoder(const NetworkCoder& coder)
+        : coder_(coder),
+          tables_(*coder.tables_),
+          compute_(coder.compute_),
+          hidden_(tables_.width),
+          sums_(tables_.bits_per_group()),
+          activation_(tables_.width),
+          said_(tables_.row_size()),
+          nothing_said_(tables_.width),
+          spoken_(tables_.codes_per_group()) {}
+
+    // Row y of the plane of an iteration, whose codes are `codes` (width x depth), and what it leaves in `here`.
+    // `before` is what the plane before left, as far as one row below this.
+    template <class Bits>
+    void code(Bits& bits, std::size_t iteration, std::uint32_t y, Trace& here, const Trace& before,
+              std::int8_t* codes) {
+        const std::size_t start = coder_.cell_of(y, 0);
+        if (iteration > 0) {
+            choose_weights(iteration - 1);
+            for (std::size_t x = 0; x < coder_.width_; ++x) advance_state(iteration > 1, start + x, here, before);
+        }
+        choose_weights(iteration);
+        for (std::size_t x = 0; x < coder_.width_; ++x) {
+            code_position(bits, iteration > 0, start + x, here, codes + x * coder_.depth_);
+        }
+    }
+
+private:
+    static constexpr std::size_t kBlock = 8;
+
+    // The rows of a group's codes: those of code -1 in each of its `share` channels, `stride` apart; those of +1 are
+    // `to_positive` behind them. What they say to the bits of the group begins at `direct`.
+    struct Group {
+        const std::int16_t* rows;
+        std::size_t stride, to_positive, direct, share;
+    };
+
+    void choose_weights(std::size_t iteration) { number_ = std::min(iteration, tables_.iterations - 1); }
+
+    // Where the position above and to the left begins, or one further on.
+    std::size_t around(std::size_t cell, std::size_t rows, std::size_t columns) const {
+        return (cell + rows * coder_.row_ + columns - coder_.row_ - 1) * tables_.embedding_width;
+    }
+
+    // What the planes so far say of a position to the next.
+    void advance_state(bool has_state, std::size_t cell, Trace& here, const Trace& before) {
+        const std::size_t width = tables_.width, inputs = tables_.embedding_width;
+        std::copy_n(tables_.state_bias(number_), width, hidden_.data());
+        // The taps of a row are one product: its positions lie side by side, and so do their weights.
+        for (std::size_t row = 0; row < 3; ++row) {
+            const std::int16_t* from = before.embedded.data() + around(cell, row, 0);
+            compute_.add_product(from, tables_.state(3 * row), 3 * inputs, width, hidden_.data());
+        }
+        if (has_state) {
+            const std::int16_t* from = before.state.data() + cell * width;
+            compute_.add_product(from, tables_.recurrence(), width, width, hidden_.data());
+        }
+        compute_.activate(hidden_.data(), nothing_said_.data(), width, kLayer, here.state.data() + cell * width);
+    }
+
+    template <class Bits>
+    void code_position(Bits& bits, bool has_state, std::size_t cell, Trace& here, std::int8_t* codes) {
+        const std::size_t width = tables_.width, inputs = tables_.embedding_width;
+        std::int16_t* embedded = here.embedded.data();
+        std::copy_n(tables_.hidden_bias(number_), width, hidden_.data());
+        compute_.add_product(embedded + around(cell, 0, 0), tables_.causal(0), 3 * inputs, width, hidden_.data());
+        compute_.add_product(embedded + around(cell, 1, 0), tables_.causal(3), inputs, width, hidden_.data());
+        if (has_state) {
+            const std::int16_t* state = here.state.data() + cell * width;
+            compute_.add_product(state, tables_.former(), width, width, hidden_.data());
+        }
+        std::fill(said_.begin(), said_.end(), std::int16_t{0});
+        for (std::size_t group = 0; group < tables_.groups; ++group) {
+            compute_.activate(hidden_.data(), said_.data(), width, kLayer, activation_.data());
+            code_group(bits, group, codes + group * tables_.codes_per_group());
+        }
+        compute_.activate(tables_.embedding_bias(number_), said_.data() + width, inputs, kEmbedding,
+                          embedded + cell * inputs);
+    }
+
+    template <class Bits>
+    void code_group(Bits& bits, std::size_t group, std::int8_t* codes) {
+        const std::size_t share = tables_.codes_per_group(), count = tables_.bits_per_group();
+        const std::size_t direct = tables_.width + tables_.embedding_width + group * count;
+        std::copy_n(tables_.output_bias(number_, group), count, sums_.data());
+        compute_.add_product(activation_.data(), tables_.output(number_, group), tables_.width, count, sums_.data());
+        for (std::size_t bit = 0; bit < count; ++bit) {
+            sums_[bit] += said_[direct + bit] * (1 << kRowShift) + kSumOffset;
+        }
+        const Group part = {tables_.row(number_, false, group * share), tables_.row_size(),
+                            tables_.depth * tables_.row_size(), direct, share};
+        std::size_t spoken = share;
+        if (tables_.ternary()) {
+            spoken = code_ternary(bits, part, codes);
+        } else {
+            code_signs(bits, part, codes);
+        }
+        compute_.add_rows(spoken_.data(), spoken, tables_.row_size(), said_.data());
+    }
+
+    template <class Bits>
+    void code_signs(Bits& bits, Group group, std::int8_t* codes) {
+        for (std::size_t start = 0; start < group.share; start += kBlock) {
+            code_block(bits, group, start, codes + start);
+            for (std::size_t later = start + kBlock; later < group.share; ++later) {
+                for (std::size_t k = start; k < start + kBlock; ++k) {
+                    sums_[later] += spoken_[k][group.direct + later] * (1 << kRowShift);
+                }
+            }
+        }
+    }
+
+    // A decoder knows a bit late, and the probability of the next takes as long again to find: so both that it may have
+    // are found beforehand.
+    template <class Bits>
+    void code_block(Bits& shared_bits, Group group, std::size_t start, std::int8_t* codes) {
+        Bits bits = shared_bits;  // of its own, so that it stays in registers
+        std::array<std::int32_t, kBlock> sums;
+        std::array<const std::int16_t*, kBlock> said;
+        std::copy_n(sums_.data() + start, kBlock, sums.data());
+        const std::int16_t* negative = group.rows + start * group.stride + group.direct + start;
+        std::uint32_t p = probability(sums[0]);
+        const auto code_sign = [&]<std::size_t K>(std::integral_constant<std::size_t, K>) {
+            std::uint32_t next = 0, change = 0;
+            if constexpr (K + 1 < kBlock) {
+                next = probability(sums[K + 1] + negative[K + 1] * (1 << kRowShift));
+                change = next ^ probability(sums[K + 1] + negative[group.to_positive + K + 1] * (1 << kRowShift));
+            }
+            const std::size_t mask = 0 - std::size_t{bits.put(codes[K] > 0, static_cast<Probability>(p))};
+            said[K] = negative + (mask & group.to_positive);
+            for (std::size_t i = K + 1; i < kBlock; ++i) sums[i] += said[K][i] * (1 << kRowShift);
+            p = next ^ (change & static_cast<std::uint32_t>(mask));
+            codes[K] = mask != 0 ? 1 : -1;
+            negative += group.stride;
+        };
+        // Unrolled, so that the sums stay in registers.
+        [&]<std::size_t... K>(std::index_sequence<K...>) {
+            (code_sign(std::integral_constant<std::size_t, K>()), ...);
+        }(std::make_index_sequence<kBlock>());
+        for (std::size_t k = 0; k < kBlock; ++k) spoken_[start + k] = said[k] - group.direct - start;
+        shared_bits = bits;
+    }
+
+    template <class Bits>
+    std::size_t code_ternary(Bits& shared_bits, Group group, std::int8_t* codes) {
+        Bits bits = shared_bits;
+        std::int32_t* sums = sums_.data();
+        const std::size_t share = group.share;
+        std::size_t spoken = 0;
+        for (std::size_t k = 0; k < share; ++k) {
+            if (!bits.put(codes[k] != 0, static_cast<Probability>(probability(sums[k])))) {
+                codes[k] = 0;
+                continue;
+            }
+            const bool positive = bits.put(codes[k] > 0, static_cast<Probability>(probability(sums[share + k])));
+            codes[k] = positive ? 1 : -1;
+            const std::int16_t* row = group.rows + k * group.stride + (positive ? group.to_positive : 0);
+            spoken_[spoken++] = row;
+            const std::int16_t* said = row + group.direct;
+            for (std::size_t i = k + 1; i < share; ++i) {
+                sums[i] += said[i] * (1 << kRowShift);
+                sums[share + i] += said[share + i] * (1 << kRowShift);
+            }
+        }
+        shared_bits = bits;
+        return spoken;
+    }
+
+    const NetworkCoder& coder_;
+    const ContextTables& tables_;
+    const Instructions& compute_;
+    std::size_t number_ = 0;  // the iteration whose weights are in use
+    // Of one position. Q14 sums of its layer and of the bits of a group, the layer's Q8 activation, and what
+    // the rows of its own codes add up to, Q5.
+    std::vector<std::int32_t> hidden_, sums_;
+    std::vector<std::int16_t> activation_, said_, nothing_said_;
+    std::vector<const std::int16_t*> spoken_;  // the rows of a group's codes
+};
+
+namespace {
+
+void wait_for(const std::atomic<std::uint32_t>& count, std::uint32_t least) {
+    for (std::uint32_t seen = count.load(std::memory_order_acquire); seen < least;
+         seen = count.load(std::memory_order_acquire)) {
+        count.wait(seen, std::memory_order_acquire);
+    }
 }
 
 }  // namespace
@@ -32,96 +233,70 @@ NetworkCoder::NetworkCoder(std::uint32_t depth, std::uint32_t height, std::uint3
         throw Error(Errc::format, "the entropy network is for depth " + std::to_string(tables_->depth) +
                                       ", but the file has depth " + std::to_string(depth));
     }
-    const std::size_t cells = planes_[0].size() / depth;
-    embedded_.assign(cells * tables_->embedding_width, 0);
-    hidden_.resize(tables_->width);
-    activation_.resize(tables_->width);
-    said_.resize(tables_->row_size());
-    nothing_said_.assign(tables_->width, 0);
-    sums_.resize(tables_->bits_per_group());
+    here_ = make_trace();
+}
+
+NetworkCoder::Trace NetworkCoder::make_trace() const {
+    const std::size_t cells = planes_[0].size() / depth_;
+    return {std::vector<std::int16_t>(cells * tables_->embedding_width),
+            std::vector<std::int16_t>(cells * tables_->width)};
 }
 
 bool NetworkCoder::can_code(std::int8_t code) const {
     return code == 1 || code == -1 || (code == 0 && tables_->ternary());
 }
 
-std::int16_t* NetworkCoder::embedded_at(std::size_t cell, std::ptrdiff_t dy, std::ptrdiff_t dx) {
-    const auto at = static_cast<std::ptrdiff_t>(cell) + dy * static_cast<std::ptrdiff_t>(row_) + dx;
-    return embedded_.data() + static_cast<std::size_t>(at) * tables_->embedding_width;
-}
-
-template <class Bits>
-void NetworkCoder::code_position(Bits bits, std::size_t cell) {
-    const ContextTables& tables = *tables_;
-    const std::size_t width = tables.width, inputs = tables.embedding_width;
-    std::copy_n(tables.hidden_bias(number_), width, hidden_.data());
-    // The taps of a row are one product: its positions lie side by side, and so do their weights.
-    compute_.add_product(embedded_at(cell, -1, -1), tables.causal(0), 3 * inputs, width, hidden_.data());
-    compute_.add_product(embedded_at(cell, 0, -1), tables.causal(3), inputs, width, hidden_.data());
-    if (iteration_ > 0) {
-        compute_.add_product(state_.data() + cell * width, tables.former(), width, width, hidden_.data());
-    }
-    std::fill(said_.begin(), said_.end(), std::int16_t{0});
-    for (std::size_t group = 0; group < tables.groups; ++group) {
-        compute_.activate(hidden_.data(), said_.data(), width, kLayer, activation_.data());
-        code_group(bits, codes_at(0, cell), group);
-    }
-    compute_.activate(tables.embedding_bias(number_), said_.data() + width, inputs, kEmbedding, embedded_at(cell));
-}
-
-template <class Bits>
-void NetworkCoder::code_group(Bits bits, std::int8_t* codes, std::size_t group) {
-    const ContextTables& tables = *tables_;
-    const std::size_t share = tables.codes_per_group(), count = tables.bits_per_group();
-    const bool ternary = tables.ternary();
-    std::int32_t* sums = sums_.data();
-    std::copy_n(tables.output_bias(number_, group), count, sums);
-    compute_.add_product(activation_.data(), tables.output(number_, group), tables.width, count, sums);
-    const std::int16_t* direct = said_.data() + tables.width + tables.embedding_width + group * count;
-    const auto probability_of = [&](std::size_t bit) {
-        return probability(sums[bit] + direct[bit] * (1 << kRowShift));
-    };
-    for (std::size_t k = 0; k < share; ++k) {
-        const std::size_t d = group * share + k;
-        if (ternary && !bits.put(codes[d] != 0, probability_of(k))) {
-            codes[d] = 0;
-            continue;
-        }
-        const bool positive = bits.put(codes[d] > 0, probability_of(ternary ? share + k : k));
-        codes[d] = positive ? 1 : -1;
-        compute_.add_row(tables.row(number_, positive, d), tables.row_size(), said_.data());
-    }
-}
-
-// What the planes so far say to the next.
-void NetworkCoder::advance_state() {
-    const ContextTables& tables = *tables_;
-    const std::size_t width = tables.width, inputs = tables.embedding_width;
-    const bool first = state_.empty();
-    following_.resize(planes_[0].size() / depth_ * width);
-    for_each_cell([&](std::size_t cell) {
-        std::copy_n(tables.state_bias(number_), width, hidden_.data());
-        for (std::size_t row = 0; row < 3; ++row) {
-            const std::int16_t* from = embedded_at(cell, static_cast<std::ptrdiff_t>(row) - 1, -1);
-            compute_.add_product(from, tables.state(3 * row), 3 * inputs, width, hidden_.data());
-        }
-        if (!first) {
-            compute_.add_product(state_.data() + cell * width, tables.recurrence(), width, width, hidden_.data());
-        }
-        compute_.activate(hidden_.data(), nothing_said_.data(), width, kLayer, following_.data() + cell * width);
-    });
-    std::swap(state_, following_);
-}
-
 template <class Bits>
 void NetworkCoder::code_plane(Bits bits) {
-    if (iteration_ > 0) advance_state();
-    number_ = std::min<std::size_t>(iteration_, tables_->iterations - 1);
-    for_each_cell([&](std::size_t cell) { code_position(bits, cell); });
+    if (before_.state.empty()) before_ = make_trace();
+    std::swap(here_, before_);
+    RowCoder rows(*this);
+    for (std::uint32_t y = 0; y < height_; ++y) rows.code(bits, iteration_, y, here_, before_, codes_at(0, cell_of(y, 0)));
 }
 
 void NetworkCoder::write_plane(RangeEncoder& encoder) { code_plane(BitWriter(encoder)); }
 
-void NetworkCoder::read_plane(RangeDecoder& decoder) { code_plane(BitReader(decoder)); }
+void NetworkCoder::read_plane(const RangeDecoder& decoder) { code_plane(BitReader(decoder)); }
+
+void NetworkCoder::decode_all(std::span<CodedPlane> planes, std::size_t threads) {
+    const std::size_t workers = std::clamp(threads, std::size_t{1}, std::max(planes.size(), std::size_t{1}));
+    // One for each plane at work, and what the plane before the first of them left. Planes are taken and finished in
+    // order, so that whoever takes a trace again is not in the way of anybody who still reads it.
+    std::vector<Trace> traces(workers + 1);
+    traces[0] = std::move(here_);
+    for (std::size_t i = 1; i < traces.size(); ++i) traces[i] = make_trace();
+    std::vector<RowCoder> coders(workers, RowCoder(*this));
+    std::vector<std::vector<std::int8_t>> rows(workers, std::vector<std::int8_t>(std::size_t{width_} * depth_));
+    std::vector<std::atomic<std::uint32_t>> done(planes.size() + 1);  // rows of each plane, the one before first
+    done[0] = height_;
+    std::atomic<std::size_t> next = 0;
+
+    const auto work = [&](std::size_t worker) {
+        for (std::size_t i = next++; i < planes.size(); i = next++) {
+            CodedPlane& plane = planes[i];
+            BitReader bits{RangeDecoder(plane.data)};
+            std::int8_t* row = rows[worker].data();
+            for (std::uint32_t y = 0; y < height_; ++y) {
+                wait_for(done[i], std::min(y + 2, height_));
+                coders[worker].code(bits, iteration_ + i, y, traces[(i + 1) % traces.size()],
+                                    traces[i % traces.size()], row);
+                put_row(row, y, plane);
+                done[i + 1].store(y + 1, std::memory_order_release);
+                done[i + 1].notify_all();
+            }
+        }
+    };
+    std::vector<std::thread> helpers;
+    helpers.reserve(workers);
+    try {
+        for (std::size_t worker = 1; worker < workers; ++worker) helpers.emplace_back(work, worker);
+    } catch (const std::system_error&) {
+        // Those that there are do the work of all.
+    }
+    work(0);
+    for (std::thread& helper : helpers) helper.join();
+    here_ = std::move(traces[planes.size() % traces.size()]);
+    iteration_ += static_cast<std::uint32_t>(planes.size());
+}
 
 }  // namespace recodec

@@ -18,31 +18,30 @@ public:
     NetworkCoder(std::uint32_t depth, std::uint32_t height, std::uint32_t width,
                  std::shared_ptr<const ContextTables> tables);
 
+    // Plane after plane, each trailing the one before by the two rows that it looks ahead.
+    void decode_all(std::span<CodedPlane> planes, std::size_t threads) override;
+
 private:
+    class RowCoder;
+
+    // What a plane leaves for the next; Q8, padded like the planes: what the codes of each position say, and what
+    // the planes before say, nothing at the first.
+    struct Trace {
+        std::vector<std::int16_t> embedded, state;
+    };
+
     void write_plane(RangeEncoder& encoder) override;
-    void read_plane(RangeDecoder& decoder) override;
+    void read_plane(const RangeDecoder& decoder) override;
     bool can_code(std::int8_t code) const override;
     const char* symbols() const override { return tables_->ternary() ? "-1, 0 or +1" : "-1 or +1"; }
 
     template <class Bits>
     void code_plane(Bits bits);
-    template <class Bits>
-    void code_position(Bits bits, std::size_t cell);
-    template <class Bits>
-    void code_group(Bits bits, std::int8_t* codes, std::size_t group);
-    void advance_state();
-
-    std::int16_t* embedded_at(std::size_t cell, std::ptrdiff_t dy = 0, std::ptrdiff_t dx = 0);
+    Trace make_trace() const;
 
     std::shared_ptr<const ContextTables> tables_;
     const Instructions& compute_;
-    std::size_t number_ = 0;  // the iteration whose weights are in use
-    // Q8, padded like the planes: what the codes of this plane say; the state before it, none at the first.
-    std::vector<std::int16_t> embedded_, state_, following_;
-    // Of one position. Q14 sums of its layer and of the bits of a group, the layer's Q8 activation, and what
-    // the rows of its own codes add up to, Q5.
-    std::vector<std::int32_t> hidden_, sums_;
-    std::vector<std::int16_t> activation_, said_, nothing_said_;
+    Trace here_, before_;  // of the plane at work, and of the one before
 };
 
 }  // namespace recodec

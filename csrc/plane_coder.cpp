@@ -12,6 +12,14 @@
 
 namespace recodec {
 
+namespace {
+
+ByteView bytes_of(const std::int8_t* codes, std::size_t count) {
+    return {reinterpret_cast<const std::uint8_t*>(codes), count};
+}
+
+}  // namespace
+
 PlaneCoder::PlaneCoder(std::uint32_t depth, std::uint32_t height, std::uint32_t width)
     : depth_(depth), height_(height), width_(width), row_(std::size_t{width} + 4) {
     const std::size_t cells = (std::size_t{height} + 4) * row_;
@@ -49,8 +57,7 @@ Bytes PlaneCoder::encode(std::span<const std::int8_t> codes) {
 
 void PlaneCoder::decode(ByteView data, std::span<std::int8_t> codes) {
     begin_plane();
-    RangeDecoder decoder(data);
-    read_plane(decoder);
+    read_plane(RangeDecoder(data));
     ++iteration_;
     std::size_t position = 0;
     for_each_cell([&](std::size_t cell) {
@@ -60,10 +67,24 @@ void PlaneCoder::decode(ByteView data, std::span<std::int8_t> codes) {
     });
 }
 
+void PlaneCoder::decode_all(std::span<CodedPlane> planes, std::size_t) {
+    for (CodedPlane& plane : planes) {
+        decode(plane.data, plane.codes);
+        plane.checksum = checksum(plane.checksum);
+    }
+}
+
+void PlaneCoder::put_row(const std::int8_t* row, std::uint32_t y, CodedPlane& plane) const {
+    for (std::size_t x = 0; x < width_; ++x) {
+        std::int8_t* to = plane.codes.data() + std::size_t{y} * width_ + x;
+        for (std::size_t d = 0; d < depth_; ++d) to[d * positions()] = row[x * depth_ + d];
+    }
+    plane.checksum = crc32c(bytes_of(row, std::size_t{width_} * depth_), plane.checksum);
+}
+
 std::uint32_t PlaneCoder::checksum(std::uint32_t crc) const {
     for (std::uint32_t y = 0; y < height_; ++y) {
-        const auto* row = reinterpret_cast<const std::uint8_t*>(planes_[0].data() + cell_of(y, 0) * depth_);
-        crc = crc32c(ByteView(row, std::size_t{width_} * depth_), crc);
+        crc = crc32c(bytes_of(planes_[0].data() + cell_of(y, 0) * depth_, std::size_t{width_} * depth_), crc);
     }
     return crc;
 }

@@ -22,6 +22,13 @@ struct Neighbour {
     std::ptrdiff_t dy, dx;
 };
 
+// A plane to be decoded.
+struct CodedPlane {
+    ByteView data;
+    std::span<std::int8_t> codes;  // depth x height x width, to be filled
+    std::uint32_t checksum;        // of what comes before the codes; then continued by them, in coding order
+};
+
 class PlaneCoder {
 public:
     virtual ~PlaneCoder() = default;
@@ -37,14 +44,17 @@ public:
     // Inverse of encode(). Any data decodes to some codes; damage is found by the chunk's checksum.
     void decode(ByteView data, std::span<std::int8_t> codes);
 
-    // Checksum of the plane coded last, in coding order, continuing from `crc`.
+    // The same, for all of the planes to come next. Coders that can do so use up to so many threads.
+    virtual void decode_all(std::span<CodedPlane> planes, std::size_t threads);
+
+    // Checksum of the plane coded last by encode() or decode(), in coding order, continuing from `crc`.
     std::uint32_t checksum(std::uint32_t crc) const;
 
 protected:
     PlaneCoder(std::uint32_t depth, std::uint32_t height, std::uint32_t width);
 
     virtual void write_plane(RangeEncoder& encoder) = 0;
-    virtual void read_plane(RangeDecoder& decoder) = 0;
+    virtual void read_plane(const RangeDecoder& decoder) = 0;
     virtual bool can_code(std::int8_t code) const = 0;
     virtual const char* symbols() const = 0;
 
@@ -61,6 +71,9 @@ protected:
             for (std::uint32_t x = 0; x < width_; ++x) code(cell_of(y, x));
         }
     }
+
+    // Takes one row of codes, position-major, into a plane and its checksum.
+    void put_row(const std::int8_t* row, std::uint32_t y, CodedPlane& plane) const;
 
     std::uint32_t depth_, height_, width_;
     std::size_t row_;  // cells per padded row
@@ -81,26 +94,26 @@ std::unique_ptr<PlaneCoder> make_plane_coder(EntropyCoder coder, std::uint32_t d
 // Bits of a plane on their way out.
 class BitWriter {
 public:
-    explicit BitWriter(RangeEncoder& encoder) : encoder_(encoder) {}
+    explicit BitWriter(RangeEncoder& encoder) : encoder_(&encoder) {}
 
     bool put(bool bit, Probability p) {
-        encoder_.encode(bit, p);
+        encoder_->encode(bit, p);
         return bit;
     }
 
 private:
-    RangeEncoder& encoder_;
+    RangeEncoder* encoder_;
 };
 
 // Bits of a plane on their way in, whatever `bit` says.
 class BitReader {
 public:
-    explicit BitReader(RangeDecoder& decoder) : decoder_(decoder) {}
+    explicit BitReader(const RangeDecoder& decoder) : decoder_(decoder) {}
 
     bool put(bool, Probability p) { return decoder_.decode(p); }
 
 private:
-    RangeDecoder& decoder_;
+    RangeDecoder decoder_;
 };
 
 }  // namespace recodec

@@ -60,7 +60,7 @@ std::uint32_t TernaryCoder::count_at(std::size_t age, std::size_t cell, std::ptr
 }
 
 template <class Bits>
-bool TernaryCoder::code_active(Bits bits, bool active, const Neighbourhood& codes, std::uint32_t d,
+bool TernaryCoder::code_active(Bits& bits, bool active, const Neighbourhood& codes, std::uint32_t d,
                                const Activity& activity) {
     const std::size_t stage = std::min(iteration_, kStages - 1);
     const std::size_t channel = stage * depth_ + d;
@@ -82,7 +82,7 @@ bool TernaryCoder::code_active(Bits bits, bool active, const Neighbourhood& code
 }
 
 template <class Bits>
-bool TernaryCoder::code_sign(Bits bits, bool positive, const Neighbourhood& codes, std::uint32_t d) {
+bool TernaryCoder::code_sign(Bits& bits, bool positive, const Neighbourhood& codes, std::uint32_t d) {
     const std::size_t channel = std::min(iteration_, kStages - 1) * depth_ + d;
     const auto trit = [&](std::size_t neighbour) { return static_cast<std::size_t>(codes[neighbour][d] + 1); };
     const std::array<std::size_t, kSignCounters> contexts = {
@@ -98,7 +98,7 @@ bool TernaryCoder::code_sign(Bits bits, bool positive, const Neighbourhood& code
 }
 
 template <class Bits>
-void TernaryCoder::code_position(Bits bits, std::size_t cell) {
+void TernaryCoder::code_position(Bits& bits, std::size_t cell) {
     std::int8_t* here = codes_at(0, cell);
     const std::uint32_t west = count_at(0, cell, 0, -1), north = count_at(0, cell, -1, 0);
     const std::uint32_t last_here = count_at(1, cell, 0, 0);
@@ -152,6 +152,6 @@ void TernaryCoder::code_plane(Bits bits) {
 
 void TernaryCoder::write_plane(RangeEncoder& encoder) { code_plane(BitWriter(encoder)); }
 
-void TernaryCoder::read_plane(RangeDecoder& decoder) { code_plane(BitReader(decoder)); }
+void TernaryCoder::read_plane(const RangeDecoder& decoder) { code_plane(BitReader(decoder)); }
 
 }  // namespace recodec

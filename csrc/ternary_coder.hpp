@@ -34,18 +34,18 @@ private:
     using Neighbourhood = std::array<const std::int8_t*, kNeighbourCount>;
 
     void write_plane(RangeEncoder& encoder) override;
-    void read_plane(RangeDecoder& decoder) override;
+    void read_plane(const RangeDecoder& decoder) override;
     bool can_code(std::int8_t code) const override { return code >= -1 && code <= 1; }
     const char* symbols() const override { return "-1, 0 or +1"; }
 
     template <class Bits>
     void code_plane(Bits bits);
     template <class Bits>
-    void code_position(Bits bits, std::size_t cell);
+    void code_position(Bits& bits, std::size_t cell);
     template <class Bits>
-    bool code_active(Bits bits, bool active, const Neighbourhood& codes, std::uint32_t d, const Activity& activity);
+    bool code_active(Bits& bits, bool active, const Neighbourhood& codes, std::uint32_t d, const Activity& activity);
     template <class Bits>
-    bool code_sign(Bits bits, bool positive, const Neighbourhood& codes, std::uint32_t d);
+    bool code_sign(Bits& bits, bool positive, const Neighbourhood& codes, std::uint32_t d);
     std::uint32_t count_at(std::size_t age, std::size_t cell, std::ptrdiff_t dy, std::ptrdiff_t dx) const;
 
     // Codes that are not 0 in each cell: of this plane and of the last.

@@ -117,11 +117,20 @@ def decode(chunks: list[tuple[bytes, int]], shape: tuple[int, ...], tables: Tabl
     return planes
 
 
+def decode_at_once(
+    chunks: list[tuple[bytes, int]], shape: tuple[int, ...], tables: Tables, threads: int
+) -> Planes:
+    found = coder_for(tables, shape).decode_all([data for data, _ in chunks], threads)
+    assert [crc for _, crc in found] == [crc for _, crc in chunks]
+    return [codes.reshape(shape) for codes, _ in found]
+
+
 def assert_decoders_agree(planes: Planes, tables: Tables) -> NetworkDecoder:
-    """Both decoders give the codes back, and the slow one's probabilities make the same bytes."""
+    """All decoders give the codes back, and the slow one's probabilities make the same bytes."""
     chunks = encode(planes, tables)
-    for plane, decoded in zip(planes, decode(chunks, planes[0].shape, tables), strict=True):
-        np.testing.assert_array_equal(plane, decoded)
+    np.testing.assert_array_equal(planes, decode(chunks, planes[0].shape, tables))
+    for threads in (1, 2, 7):
+        np.testing.assert_array_equal(planes, decode_at_once(chunks, planes[0].shape, tables, threads))
     slow = NetworkDecoder(*planes[0].shape, tables)
     for plane, (data, _) in zip(planes, chunks, strict=True):
         assert slow.decode(data) == plane.transpose(1, 2, 0).ravel().tolist()
@@ -301,23 +310,73 @@ def structured_planes(config: ContextConfig, shape: tuple[int, int], count: int)
     return planes
 
 
-def test_many_codes(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("weights", ["random", "extreme"])
+def test_many_codes(monkeypatch: pytest.MonkeyPatch, weights: str) -> None:
     """A million of them; ``RECODEC_NETWORK_CODES`` sets how many."""
     config = ContextConfig(96, 3, 3, 32, 24, 6)
-    side = round((CODES / (4 * config.depth)) ** 0.5)
-    planes = structured_planes(config, (side, side), 4)
-    tables = random_tables(config, seed=13)
+    side = round((CODES / (8 * config.depth)) ** 0.5)
+    planes = structured_planes(config, (side, side), 8)
+    tables = random_tables(config, seed=13) if weights == "random" else extreme_tables(config, "any")
     chunks = []
     for name in _core.instructions():
         monkeypatch.setenv("RECODEC_INSTRUCTIONS", name)
         chunks.append(encode(planes, tables))
-        for a, b in zip(planes, decode(chunks[-1], planes[0].shape, tables), strict=True):
-            np.testing.assert_array_equal(a, b)
+        for threads in (1, 2, 7):
+            np.testing.assert_array_equal(
+                planes, decode_at_once(chunks[-1], planes[0].shape, tables, threads)
+            )
     assert chunks == chunks[:1] * len(chunks)
     # The slow decoder takes the first rows, which nothing below them changes in the first plane.
     slow = NetworkDecoder(config.depth, min(side, 12), side, tables)
     part = planes[0][:, :12]
     assert slow.decode(chunks[0][0][0]) == part.transpose(1, 2, 0).ravel().tolist()
+
+
+# --- threads
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (2, 3), (14, 5)])
+@pytest.mark.parametrize("threads", [1, 2, 3, 7, 100])
+def test_planes_decoded_at_once_are_those_decoded_one_by_one(threads: int, shape: tuple[int, int]) -> None:
+    config = ContextConfig(16, 3, 2, 24, 16, 2)
+    planes = random_planes(config, shape, 11, seed=16)
+    tables = random_tables(config, seed=17)
+    chunks = [data for data, _ in encode(planes, tables)]
+    one_by_one, at_once = (coder_for(tables, planes[0].shape) for _ in range(2))
+    expected = [one_by_one.decode(chunk) for chunk in chunks]
+    # Whatever came before, and whatever comes after.
+    found = [at_once.decode(chunks[0])]
+    found += at_once.decode_all(chunks[1:2], threads) + at_once.decode_all([], threads)
+    found += at_once.decode_all(chunks[2:9], threads)
+    found.append(at_once.decode(chunks[9]))
+    found += at_once.decode_all(chunks[10:], threads)
+    for (codes, crc), (others, other_crc) in zip(expected, found, strict=True):
+        np.testing.assert_array_equal(codes, others)
+        assert crc == other_crc
+
+
+def test_planes_of_any_bytes_decoded_at_once_are_those_decoded_one_by_one() -> None:
+    tables = random_tables(SMALL, seed=18)
+    rng = np.random.default_rng(19)
+    chunks = [rng.bytes(int(size)) for size in rng.integers(0, 60, 9)]
+    one_by_one, at_once = (coder_for(tables, (SMALL.depth, 7, 6)) for _ in range(2))
+    for (codes, crc), (others, other_crc) in zip(
+        [one_by_one.decode(chunk) for chunk in chunks], at_once.decode_all(chunks, 3), strict=True
+    ):
+        np.testing.assert_array_equal(codes, others)
+        assert crc == other_crc
+
+
+@pytest.mark.parametrize("version", [1, 3])
+def test_adaptive_contexts_decode_all_planes_too(version: int) -> None:
+    planes = random_planes(ContextConfig(8, 2, 1), (5, 6), 3, seed=20)
+    writer, reader = (_core.PlaneCoder(8, 5, 6, version) for _ in range(2))
+    chunks = [writer.encode(plane) for plane in planes]
+    for plane, (_, crc), (codes, seen) in zip(
+        planes, chunks, reader.decode_all([data for data, _ in chunks], 4), strict=True
+    ):
+        np.testing.assert_array_equal(plane, codes.reshape(plane.shape))
+        assert seen == crc
 
 
 def test_threads_decode_alike() -> None:
