@@ -16,8 +16,19 @@ from torch import Tensor
 
 from recodec import _core, bitstream, files
 from recodec.attachments import Attachments, encode_alpha
-from recodec.bitstream import ALPHA, CODES, EXIF, ICC, METADATA_NAMES, NETWORK, XMP, Assembly, Reader
-from recodec.entropy import Codes, PlaneDecoder, PlaneEncoder, grid_shape
+from recodec.bitstream import (
+    ALPHA,
+    CODES,
+    EXIF,
+    ICC,
+    METADATA_NAMES,
+    NETWORK,
+    XMP,
+    Assembly,
+    Chunk,
+    Reader,
+)
+from recodec.entropy import PlaneDecoder, PlaneEncoder, grid_shape
 from recodec.errors import (
     DeviceError,
     FormatError,
@@ -282,20 +293,21 @@ class Codec:
         wanted = self.iterations if iterations is None else whole("iterations", iterations)
         reader = Reader(read_source(data))
         planes = self._open(reader, max_pixels)
-        codes: list[Codes] = []
+        chunks: list[Chunk] = []
         attachments = Attachments(reader.header())
         for chunk in reader.chunks():
             attachments.take(chunk)
             if chunk.type == CODES:
                 self._check_iterations(reader)
-                if len(codes) < wanted:
-                    codes.append(planes.decode(chunk))
+                if len(chunks) < wanted:
+                    chunks.append(chunk)
         if strict and not reader.ended:
             raise TruncatedError(
                 f"the file is cut after {reader.iterations} whole code chunks; decode without strict to use them"
             )
-        if not codes:
+        if not chunks:
             raise TruncatedError("the file ends before its first code chunk")
+        codes = planes.decode_all(chunks, torch.get_num_threads())
         tiles = self._decoder(reader, DEFAULT_MAX_MEMORY)
         return self._show(tiles.decode(codes), reader, kind, attachments)
 

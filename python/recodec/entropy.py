@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -77,10 +79,21 @@ class PlaneDecoder:
 
     def decode(self, chunk: Chunk) -> Codes:
         """The next plane, (depth, rows, columns). Raises :class:`ChecksumError` if it is damaged."""
-        self._check_budget()
-        self._count += 1
-        codes, checksum = self._coder.decode(chunk.content)
-        if checksum != chunk.checksum:
-            raise ChecksumError(f"code chunk {self._count} is damaged: its checksum does not match")
-        plane: Codes = codes.reshape(self._shape)
-        return plane
+        return self.decode_all([chunk])[0]
+
+    def decode_all(self, chunks: Sequence[Chunk], threads: int = 1) -> list[Codes]:
+        """The planes of all ``chunks``, which come next; raises like :meth:`decode`.
+
+        With the entropy network, up to ``threads`` of them are decoded at once, each a little behind the one before.
+        """
+        first = self._count + 1
+        for _ in chunks:
+            self._check_budget()
+            self._count += 1
+        planes = []
+        decoded = self._coder.decode_all([chunk.content for chunk in chunks], threads)
+        for number, (chunk, (codes, checksum)) in enumerate(zip(chunks, decoded, strict=True), first):
+            if checksum != chunk.checksum:
+                raise ChecksumError(f"code chunk {number} is damaged: its checksum does not match")
+            planes.append(codes.reshape(self._shape))
+        return planes

@@ -44,19 +44,25 @@ def verify(data: Source, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Info:
     check_pixels(result.width, result.height, max_pixels, result.stride)
     reader = Reader(content)
     header = reader.header()
-    contexts = None
+    contexts, threads = None, 1
     if header.entropy == NETWORK:
+        import torch
+
         from recodec.weights import load_model
+
+        threads = torch.get_num_threads()
 
         model = load_model(header.model)
         model.require(header)
         contexts = model.contexts
     planes = PlaneDecoder(header, max_pixels, contexts)
     attachments = Attachments(reader.header())
+    chunks = []
     for chunk in reader.chunks():
         attachments.take(chunk)
         if chunk.type == CODES:
-            planes.decode(chunk)
+            chunks.append(chunk)
+    planes.decode_all(chunks, threads)
     if result.truncated:
         raise TruncatedError(f"the file is cut after {result.iterations} whole code chunks")
     return result
