@@ -400,6 +400,18 @@ def test_threads_decode_alike() -> None:
 
 
 @pytest.mark.parametrize("symbols", [2, 3])
+def test_tables_come_back_from_floats(symbols: int) -> None:
+    config = ContextConfig(16, symbols, 2, 24, 8, 2)
+    tables = {name: torch.from_numpy(table) for name, table in random_tables(config, seed=21).items()}
+    network = ContextNetwork.from_tables(tables)
+    assert network.config == config
+    again = network.tables()
+    assert again.keys() == tables.keys()
+    for name, table in tables.items():
+        torch.testing.assert_close(again[name].to(torch.int32), table, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("symbols", [2, 3])
 @pytest.mark.parametrize("seed", range(4))
 def test_floats_agree_but_for_rounding(symbols: int, seed: int) -> None:
     torch.manual_seed(seed)

@@ -9,7 +9,7 @@ a probability that differs between two machines by one unit would end every file
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,8 @@ from torch.nn import functional as F
 ACTIVATION_LIMIT = 4095 / 256
 # Of the nine taps of a 3×3 kernel in raster order, those of positions that are coded before: NW, N, NE, W.
 _CAUSAL_TAPS = 4
-# In Q12; larger ones could make a sum overflow.
+# Larger biases could make a sum overflow.
+_BIAS_FRACTION = 12
 _LARGEST_BIAS = 1 << 26
 # Fractional bits of each tensor's 8-bit weights.
 FRACTIONS = {
@@ -142,10 +143,25 @@ class ContextNetwork(nn.Module):
                 weight = weight * self.earlier
             found[name] = weight.round().clamp(-127, 127).to(torch.int8).contiguous()
         for name in ("embedding_bias", "state_bias", "hidden_bias", "output_bias"):
-            bias = (getattr(self, name) * 4096).round().clamp(-_LARGEST_BIAS, _LARGEST_BIAS)
+            bias = (getattr(self, name) * 2.0**_BIAS_FRACTION).round().clamp(-_LARGEST_BIAS, _LARGEST_BIAS)
             found[name] = bias.to(torch.int32).contiguous()
         found["groups"] = torch.tensor([self.config.groups], dtype=torch.int32)
         return found
+
+    @classmethod
+    @torch.no_grad()
+    def from_tables(cls, tables: Mapping[str, Tensor]) -> ContextNetwork:
+        """The network in floating point whose integer twin ``tables`` are; inverse of :meth:`tables`."""
+        iterations, rows, embedding_width = tables["embedding"].shape
+        bits, width = tables["output"].shape[1:]
+        depth = rows // 2
+        config = ContextConfig(
+            depth, 1 + bits // depth, iterations, width, embedding_width, int(tables["groups"])
+        )
+        network = cls(config)
+        for name, parameter in network.named_parameters():
+            parameter.copy_(tables[name] / 2.0 ** FRACTIONS.get(name, _BIAS_FRACTION))
+        return network
 
 
 def code_length_of(step: Callable[[Tensor, int, Any], tuple[Tensor, Any]], planes: Tensor) -> Tensor:
