@@ -65,6 +65,7 @@ public:
 
     std::uint8_t byte() { return take(reader_.byte()); }
     std::uint32_t varint() { return take(reader_.varint()); }
+    bool at_end() const { return reader_.left() == 0; }
 
 private:
     template <typename T>
@@ -133,6 +134,7 @@ Bytes write_header(const Header& h) {
     put_varint(body, h.tile_columns);
     put_varint(body, h.tile_rows);
     put_varint(body, h.tile_halo);
+    if (h.arithmetic != 0) body.push_back(h.arithmetic);
 
     Bytes out(kMagic.begin(), kMagic.end());
     out.push_back(kFormatVersion);
@@ -196,6 +198,7 @@ Header read_header(ByteView data, std::size_t& end) {
     h.tile_columns = in.varint();
     h.tile_rows = in.varint();
     h.tile_halo = in.varint();
+    if (!in.at_end()) h.arithmetic = in.byte();
     check(h);
     end = crc_at + 4;
     return h;

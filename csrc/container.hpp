@@ -48,6 +48,7 @@ struct Header {
     std::uint32_t tile_columns = 1;
     std::uint32_t tile_rows = 1;
     std::uint32_t tile_halo = 0;
+    std::uint8_t arithmetic = 0;  // 0 float32, 1 float16, 2 bfloat16; others tell nothing
 
     // Size of the code grid, in positions.
     std::uint32_t rows() const { return (height - 1) / stride + 1; }

@@ -238,7 +238,8 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
             [](Header& h, std::uint8_t version) { h.entropy.version = version; })
         .def_readwrite("tile_columns", &Header::tile_columns)
         .def_readwrite("tile_rows", &Header::tile_rows)
-        .def_readwrite("tile_halo", &Header::tile_halo);
+        .def_readwrite("tile_halo", &Header::tile_halo)
+        .def_readwrite("arithmetic", &Header::arithmetic);
 
     py::class_<Chunk>(m, "Chunk")
         .def_readonly("type", &Chunk::type)

@@ -145,6 +145,10 @@ def read_body(body: Reader) -> SimpleNamespace:
     reject_unless(1 <= h.tile_columns <= -(-h.width // h.stride), "tile columns")
     reject_unless(1 <= h.tile_rows <= -(-h.height // h.stride), "tile rows")
     reject_unless(h.tile_halo <= 255, "tile halo")
+    try:
+        h.arithmetic = body.u8()
+    except EOFError:
+        h.arithmetic = 0
     return h
 
 

@@ -544,6 +544,16 @@ def test_low_precision_decodes_to_nearly_the_same_picture(tiny_model: str, data:
         recodec.load(tiny_model, dtype="int8")
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_files_name_the_type_that_they_were_made_in(
+    tiny_model: str, picture: Image.Image, dtype: str
+) -> None:
+    data = recodec.load(tiny_model, dtype=dtype).encode(picture, iterations=2)
+    assert recodec.info(data).arithmetic == dtype
+    # Whoever computes in another type reads it all the same.
+    assert recodec.decode(data).size == picture.size
+
+
 def test_a_device_that_is_not_there_is_named(tiny_model: str) -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine has CUDA, so the device is there")

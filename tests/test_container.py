@@ -22,6 +22,7 @@ FORMAT, TRUNCATED, UNSUPPORTED, CHECKSUM = 1, 2, 3, 4
 FIELDS = (
     "width", "height", "channels", "bit_depth", "colour", "alpha", "family", "model", "model_hash",
     "stride", "depth", "entropy", "entropy_version", "tile_columns", "tile_rows", "tile_halo",
+    "arithmetic",
 )  # fmt: skip
 
 
@@ -68,6 +69,7 @@ def edited(data: bytes, offset: int, value: int) -> bytes:
     depth=st.integers(1, 256),
     entropy_version=st.sampled_from([1, 3]),
     tile_halo=st.integers(0, 255),
+    arithmetic=st.integers(0, 255),
     data=st.data(),
 )
 def test_every_field_comes_back(data: st.DataObject, **fields: Any) -> None:
@@ -187,13 +189,19 @@ def with_body(body: bytes, claimed: int | None = None) -> bytes:
     return data + _core.crc32c(data).to_bytes(4, "little")
 
 
+def test_header_is_as_short_as_ever_for_float32() -> None:
+    short, long = (_core.write_header(make_header(arithmetic=number)) for number in (0, 2))
+    assert len(long) == len(short) + 1
+    assert [_core.read_header(data)[0].arithmetic for data in (short, long)] == [0, 2]
+
+
 def test_more_body_is_ignored_and_less_is_refused() -> None:
     data = _core.write_header(make_header())
     body = data[body_at(data) : -4]
     for extra in (1, 100, 512 - len(body)):
         longer = with_body(body + bytes(extra))
         header, end = _core.read_header(longer)
-        assert (header.tile_halo, end) == (0, len(longer))
+        assert (header.tile_halo, header.arithmetic, end) == (0, 0, len(longer))
     for size in range(len(body)):
         assert error_of(with_body(body[:size])) == FORMAT
 

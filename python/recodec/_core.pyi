@@ -29,6 +29,7 @@ class Header:
     tile_columns: int
     tile_rows: int
     tile_halo: int
+    arithmetic: int
     def __init__(self) -> None: ...
 
 @final

@@ -28,6 +28,8 @@ _NAMES = {**METADATA_NAMES, ALPHA: "alpha"}
 # Kinds of entropy coders.
 ADAPTIVE, NETWORK = 1, 2
 _ENTROPY_NAMES = {ADAPTIVE: "adaptive", NETWORK: "network"}
+# Number types that a header can name.
+ARITHMETIC = {0: "float32", 1: "float16", 2: "bfloat16"}
 MAX_ITERATIONS = 255
 MAX_PENDING_BYTES = 1 << 28
 _CHECKSUM_BYTES = 4
@@ -57,6 +59,7 @@ class Info:
 
     ``channels`` counts those of colour, without alpha. ``stride`` and ``depth`` are those of the codes;
     ``tile_columns`` × ``tile_rows`` tiles with ``tile_halo`` positions around are decoded one by one.
+    ``arithmetic`` is the number type that the encoder's networks computed in.
     ``chunk_bytes`` holds the size of every whole code chunk, ``truncated`` tells whether the file ends
     before its end mark.
     """
@@ -74,6 +77,7 @@ class Info:
     tile_columns: int
     tile_rows: int
     tile_halo: int
+    arithmetic: str
     iterations: int
     file_bytes: int
     header_bytes: int
@@ -334,6 +338,7 @@ def read_info(data: Buffer) -> Info:
         tile_columns=header.tile_columns,
         tile_rows=header.tile_rows,
         tile_halo=header.tile_halo,
+        arithmetic=ARITHMETIC.get(header.arithmetic, "unknown"),
         iterations=len(sizes),
         # What follows the end mark is not part of the file.
         file_bytes=reader.position if reader.ended else len(data),

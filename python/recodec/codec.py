@@ -18,6 +18,7 @@ from recodec import _core, bitstream, files
 from recodec.attachments import Attachments, encode_alpha
 from recodec.bitstream import (
     ALPHA,
+    ARITHMETIC,
     CODES,
     EXIF,
     ICC,
@@ -52,6 +53,8 @@ from recodec.sources import Buffer, Source, read_blocks, read_source
 from recodec.states import Workplace
 from recodec.tiling import Region, Samples, TiledDecoder, TiledEncoder, TileGrid, plan_tiles
 from recodec.weights import Model
+
+_ARITHMETIC = {getattr(torch, name): number for number, name in ARITHMETIC.items()}
 
 # Positions along a tile's side. Larger ones leave the processor's caches, smaller ones are mostly halo.
 TILE_SIDE = 64
@@ -242,6 +245,7 @@ class Codec:
         header.model, header.model_hash = self.model.id, self.model.hash
         config = self.model.network.config
         header.stride, header.depth = config.stride, config.depth
+        header.arithmetic = _ARITHMETIC[self.dtype]
         if contexts is not None:
             header.entropy = NETWORK
         elif config.dead_zone:

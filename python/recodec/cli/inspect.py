@@ -83,6 +83,7 @@ def _describe(info: Info) -> str:
         "model": f"{info.model} ({info.model_hash})",
         "codes": f"{info.depth} per {info.stride} x {info.stride} block and iteration, entropy {info.entropy}",
         "tiles": f"{info.tile_columns} x {info.tile_rows}, halo of {info.tile_halo} positions",
+        "numbers": info.arithmetic,
         "bytes": f"{info.file_bytes} ({info.bpp:.3f} bpp), of which header {info.header_bytes}",
         "chunks": f"{info.iterations}: {' '.join(map(str, info.chunk_bytes))} bytes",
         "metadata": ", ".join(info.metadata) or "none",
