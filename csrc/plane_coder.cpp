@@ -41,12 +41,13 @@ Bytes PlaneCoder::encode(std::span<const std::int8_t> codes) {
         }
     }
     begin_plane();
-    std::size_t position = 0;
-    for_each_cell([&](std::size_t cell) {
-        std::int8_t* to = codes_at(0, cell);
-        for (std::uint32_t d = 0; d < depth_; ++d) to[d] = codes[d * positions() + position];
-        ++position;
-    });
+    for (std::uint32_t y = 0; y < height_; ++y) {
+        const std::int8_t* from = codes.data() + std::size_t{y} * width_;
+        std::int8_t* to = codes_at(0, cell_of(y, 0));
+        for (std::size_t d = 0; d < depth_; ++d, from += positions()) {
+            for (std::size_t x = 0; x < width_; ++x) to[x * depth_ + d] = from[x];
+        }
+    }
     Bytes out;
     RangeEncoder encoder(out);
     write_plane(encoder);
@@ -59,12 +60,14 @@ void PlaneCoder::decode(ByteView data, std::span<std::int8_t> codes) {
     begin_plane();
     read_plane(RangeDecoder(data));
     ++iteration_;
-    std::size_t position = 0;
-    for_each_cell([&](std::size_t cell) {
-        const std::int8_t* from = codes_at(0, cell);
-        for (std::uint32_t d = 0; d < depth_; ++d) codes[d * positions() + position] = from[d];
-        ++position;
-    });
+    for (std::uint32_t y = 0; y < height_; ++y) take_row(codes_at(0, cell_of(y, 0)), y, codes);
+}
+
+void PlaneCoder::take_row(const std::int8_t* row, std::uint32_t y, std::span<std::int8_t> codes) const {
+    std::int8_t* to = codes.data() + std::size_t{y} * width_;
+    for (std::size_t d = 0; d < depth_; ++d, to += positions()) {
+        for (std::size_t x = 0; x < width_; ++x) to[x] = row[x * depth_ + d];
+    }
 }
 
 void PlaneCoder::decode_all(std::span<CodedPlane> planes, std::size_t) {
@@ -75,10 +78,7 @@ void PlaneCoder::decode_all(std::span<CodedPlane> planes, std::size_t) {
 }
 
 void PlaneCoder::put_row(const std::int8_t* row, std::uint32_t y, CodedPlane& plane) const {
-    for (std::size_t x = 0; x < width_; ++x) {
-        std::int8_t* to = plane.codes.data() + std::size_t{y} * width_ + x;
-        for (std::size_t d = 0; d < depth_; ++d) to[d * positions()] = row[x * depth_ + d];
-    }
+    take_row(row, y, plane.codes);
     plane.checksum = crc32c(bytes_of(row, std::size_t{width_} * depth_), plane.checksum);
 }
 

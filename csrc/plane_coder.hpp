@@ -83,6 +83,8 @@ protected:
 
 private:
     void begin_plane();
+    // One row, position-major, into a plane, channel-major.
+    void take_row(const std::int8_t* row, std::uint32_t y, std::span<std::int8_t> codes) const;
 };
 
 class ContextTables;

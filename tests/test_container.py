@@ -252,6 +252,11 @@ def test_crc32c() -> None:
     assert _core.crc32c(b"123456789") == 0xE3069283
     assert _core.crc32c(b"56789", _core.crc32c(b"1234")) == 0xE3069283
     assert _core.crc32c(b"") == 0 == slow_coder.crc32c(b"")
+    data = np.random.default_rng(0).bytes(100)
+    for size in range(len(data)):
+        assert _core.crc32c(data[:size], _core.crc32c(data[size:])) == slow_coder.crc32c(
+            data[size:] + data[:size]
+        )
 
 
 def example_file(*extra: bytes) -> tuple[bytes, list[list[int]]]:
