@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from recodec.networks.binarizer import Binarizer, dead_zone_for, ternarize
+from recodec.networks.binarizer import Binarizer, dead_zone_for
+from recodec.ops.binarizer import ternarize
 
 ZONES = (0.2, 0.5, 1.0)
 

@@ -8,21 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from recodec.networks.convolution import Projection
+from recodec.ops.backend import use_kernels
+from recodec.ops.binarizer import binarize, signs, ternarize
 
 # Where the dead zone ends on the axis of the tanh whose gradient codes have.
 _ZONE_IN_TANH = 0.5
 # Not 0 in fp16 either.
 _NARROWEST_ZONE = 1e-6
-
-
-def binarize(y: Tensor) -> Tensor:
-    """Sign with 0 → +1, so that there are exactly two symbols. Any shape in, same shape out."""
-    return torch.where(y < 0, -1.0, 1.0).to(y.dtype)
-
-
-def ternarize(y: Tensor, dead_zone: float | Tensor) -> Tensor:
-    """Sign where |y| > ``dead_zone``, else 0. Any shape in, same shape out."""
-    return torch.sign(y) * (y.abs() > dead_zone)
 
 
 class Binarizer(nn.Module):
@@ -42,9 +34,12 @@ class Binarizer(nn.Module):
 
     def forward(self, x: Tensor, iteration: int) -> Tensor:
         """Codes for inference: (N, width_in, h, w) to (N, depth, h, w)."""
+        zone = None if self.dead_zone is None else self._zone(iteration)
+        if use_kernels(x):
+            return binarize(x, *self.conv.at(iteration), zone=zone)
         # tanh keeps the sign, so inference does without it.
         y = self.conv(x, iteration)
-        return binarize(y) if self.dead_zone is None else ternarize(y, self._zone(iteration))
+        return signs(y) if zone is None else ternarize(y, zone)
 
     def _zone(self, iteration: int) -> Tensor:
         assert self.dead_zone is not None
@@ -66,7 +61,7 @@ class Binarizer(nn.Module):
         features = self.conv(x, iteration)
         if self.dead_zone is None:
             y = torch.tanh(features)
-            codes = binarize(y if noise is None else y + noise(y.shape))
+            codes = signs(y if noise is None else y + noise(y.shape))
         else:
             zone = self._zone(iteration) if density is None else dead_zone_for(features, density)
             # The zone follows the features, so nothing else would keep them where tanh is steep.

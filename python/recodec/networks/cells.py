@@ -14,31 +14,46 @@ import torch
 from torch import Tensor
 
 from recodec.networks.convolution import SameConv2d
+from recodec.networks.transforms import depth_to_space
+from recodec.ops.backend import use_kernels
+from recodec.ops.conv_gru import conv_gru_step, gru_update
+from recodec.ops.conv_lstm import conv_lstm_step, lstm_gates
+from recodec.ops.residual_conv_gru import residual_conv_gru_step, residual_gru_update
+
+__all__ = [
+    "AssociativeConvLSTM",
+    "Cell",
+    "CellState",
+    "ConvGRU",
+    "ConvLSTM",
+    "FeedForward",
+    "ResidualConvGRU",
+    "bound",
+    "complex_product",
+    "key_permutations",
+    "lstm_gates",
+]
 
 CellState = tuple[Tensor, ...] | None
 
-# How much of its linear paths the residual GRU adds (the paper's alpha_h and alpha_x).
-_RESIDUAL_SHARE = 0.1
+
+def grown(y: Tensor, factor: int) -> Tensor:
+    """What the next layer gets of an output."""
+    return y if factor == 1 else depth_to_space(y, factor)
+
+
+def bias_of(conv: SameConv2d) -> Tensor:
+    """The bias of a convolution that has one."""
+    assert conv.bias is not None
+    return conv.bias
 
 
 class FeedForward(SameConv2d):
     """A plain convolution in the place of a cell."""
 
-    def step(self, x: Tensor, state: CellState) -> tuple[Tensor, CellState]:
+    def step(self, x: Tensor, state: CellState, factor: int = 1) -> tuple[Tensor, CellState]:
         """One iteration; there is no state."""
-        return self(x), None
-
-
-def lstm_gates(gates: Tensor, c: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Gate arithmetic of the LSTM without peepholes; Zaremba et al. 2014, as in the paper.
-
-    ``gates`` is (N, 4·width, H, W) before the nonlinearities, in the order f, i, o, j; ``c`` is
-    (N, width, H, W), or None for the zero state. Returns ``(h, c)``.
-    """
-    f, i, o, j = gates.chunk(4, dim=1)
-    update = torch.sigmoid(i) * torch.tanh(j)
-    c = update if c is None else torch.sigmoid(f) * c + update
-    return torch.sigmoid(o) * torch.tanh(c), c
+        return grown(self(x), factor), None
 
 
 def _open_forget_gate(conv: SameConv2d, width: int) -> None:
@@ -58,14 +73,17 @@ class ConvLSTM(torch.nn.Module):
         self.hidden = SameConv2d(width, 4 * width, hidden_kernel, bias=False)
         _open_forget_gate(self.input, width)
 
-    def step(self, x: Tensor, state: CellState) -> tuple[Tensor, CellState]:
+    def step(self, x: Tensor, state: CellState, factor: int = 1) -> tuple[Tensor, CellState]:
         """One iteration."""
+        if use_kernels(x):
+            weights = self.input.weight, bias_of(self.input), self.hidden.weight
+            return conv_lstm_step(x, state, *weights, stride=self.input.stride[0], factor=factor)  # type: ignore[arg-type]
         gates = self.input(x)
         if state is None:
             h, c = lstm_gates(gates, None)
         else:
             h, c = lstm_gates(gates + self.hidden(state[0]), state[1])
-        return h, (h, c)
+        return grown(h, factor), (h, c)
 
 
 # Complex feature maps are real ones of twice the width, (Re, Im) along the channels.
@@ -131,7 +149,7 @@ class AssociativeConvLSTM(torch.nn.Module):
     def _permuted(self, key: Tensor, copy: int) -> Tensor:
         return key if copy == 0 else key[:, self.get_buffer(f"order{copy}")]
 
-    def step(self, x: Tensor, state: CellState) -> tuple[Tensor, CellState]:
+    def step(self, x: Tensor, state: CellState, factor: int = 1) -> tuple[Tensor, CellState]:
         """One iteration."""
         gates = self.input(x)
         if state is not None:
@@ -148,7 +166,7 @@ class AssociativeConvLSTM(torch.nn.Module):
             cells.append(c)
             found.append(complex_product(self._permuted(r_o, copy), c))
         h = o * bound(torch.stack(found).mean(0))
-        return h, (h, torch.cat(cells, dim=1))
+        return grown(h, factor), (h, torch.cat(cells, dim=1))
 
 
 class ConvGRU(torch.nn.Module):
@@ -163,18 +181,15 @@ class ConvGRU(torch.nn.Module):
         self.hidden = SameConv2d(width, 2 * width, hidden_kernel, bias=False)
         self.candidate = SameConv2d(width, width, hidden_kernel, bias=False)
 
-    def _update(self, x: Tensor, h: Tensor | None) -> Tensor:
-        z, r, j = self.input(x).chunk(3, dim=1)
-        if h is None:
-            return torch.sigmoid(z) * torch.tanh(j)
-        z_hidden, r_hidden = self.hidden(h).chunk(2, dim=1)
-        z, r = torch.sigmoid(z + z_hidden), torch.sigmoid(r + r_hidden)
-        return (1 - z) * h + z * torch.tanh(j + self.candidate(r * h))
-
-    def step(self, x: Tensor, state: CellState) -> tuple[Tensor, CellState]:
+    def step(self, x: Tensor, state: CellState, factor: int = 1) -> tuple[Tensor, CellState]:
         """One iteration."""
-        h = self._update(x, None if state is None else state[0])
-        return h, (h,)
+        if use_kernels(x):
+            return conv_gru_step(x, state, *self._weights(), stride=self.input.stride[0], factor=factor)  # type: ignore[arg-type]
+        h = gru_update(x, None if state is None else state[0], self.input, self.hidden, self.candidate)
+        return grown(h, factor), (h,)
+
+    def _weights(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        return self.input.weight, bias_of(self.input), self.hidden.weight, self.candidate.weight
 
 
 class ResidualConvGRU(ConvGRU):
@@ -188,13 +203,21 @@ class ResidualConvGRU(ConvGRU):
         self.input_path = SameConv2d(width_in, width, 1, stride, bias=False)
         self.state_path = SameConv2d(width, width, 1, bias=False)
 
-    def step(self, x: Tensor, state: CellState) -> tuple[Tensor, CellState]:
+    def step(self, x: Tensor, state: CellState, factor: int = 1) -> tuple[Tensor, CellState]:
         """One iteration."""
-        if state is None:
-            h = self._update(x, None)
-        else:
-            h = self._update(x, state[0]) + _RESIDUAL_SHARE * self.state_path(state[0])
-        return h + _RESIDUAL_SHARE * self.input_path(x), (h,)
+        if use_kernels(x):
+            weights = *self._weights(), self.input_path.weight, self.state_path.weight
+            return residual_conv_gru_step(x, state, *weights, stride=self.input.stride[0], factor=factor)  # type: ignore[arg-type]
+        y, h = residual_gru_update(
+            x,
+            None if state is None else state[0],
+            self.input,
+            self.hidden,
+            self.candidate,
+            self.input_path,
+            self.state_path,
+        )
+        return grown(y, factor), (h,)
 
 
 Cell = FeedForward | ConvLSTM | AssociativeConvLSTM | ConvGRU | ResidualConvGRU

@@ -5,6 +5,10 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from recodec.networks.transforms import depth_to_space
+from recodec.ops.backend import use_kernels
+from recodec.ops.projection import projection
+
 
 class SameConv2d(nn.Conv2d):
     """Convolution whose output is ⌈size/stride⌉ for every kernel size, even ones included.
@@ -43,9 +47,16 @@ class Projection(SameConv2d):
                 stacked = parameter.detach().expand(iterations, *parameter.shape).clone()
                 setattr(self, name, nn.Parameter(stacked))
 
-    def forward(self, x: Tensor, iteration: int) -> Tensor:  # type: ignore[override]
-        """Map (N, width_in, H, W) to (N, width_out, H, W); ``iteration`` counts from 0, later ones share the last."""
+    def at(self, iteration: int) -> tuple[Tensor, Tensor | None]:
+        """Weight and bias of an iteration, counted from 0; later ones share the last."""
         if not self.own:
-            return self.convolve(x, self.weight, self.bias)
+            return self.weight, self.bias
         iteration = min(iteration, self.weight.shape[0] - 1)
-        return self.convolve(x, self.weight[iteration], None if self.bias is None else self.bias[iteration])
+        return self.weight[iteration], None if self.bias is None else self.bias[iteration]
+
+    def forward(self, x: Tensor, iteration: int, factor: int = 1) -> Tensor:  # type: ignore[override]
+        """Map (N, width_in, H, W) to (N, width_out, H, W), and that by depth-to-space to ``factor`` times the size."""
+        if use_kernels(x):
+            return projection(x, *self.at(iteration), factor)
+        y = self.convolve(x, *self.at(iteration))
+        return y if factor == 1 else depth_to_space(y, factor)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from recodec.networks.convolution import SameConv2d
+from recodec.ops.reconstruct import masking_gain
 
 GAIN_PATCH = 32
 
@@ -28,8 +29,11 @@ class Gain(nn.Module):
 
     def forward(self, x: Tensor, iteration: int) -> Tensor:
         """Scale (N, width, H, W); ``iteration`` counts from 0."""
-        log_gain = self.log_gain[min(iteration, self.log_gain.shape[0] - 1)]
-        return x * log_gain.exp()[:, None, None]
+        return x * self.at(iteration).exp()[:, None, None]
+
+    def at(self, iteration: int) -> Tensor:
+        """Logarithms of the factors of an iteration, counted from 0."""
+        return self.log_gain[min(iteration, self.log_gain.shape[0] - 1)]
 
 
 class GainNetwork(nn.Module):
@@ -67,13 +71,7 @@ class Masking(nn.Module):
 
     def forward(self, features: Tensor, scale: Tensor) -> Tensor:
         """(N, 192, H, W) DCT features, in units of ``scale``, to (N, 1, H, W) gains."""
-        # What a change of the reconstruction does to the next gains only disturbs training.
-        squares = (features.detach() * scale[:, None, None]).square()
-        count, _, height, width = squares.shape
-        energy = squares.view(count, 3, 64, height, width)[:, :, 1:].sum((1, 2))
-        deviation = (energy / 192).sqrt()[:, None]
-        gains: Tensor = ((0.1 + self.floor) / (deviation + self.floor)) ** self.exponent
-        return gains
+        return masking_gain(features, scale, self.exponent, self.floor)
 
 
 def hold(gains: Tensor, patch: int, height: int, width: int) -> Tensor:

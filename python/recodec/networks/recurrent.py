@@ -14,13 +14,17 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from recodec.networks.binarizer import Binarizer, dead_zone_for, density_at, ternarize
+from recodec.networks.binarizer import Binarizer, dead_zone_for, density_at
 from recodec.networks.config import NetworkConfig
 from recodec.networks.convolution import Projection
 from recodec.networks.gains import GAIN_PATCH, Gain, GainNetwork, Masking, hold
 from recodec.networks.post_filter import PostFilter
 from recodec.networks.stack import Stack, StackState
-from recodec.networks.transforms import BlockDCT, Pixels, depth_to_space, space_to_depth
+from recodec.networks.transforms import BlockDCT, Pixels, space_to_depth
+from recodec.ops.backend import use_kernels
+from recodec.ops.binarizer import ternarize
+from recodec.ops.feedback import feedback, feedback_input
+from recodec.ops.reconstruct import reconstruct, reconstruction
 
 # Uniform noise in [−a, a] of a shape, for sampled codes in training.
 Noise = Callable[[torch.Size], Tensor]
@@ -100,27 +104,65 @@ class Decoder(nn.Module):
             PostFilter(config.post_filter, config.stride, config.iterations) if config.post_filter else None
         )
 
-    def step(
+    def step(self, codes: Tensor, layers: StackState, iteration: int) -> tuple[Tensor, StackState]:
+        """One iteration, counted from 0, of a picture of which nothing else is known; ``layers`` None at the first."""
+        x, linear, layers = self.features(codes, layers, iteration)
+        output, _ = self.reconstruct(x, linear, iteration)
+        return output, layers
+
+    def features(
         self, codes: Tensor, layers: StackState, iteration: int, decoded: DecoderState | None = None
-    ) -> tuple[Tensor, StackState]:
-        """One iteration, counted from 0; ``layers`` and what is ``decoded`` so far None at the first."""
+    ) -> tuple[Tensor, Tensor | None, StackState]:
+        """What the last projection sees and what the shortcut adds to it, for :meth:`reconstruct`."""
         linear = None
         if self.shortcut is not None:
-            linear = depth_to_space(self.shortcut(codes, iteration), self.grid_factor)
+            linear = self.shortcut(codes, iteration, self.grid_factor)
         side = None
         if self.feedback is not None and linear is not None:
-            provisional = self._scaled(linear, iteration)
-            if decoded is not None:
-                increment = provisional if decoded.gain is None else provisional / decoded.gain
-                provisional = decoded.reconstruction + increment
-            side = self.feedback(torch.cat([provisional, linear], dim=1), iteration)
+            terms = (
+                self._log_gain(iteration),
+                None if decoded is None else decoded.gain,
+                None if decoded is None else decoded.reconstruction,
+            )
+            if use_kernels(linear):
+                weights = self.feedback.at(iteration)
+                side = feedback(linear, *weights, log_gain=terms[0], gain=terms[1], base=terms[2])
+            else:
+                side = self.feedback(feedback_input(linear, *terms), iteration)
         x = codes if self.embedding is None else self.embedding(codes, iteration)
         x, layers = self.layers.primed_step(x, layers, self.extra_steps[iteration > 0], side)
-        x = self.output(x, iteration)
-        return self._scaled(x if linear is None else x + linear, iteration), layers
+        return x, linear, layers
 
-    def _scaled(self, x: Tensor, iteration: int) -> Tensor:
-        return x if self.gain is None else self.gain(x, iteration)
+    def reconstruct(
+        self,
+        x: Tensor,
+        linear: Tensor | None,
+        iteration: int,
+        gain: Tensor | None = None,
+        base: Tensor | None = None,
+        masking: Masking | None = None,
+        scale: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Features of the picture (with ``base``) or of the residual, and the gain of ``masking`` if there is any."""
+        log_gain = self._log_gain(iteration)
+        if not use_kernels(x):
+            y = reconstruction(self.output(x, iteration), linear, log_gain, gain, base)
+            return y, None if masking is None or scale is None else masking(y, scale)
+        exponent, floor = (0.0, 0.0) if masking is None else (masking.exponent, masking.floor)
+        return reconstruct(
+            x,
+            *self.output.at(iteration),
+            linear=linear,
+            log_gain=log_gain,
+            gain=gain,
+            base=base,
+            scale=scale,
+            exponent=exponent,
+            floor=floor,
+        )
+
+    def _log_gain(self, iteration: int) -> Tensor | None:
+        return None if self.gain is None else self.gain.at(iteration)
 
 
 class RecurrentCodec(nn.Module):
@@ -165,27 +207,25 @@ class RecurrentCodec(nn.Module):
 
         The reconstruction is not clamped: the encoder's residual needs what was really predicted.
         """
-        if state is None:
-            output, layers = self.decoder.step(codes, None, 0)
-            reconstruction, iteration = output, 1
-        else:
-            output, layers = self.decoder.step(codes, state.layers, state.iteration, state)
-            if state.gain is not None:
-                output = output / state.gain
-            additive = self.config.reconstruction != "one-shot"
-            reconstruction = state.reconstruction + output if additive else output
-            iteration = state.iteration + 1
-        return DecoderState(layers, reconstruction, self._next_gain(reconstruction, output), iteration)
-
-    def _next_gain(self, reconstruction: Tensor, output: Tensor) -> Tensor | None:
-        if self.masking is not None:
-            masking: Tensor = self.masking(reconstruction, self.front_end.scale)
-            return masking
+        iteration = 0 if state is None else state.iteration
+        x, linear, layers = self.decoder.features(codes, state.layers if state else None, iteration, state)
+        base = state.reconstruction if state and self.config.reconstruction != "one-shot" else None
+        gain = state.gain if state else None
         if self.decoder.gain_network is None:
-            return None
-        features = reconstruction if self.config.gain_input == "reconstruction" else output
-        gains = self.decoder.gain_network(self.pixels(features))
-        return hold(gains, GAIN_PATCH // self.front_end.stride, features.shape[2], features.shape[3])
+            reconstruction, next_gain = self.decoder.reconstruct(
+                x, linear, iteration, gain, base, self.masking, self._masking_scale()
+            )
+        else:
+            output, _ = self.decoder.reconstruct(x, linear, iteration, gain)
+            reconstruction = output if base is None else base + output
+            features = reconstruction if self.config.gain_input == "reconstruction" else output
+            gains = self.decoder.gain_network(self.pixels(features))
+            patch = GAIN_PATCH // self.front_end.stride
+            next_gain = hold(gains, patch, features.shape[2], features.shape[3])
+        return DecoderState(layers, reconstruction, next_gain, iteration + 1)
+
+    def _masking_scale(self) -> Tensor | None:
+        return self.front_end.scale if self.masking and isinstance(self.front_end, BlockDCT) else None
 
     def pixels(self, reconstruction: Tensor) -> Tensor:
         """Reconstructed features to (N, 3, H, W) pixels, not clamped, as the loop knows them."""

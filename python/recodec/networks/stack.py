@@ -18,7 +18,6 @@ from recodec.networks.cells import (
     ResidualConvGRU,
 )
 from recodec.networks.config import LayerConfig
-from recodec.networks.transforms import depth_to_space
 
 StackState = tuple[CellState, ...] | None
 
@@ -72,10 +71,8 @@ class Stack(nn.ModuleList):
         for index, (layer, factor, state) in enumerate(triples):
             if side is not None and index == self.side_layer:
                 x = torch.cat([x, side], dim=1)
-            x, state = layer.step(x, state)
+            x, state = layer.step(x, state, factor)
             after.append(state)
-            if factor > 1:
-                x = depth_to_space(x, factor)
         return x, tuple(after)
 
     def primed_step(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from recodec.codec import TILE_SIDE
+from recodec.encoding import TILE_SIDE
 from recodec.entropy import grid_shape
 from recodec.errors import ImageError
 from recodec.networks.recurrent import RecurrentCodec

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from recodec.networks.binarizer import density_at, ternarize
+from recodec.networks.binarizer import density_at
 from recodec.networks.config import NetworkConfig
 from recodec.networks.recurrent import RecurrentCodec
 from recodec.networks.transforms import BlockDCT, depth_to_space, space_to_depth
+from recodec.ops.binarizer import ternarize
 
 # Where the dead zone ends in the binarizer's features: tanh is still steep there.
 _ZONE = 0.5

@@ -1,0 +1,169 @@
+"""Binarizer with bit packing, and the way back from bits to codes.
+
+Features and codes are N H W C in memory, bits (N, planes, H, W, ⌈depth/8⌉) bytes. The definitions are the
+reference bodies in :mod:`recodec.ops.binarizer` and :mod:`recodec.ops.bits`.
+"""
+
+# Constants of a kernel are in capitals, as Triton has them; its arguments have no Python types.
+# ruff: noqa: N803
+# mypy: disable-error-code="no-untyped-call, no-untyped-def, untyped-decorator"
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import triton
+import triton.language as tl
+from recodec.kernels.implicit_gemm import grid_of, in_nhwc, outputs_in_nhwc, tanh
+from recodec.kernels.projection import contiguous, load_tile, project, specimen, store_tile, tile_of
+from recodec.kernels.tuning import TYPE_NAMES, Specimen, Tiles, on_device, tiles_for
+from torch import Tensor
+
+
+@triton.jit
+def store_bits(
+    bits,
+    value,
+    plane,
+    pixel,
+    inside,
+    first,
+    area,
+    depth: tl.constexpr,
+    PLANES: tl.constexpr,
+    PIXELS: tl.constexpr,
+    CHANNELS: tl.constexpr,
+):
+    """Store truth values (positions, channels) of one plane: channel 8k + j is bit j of byte k."""
+    grouped = tl.reshape(value.to(tl.int32), (PIXELS, CHANNELS // 8, 8))
+    packed = tl.sum(grouped << tl.arange(0, 8)[None, None, :], axis=2).to(tl.uint8)
+    byte = first // 8 + tl.arange(0, CHANNELS // 8)
+    row = (pixel // area * PLANES + plane) * area + pixel % area
+    store_tile(bits, packed, row, inside, byte, (depth + 7) // 8)
+
+
+@triton.jit
+def binarize_fwd_kernel(
+    x,
+    weight,
+    bias,
+    zone,
+    noise,
+    codes,
+    bits,
+    count,
+    area,
+    inputs: tl.constexpr,
+    depth: tl.constexpr,
+    PIXELS: tl.constexpr,
+    CHANNELS: tl.constexpr,
+    INPUTS: tl.constexpr,
+):
+    """Codes of W∗x + b as numbers, as bits or as both; ``area`` positions make a picture.
+
+    Two symbols without ``zone``, to which ``noise`` may be added; three with it. What is None is left out.
+    """
+    tile, first = tile_of(depth, CHANNELS)
+    pixel = tile.to(tl.int64) * PIXELS + tl.arange(0, PIXELS)
+    inside = pixel < count
+    out = first + tl.arange(0, CHANNELS)
+    # Bits beyond the last channel are 0.
+    known = (out < depth)[None, :]
+    value = project(x, weight, bias, pixel, inside, out, inputs, depth, PIXELS, CHANNELS, INPUTS)
+    if zone is not None:
+        width = tl.load(zone).to(tl.float32)
+        positive = known & (value > width)
+        active = positive | (known & (value < -width))
+        symbol = tl.where(positive, 1.0, tl.where(active, -1.0, 0.0))
+        if bits is not None:
+            store_bits(bits, active, 0, pixel, inside, first, area, depth, 2, PIXELS, CHANNELS)
+            store_bits(bits, positive, 1, pixel, inside, first, area, depth, 2, PIXELS, CHANNELS)
+    else:
+        if noise is not None:
+            value = tanh(value) + load_tile(noise, pixel, inside, out, depth).to(tl.float32)
+        symbol = tl.where(value < 0, -1.0, 1.0)
+        if bits is not None:
+            store_bits(bits, known & (symbol > 0), 0, pixel, inside, first, area, depth, 1, PIXELS, CHANNELS)
+    if codes is not None:
+        store_tile(codes, symbol, pixel, inside, out, depth)
+
+
+@triton.jit
+def unpack_codes_fwd_kernel(
+    bits,
+    codes,
+    count,
+    area,
+    depth: tl.constexpr,
+    PLANES: tl.constexpr,
+    PIXELS: tl.constexpr,
+    CHANNELS: tl.constexpr,
+):
+    """Bits to −1, 0 and +1 (two planes) or −1 and +1 (one)."""
+    tile, first = tile_of(depth, CHANNELS)
+    pixel = tile.to(tl.int64) * PIXELS + tl.arange(0, PIXELS)
+    inside = pixel < count
+    out = first + tl.arange(0, CHANNELS)
+    last = (pixel // area * PLANES + PLANES - 1) * area + pixel % area
+    octets = (depth + 7) // 8
+    byte = load_tile(bits, last, inside, out // 8, octets).to(tl.int32)
+    symbol = 2 * ((byte >> (out % 8)[None, :]) & 1) - 1
+    if PLANES == 2:
+        byte = load_tile(bits, last - area, inside, out // 8, octets).to(tl.int32)
+        symbol *= (byte >> (out % 8)[None, :]) & 1
+    store_tile(codes, symbol, pixel, inside, out, depth)
+
+
+def launch_binarize(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    zone: Tensor | None,
+    noise: Tensor | None,
+    codes_out: Tensor | None,
+    bits_out: Tensor | None,
+    tiles: Tiles | None = None,
+) -> None:
+    """Write to the buffers that there are; arguments as in :mod:`recodec.ops.binarizer`, sizes unchecked."""
+    n, inputs, height, width = x.shape
+    sizes = {"pixels": n * height * width, "channels": weight.shape[0], "inputs": inputs}
+    tiles = tiles or tiles_for("binarize", sizes, x.dtype, x.device)
+    x, weight, noise = in_nhwc(x, weight, noise)
+    (bias,) = contiguous(bias)
+    with on_device(x), outputs_in_nhwc(codes_out) as (codes,):
+        binarize_fwd_kernel[grid_of(sizes, tiles)](
+            x, weight, bias, zone, noise, codes, bits_out,
+            sizes["pixels"], height * width, inputs, sizes["channels"],
+            **tiles.constants(), **tiles.options(),
+        )  # fmt: skip
+
+
+def launch_unpack_codes(bits: Tensor, codes_out: Tensor, tiles: Tiles | None = None) -> None:
+    """Write codes to ``codes_out``; arguments as in :mod:`recodec.ops.bits`, sizes unchecked."""
+    n, depth, height, width = codes_out.shape
+    sizes = {"pixels": n * height * width, "channels": depth, "inputs": bits.shape[1]}
+    tiles = tiles or tiles_for("unpack_codes", sizes, codes_out.dtype, codes_out.device)
+    with on_device(bits), outputs_in_nhwc(codes_out) as (codes,):
+        unpack_codes_fwd_kernel[grid_of(sizes, tiles)](
+            bits, codes, sizes["pixels"], height * width, depth,
+            PLANES=bits.shape[1], PIXELS=tiles.pixels, CHANNELS=tiles.channels, **tiles.options(),
+        )  # fmt: skip
+
+
+def specimens() -> Iterator[Specimen]:
+    """Those of rnn-1, 768 features to 96 codes, and of the paper, 512 to 32, for 768x512 pixels."""
+    types = {"bits": "*u8:16"}
+    for dtype in TYPE_NAMES:
+        for name, inputs, depth, absent in (
+            ("rnn-1", 768, 96, ["noise"]),
+            ("paper", 512, 32, ["zone", "noise"]),
+            ("paper-training", 512, 32, ["zone", "bits"]),
+        ):
+            sizes = {"pixels": 1536, "channels": depth, "inputs": inputs}
+            constants = {"inputs": inputs, "depth": depth}
+            yield specimen(f"binarize {name}", binarize_fwd_kernel, sizes, dtype, constants, absent, types)
+        for name, planes, depth in (("rnn-1", 2, 96), ("paper", 1, 32)):
+            sizes = {"pixels": 1536, "channels": depth, "inputs": planes}
+            constants = {"depth": depth, "PLANES": planes}
+            label = f"unpack_codes {name}"
+            yield specimen(label, unpack_codes_fwd_kernel, sizes, dtype, constants, types=types)

@@ -1,0 +1,141 @@
+"""Trials of the 1×1 convolutions around the codes, and of codes as bits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from recodec.kernels.layers import Linear
+from recodec.kernels.trials import Body, Tensors, Trial
+from recodec.kernels.tuning import Tiles
+from torch import Tensor
+
+# How to launch with tiles, the definition, and what both take.
+_Parts = tuple[Callable[[Tiles], Sequence[Tensor]], Body, tuple[Any, ...]]
+
+
+def linear_trial(layer: Linear, dtype: torch.dtype, device: torch.device, batch: int) -> Trial:
+    """One of a 1×1 convolution or of what goes from codes to bits and back."""
+    make = {
+        "projection": _projection,
+        "feedback": _feedback,
+        "reconstruct": _reconstruct,
+        "binarize": _binarize,
+        "unpack_codes": _unpack_codes,
+    }[layer.operator]
+    run, reference, arguments = make(layer, Tensors(dtype, device), batch)
+    return Trial(layer.operator, layer.sizes(batch), run, reference, arguments)
+
+
+def _projection(layer: Linear, make: Tensors, batch: int) -> _Parts:
+    from recodec.kernels.projection import launch_projection
+
+    from recodec.ops.projection import reference
+
+    factor = layer.factor
+    inputs = (
+        make.map(batch, layer.inputs, layer.height, layer.width),
+        make.weight(layer.channels, layer.inputs, 1),
+        make.bias(layer.channels),
+    )
+    y = make.buffer((batch, layer.channels // factor**2, factor * layer.height, factor * layer.width))
+
+    def run(tiles: Tiles) -> Sequence[Tensor]:
+        launch_projection(*inputs, y, factor, tiles)
+        return [y]
+
+    return run, lambda *values: [reference(*values)], (*inputs, factor)
+
+
+def _feedback(layer: Linear, make: Tensors, batch: int) -> _Parts:
+    from recodec.kernels.projection import launch_feedback
+
+    from recodec.ops.feedback import reference
+
+    area = (layer.height, layer.width)
+    inputs = (
+        make.map(batch, layer.inputs, *area),
+        make.weight(layer.channels, 2 * layer.inputs, 1),
+        make.bias(layer.channels),
+        make.bias(layer.inputs) / 4,
+        make.map(batch, 1, *area).abs() + 0.5,
+        make.map(batch, layer.inputs, *area),
+    )
+    y = make.buffer((batch, layer.channels, *area))
+
+    def run(tiles: Tiles) -> Sequence[Tensor]:
+        launch_feedback(*inputs, y, tiles)
+        return [y]
+
+    return run, lambda *values: [reference(*values)], inputs
+
+
+def _reconstruct(layer: Linear, make: Tensors, batch: int) -> _Parts:
+    from recodec.kernels.reconstruct import launch_reconstruct
+
+    from recodec.ops.reconstruct import reference
+
+    area, width = (layer.height, layer.width), layer.channels
+    masking = (0.6, 0.05)
+    x, weight = make.map(batch, layer.inputs, *area), make.weight(width, layer.inputs, 1)
+    terms: tuple[Tensor | None, ...] = (make.bias(width), None, None, None, None, None)
+    if layer.masking:
+        gain = make.map(batch, 1, *area).abs() + 0.5
+        maps = make.map(batch, width, *area), make.map(batch, width, *area)
+        terms = (make.bias(width), maps[0], make.bias(width) / 4, gain, maps[1], make.bias(width).abs() / 8)
+    outputs = [make.buffer((batch, width, *area))]
+    outputs += [make.buffer((batch, 1, *area))] if layer.masking else []
+    y, next_gain = outputs[0], outputs[1] if layer.masking else None
+
+    def run(tiles: Tiles) -> Sequence[Tensor]:
+        launch_reconstruct(x, weight, *terms, *masking, y, next_gain, tiles)
+        return outputs
+
+    return run, reference, (x, weight, *terms, *masking)
+
+
+def _binarize(layer: Linear, make: Tensors, batch: int) -> _Parts:
+    from recodec.kernels.binarizer import launch_binarize
+
+    from recodec.ops.binarizer import reference
+    from recodec.ops.bits import bits_reference
+
+    depth, area = layer.channels, (layer.height, layer.width)
+    # Codes of the shipped model have a dead zone; those of the paper are signs.
+    planes = 2 if layer.name.startswith("rnn-1") else 1
+    x = make.steps(batch, layer.inputs, *area, size=0.25)
+    weight = make.steps(depth, layer.inputs, 1, 1, size=0.5)
+    zone = torch.full_like(x[0, 0, 0, :1], 0.5) if planes == 2 else None
+    codes = make.buffer((batch, depth, *area))
+    bits = make.bytes(batch, planes, *area, -(-depth // 8))
+
+    def run(tiles: Tiles) -> Sequence[Tensor]:
+        launch_binarize(x, weight, None, zone, None, codes, bits, tiles)
+        return [codes, bits]
+
+    def definition(*values: Any) -> Sequence[Tensor]:
+        found = reference(*values)
+        return [found, bits_reference(found, 1 + planes)]
+
+    return run, definition, (x, weight, None, zone, None)
+
+
+def _unpack_codes(layer: Linear, make: Tensors, batch: int) -> _Parts:
+    from recodec.kernels.binarizer import launch_unpack_codes
+
+    from recodec.ops.bits import codes_reference
+
+    shape = (batch, layer.channels, layer.height, layer.width)
+    bits = make.bytes(batch, layer.inputs, *shape[2:], -(-layer.channels // 8))
+    codes = make.buffer(shape)
+
+    def run(tiles: Tiles) -> Sequence[Tensor]:
+        launch_unpack_codes(bits, codes, tiles)
+        return [codes]
+
+    def definition(values: Tensor, depth: int, dtype: torch.dtype) -> Sequence[Tensor]:
+        # Whoever compares in a wider type has widened the bits too.
+        return [codes_reference(values.byte(), depth, dtype)]
+
+    return run, definition, (bits, layer.channels, codes.dtype)

@@ -1,0 +1,133 @@
+"""The decoder's last layer with all that makes a reconstruction of it, and the masking gain of that.
+
+Layout and types as in :mod:`recodec.kernels.projection`; the definition is the reference body in
+:mod:`recodec.ops.reconstruct`.
+"""
+
+# Constants of a kernel are in capitals, as Triton has them; its arguments have no Python types.
+# ruff: noqa: N803
+# mypy: disable-error-code="no-untyped-call, no-untyped-def, untyped-decorator"
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import triton
+import triton.language as tl
+from recodec.kernels.implicit_gemm import grid_of, in_nhwc, outputs_in_nhwc
+from recodec.kernels.projection import contiguous, load_tile, project, specimen, store_tile, tile_of
+from recodec.kernels.tuning import TYPE_NAMES, Specimen, Tiles, guess, on_device, tiles_for
+from torch import Tensor
+
+
+@triton.jit
+def reconstruct_fwd_kernel(
+    x,
+    weight,
+    bias,
+    linear,
+    log_gain,
+    gain,
+    base,
+    scale,
+    y,
+    next_gain,
+    count,
+    inputs: tl.constexpr,
+    channels: tl.constexpr,
+    exponent,
+    floor,
+    BLOCKS: tl.constexpr,
+    PIXELS: tl.constexpr,
+    CHANNELS: tl.constexpr,
+    INPUTS: tl.constexpr,
+):
+    """W∗x + b, plus linear, times exp(log_gain), divided by gain, plus base; what is None is left out.
+
+    With ``scale`` a program has all channels of its positions, in BLOCKS blocks one after the other, and
+    stores the masking gain of what it stored. No program reads what another one writes, so ``y`` may be
+    ``base`` and then ``next_gain`` may be ``gain``.
+    """
+    tile, first = tile_of(channels, BLOCKS * CHANNELS)
+    pixel = tile.to(tl.int64) * PIXELS + tl.arange(0, PIXELS)
+    inside = pixel < count
+    if gain is not None:
+        divisor = tl.load(gain + pixel, mask=inside, other=1.0).to(tl.float32)
+    energy = tl.zeros((PIXELS,), tl.float32)
+    for block in range(BLOCKS):
+        out = first + block * CHANNELS + tl.arange(0, CHANNELS)
+        known = out < channels
+        value = project(x, weight, bias, pixel, inside, out, inputs, channels, PIXELS, CHANNELS, INPUTS)
+        if linear is not None:
+            value += load_tile(linear, pixel, inside, out, channels).to(tl.float32)
+        if log_gain is not None:
+            value *= tl.exp(tl.load(log_gain + out, mask=known, other=0.0).to(tl.float32))[None, :]
+        if gain is not None:
+            value /= divisor[:, None]
+        if base is not None:
+            value += load_tile(base, pixel, inside, out, channels).to(tl.float32)
+        stored = value.to(y.dtype.element_ty)
+        if scale is not None:
+            # Threads may share an element; all must have read it before one writes it in place.
+            tl.debug_barrier()
+        store_tile(y, stored, pixel, inside, out, channels)
+        if scale is not None:
+            # Every 64th coefficient is the mean of a colour plane, which hides nothing.
+            unit = tl.load(scale + out, mask=known & (out % 64 != 0), other=0.0).to(tl.float32)
+            coefficient = stored.to(tl.float32) * unit[None, :]
+            energy += tl.sum(coefficient * coefficient, axis=1)
+    if scale is not None:
+        deviation = tl.sqrt(energy / channels)
+        value = tl.exp2(exponent * tl.log2((0.1 + floor) / (deviation + floor)))
+        tl.store(next_gain + pixel, value.to(next_gain.dtype.element_ty), mask=inside)
+
+
+def launch_reconstruct(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    linear: Tensor | None,
+    log_gain: Tensor | None,
+    gain: Tensor | None,
+    base: Tensor | None,
+    scale: Tensor | None,
+    exponent: float,
+    floor: float,
+    y_out: Tensor,
+    gain_out: Tensor | None,
+    tiles: Tiles | None = None,
+) -> None:
+    """Write to ``y_out`` and ``gain_out``; arguments as in :mod:`recodec.ops.reconstruct`, sizes unchecked."""
+    n, inputs, height, width = x.shape
+    channels = weight.shape[0]
+    masking = scale is not None
+    # A program that masks takes the planes of three colours one after the other.
+    sizes = {"pixels": n * height * width, "channels": 64 if masking else channels, "inputs": inputs}
+    sizes["masking"] = int(masking)
+    tiles = tiles or tiles_for("reconstruct", sizes, x.dtype, x.device)
+    blocks = triton.cdiv(channels, tiles.channels) if masking else 1
+    grid = (triton.cdiv(sizes["pixels"], tiles.pixels),) if masking else grid_of(sizes, tiles)
+    x, weight, linear, gain, base = in_nhwc(x, weight, linear, gain, base)
+    bias, log_gain, scale = contiguous(bias, log_gain, scale)
+    with on_device(x), outputs_in_nhwc(y_out, gain_out) as (y, next_gain):
+        reconstruct_fwd_kernel[grid](
+            x, weight, bias, linear, log_gain, gain, base, scale, y, next_gain,
+            sizes["pixels"], inputs, channels, exponent, floor,
+            BLOCKS=blocks, **tiles.constants(), **tiles.options(),
+        )  # fmt: skip
+
+
+def specimens() -> Iterator[Specimen]:
+    """The last layers of rnn-1, 96 to 192 features, and of the paper, 32 to 3, for 768x512 pixels."""
+    masking = {"pixels": 6144, "channels": 64, "inputs": 96, "masking": 1}
+    paper = {"pixels": 393216, "channels": 3, "inputs": 32, "masking": 0}
+    types = {"exponent": "fp32", "floor": "fp32"}
+    for dtype in TYPE_NAMES:
+        blocks = triton.cdiv(192, guess("reconstruct", masking, dtype).channels)
+        constants = {"inputs": 96, "channels": 192, "BLOCKS": blocks}
+        for name, absent in (("first", ["gain", "base"]), ("later", [])):
+            label = f"reconstruct rnn-1 {name}"
+            yield specimen(label, reconstruct_fwd_kernel, masking, dtype, constants, absent, types)
+        constants = {"inputs": 32, "channels": 3, "BLOCKS": 1}
+        absent = ["linear", "log_gain", "gain", "scale", "next_gain"]
+        yield specimen("reconstruct paper", reconstruct_fwd_kernel, paper, dtype, constants, absent, types)

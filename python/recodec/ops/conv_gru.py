@@ -1,0 +1,224 @@
+"""One step of a convolutional GRU: Cho et al. 2014, as in Toderici et al. 2017.
+
+With ∗ for convolution, [a, b, d] = W∗x + bias + [U∗h, 0], z = σ(a), r = σ(b) and
+h' = (1 − z)·h + z·tanh(d + V∗(r·h)). W has the stride, U and V work at the size of the output. The output for
+the next layer is h' after depth-to-space by ``factor``, or h' itself. Without a state, which is the zero
+state, all that has h in it is left out. All tensors are of one type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from recodec.networks.transforms import depth_to_space
+from recodec.ops.backend import (
+    Backend,
+    allocate,
+    expect,
+    outputs_apart,
+    recompute_through,
+    require,
+    use_backend,
+    use_kernels,
+    write_results,
+)
+from recodec.ops.convolution import same_convolution
+
+Convolution = Callable[[Tensor], Tensor]
+GRUState = tuple[Tensor]
+
+
+def gru_update(
+    x: Tensor, h: Tensor | None, input: Convolution, hidden: Convolution, candidate: Convolution
+) -> Tensor:
+    """The new state; ``h`` None is the zero state. The reset gate multiplies h before the convolution."""
+    z, r, j = input(x).chunk(3, dim=1)
+    if h is None:
+        return torch.sigmoid(z) * torch.tanh(j)
+    z_hidden, r_hidden = hidden(h).chunk(2, dim=1)
+    z, r = torch.sigmoid(z + z_hidden), torch.sigmoid(r + r_hidden)
+    return (1 - z) * h + z * torch.tanh(j + candidate(r * h))
+
+
+def reference(
+    x: Tensor,
+    h: Tensor | None,
+    weight: Tensor,
+    bias: Tensor,
+    hidden_weight: Tensor,
+    candidate_weight: Tensor,
+    stride: int,
+    factor: int,
+) -> list[Tensor]:
+    """The definition: the new state and, if ``factor`` is above 1, the output for the next layer."""
+    h = gru_update(
+        x,
+        h,
+        partial(same_convolution, weight=weight, bias=bias, stride=stride),
+        partial(same_convolution, weight=hidden_weight),
+        partial(same_convolution, weight=candidate_weight),
+    )
+    return [h] if factor == 1 else [h, depth_to_space(h, factor)]
+
+
+def conv_gru_step(
+    x: Tensor,
+    state: GRUState | None,
+    weight: Tensor,
+    bias: Tensor,
+    hidden_weight: Tensor,
+    candidate_weight: Tensor,
+    *,
+    stride: int = 1,
+    factor: int = 1,
+    backend: Backend | None = None,
+) -> tuple[Tensor, GRUState]:
+    """One iteration: the output for the next layer and the new state ``(h,)``.
+
+    ``x`` is (N, width_in, H, W), the state (N, width, ⌈H/stride⌉, ⌈W/stride⌉), the output
+    (N, width/factor², factor·⌈H/stride⌉, factor·⌈W/stride⌉); with ``factor`` 1 it is the new h. ``weight``
+    is (3·width, width_in, k, k) in the order z, r, candidate, ``bias`` (3·width,), ``hidden_weight``
+    (2·width, width, k', k'), ``candidate_weight`` (width, width, k', k'). ``backend`` None is what
+    :func:`~recodec.ops.backend.use_backend` says.
+    """
+    if backend is not None:
+        with use_backend(backend):
+            return conv_gru_step(
+                x, state, weight, bias, hidden_weight, candidate_weight, stride=stride, factor=factor
+            )
+    h = None if state is None else state[0]
+    body = _returning if use_kernels(x) else reference
+    h, *y = body(x, h, weight, bias, hidden_weight, candidate_weight, stride, factor)
+    return (y[0] if y else h), (h,)
+
+
+def conv_gru_step_(
+    x: Tensor,
+    state: GRUState | None,
+    weight: Tensor,
+    bias: Tensor,
+    hidden_weight: Tensor,
+    candidate_weight: Tensor,
+    state_out: GRUState,
+    y_out: Tensor | None = None,
+    *,
+    stride: int = 1,
+    factor: int = 1,
+    backend: Backend | None = None,
+) -> None:
+    """:func:`conv_gru_step` into given buffers, without gradients.
+
+    ``y_out`` is None if and only if ``factor`` is 1. No buffer may be an input: states take turns. Buffers
+    and inputs that are channels_last are not copied.
+    """
+    if backend is not None:
+        with use_backend(backend):
+            return conv_gru_step_(
+                x,
+                state,
+                weight,
+                bias,
+                hidden_weight,
+                candidate_weight,
+                state_out,
+                y_out,
+                stride=stride,
+                factor=factor,
+            )
+    h = None if state is None else state[0]
+    _writing(x, h, weight, bias, hidden_weight, candidate_weight, *state_out, y_out, stride, factor)
+
+
+def shapes(x: Tensor, weight: Tensor, stride: int, factor: int) -> tuple[list[int], list[int]]:
+    """Shapes of the state and of the output for the next layer."""
+    n, width, height, columns = (
+        x.shape[0],
+        weight.shape[0] // 3,
+        -(-x.shape[2] // stride),
+        -(-x.shape[3] // stride),
+    )
+    return [n, width, height, columns], [n, width // factor**2, factor * height, factor * columns]
+
+
+def expect_fit(
+    x: Tensor,
+    h: Tensor | None,
+    weight: Tensor,
+    bias: Tensor,
+    hidden_weight: Tensor,
+    candidate_weight: Tensor,
+    h_out: Tensor,
+    y_out: Tensor | None,
+    stride: int,
+    factor: int,
+) -> None:
+    """Refuse tensors that do not fit together."""
+    shape, y_shape = shapes(x, weight, stride, factor)
+    width = shape[1]
+    require(width % factor**2 == 0, f"width {width} is no multiple of factor {factor} squared")
+    expect("weight", weight, x, 3 * width, x.shape[1], *weight.shape[2:3] * 2)
+    expect("bias", bias, x, 3 * width)
+    expect("hidden_weight", hidden_weight, x, 2 * width, width, *hidden_weight.shape[2:3] * 2)
+    expect("candidate_weight", candidate_weight, x, width, *hidden_weight.shape[1:])
+    expect("h", h, x, *shape)
+    expect("h_out", h_out, x, *shape)
+    expect("y_out", y_out, x, *y_shape)
+    outputs_apart((h_out, y_out), (x, h))
+
+
+def _allocate(x: Tensor, weight: Tensor, stride: int, factor: int) -> list[Tensor]:
+    shape, y_shape = shapes(x, weight, stride, factor)
+    return [allocate(x, shape)] if factor == 1 else [allocate(x, shape), allocate(x, y_shape)]
+
+
+def _write(
+    x: Tensor,
+    h: Tensor | None,
+    weight: Tensor,
+    bias: Tensor,
+    hidden_weight: Tensor,
+    candidate_weight: Tensor,
+    h_out: Tensor,
+    y_out: Tensor | None,
+    stride: int,
+    factor: int,
+) -> None:
+    require((y_out is None) == (factor == 1), "y_out must be None if and only if factor is 1")
+    expect_fit(x, h, weight, bias, hidden_weight, candidate_weight, h_out, y_out, stride, factor)
+    if use_kernels(x):
+        from recodec.kernels.conv_gru import launch_conv_gru_step
+
+        launch_conv_gru_step(
+            x, h, weight, bias, hidden_weight, candidate_weight, None, h_out, y_out, stride, factor
+        )
+    else:
+        write_results(
+            reference(x, h, weight, bias, hidden_weight, candidate_weight, stride, factor), (h_out, y_out)
+        )
+
+
+def _return(
+    x: Tensor,
+    h: Tensor | None,
+    weight: Tensor,
+    bias: Tensor,
+    hidden_weight: Tensor,
+    candidate_weight: Tensor,
+    stride: int,
+    factor: int,
+) -> list[Tensor]:
+    outputs = _allocate(x, weight, stride, factor)
+    h_out, y_out = outputs if factor > 1 else (outputs[0], None)
+    _write(x, h, weight, bias, hidden_weight, candidate_weight, h_out, y_out, stride, factor)
+    return outputs
+
+
+_returning = torch.library.custom_op("recodec::conv_gru_step", _return, mutates_args=())
+_returning.register_fake(lambda x, _, weight, *others: _allocate(x, weight, *others[-2:]))
+_setup_context, _backward = recompute_through(reference)
+_returning.register_autograd(_backward, setup_context=_setup_context)
+_writing = torch.library.custom_op("recodec::conv_gru_step_", _write, mutates_args=("h_out", "y_out"))

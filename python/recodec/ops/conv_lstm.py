@@ -1,0 +1,197 @@
+"""One step of a convolutional LSTM: Zaremba et al. 2014 without peepholes, as in Toderici et al. 2017.
+
+With ∗ for convolution, [f, i, o, j] = W∗x + b + U∗h, c' = σ(f)·c + σ(i)·tanh(j), h' = σ(o)·tanh(c'). W has the
+stride, U works at the size of the output. The output for the next layer is h' after depth-to-space by
+``factor``, or h' itself. Without a state, which is the zero state, U∗h and σ(f)·c are left out.
+
+x, h and the weights are of one type. c is carried in float32 where that is float16 or bfloat16: it adds up
+over iterations.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from recodec.networks.transforms import depth_to_space
+from recodec.ops.backend import (
+    Backend,
+    allocate,
+    expect,
+    outputs_apart,
+    recompute_through,
+    require,
+    use_backend,
+    use_kernels,
+    write_results,
+)
+from recodec.ops.convolution import same_convolution
+
+LSTMState = tuple[Tensor, Tensor]
+
+
+def lstm_gates(gates: Tensor, c: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Gate arithmetic of the LSTM without peepholes; Zaremba et al. 2014, as in the paper.
+
+    ``gates`` is (N, 4·width, H, W) before the nonlinearities, in the order f, i, o, j; ``c`` is
+    (N, width, H, W), or None for the zero state. Returns ``(h, c)``, h in the type of ``gates`` and c at
+    least in float32.
+    """
+    f, i, o, j = gates.to(carried_type(gates.dtype)).chunk(4, dim=1)
+    update = torch.sigmoid(i) * torch.tanh(j)
+    c = update if c is None else torch.sigmoid(f) * c + update
+    return (torch.sigmoid(o) * torch.tanh(c)).to(gates.dtype), c
+
+
+def carried_type(dtype: torch.dtype) -> torch.dtype:
+    """The type of c where x and h are of type ``dtype``."""
+    return torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype
+
+
+def reference(
+    x: Tensor,
+    h: Tensor | None,
+    c: Tensor | None,
+    weight: Tensor,
+    bias: Tensor,
+    hidden_weight: Tensor,
+    stride: int,
+    factor: int,
+) -> list[Tensor]:
+    """The definition: h', c' and, if ``factor`` is above 1, the output for the next layer."""
+    gates = same_convolution(x, weight, bias, stride)
+    if h is not None:
+        gates = gates + same_convolution(h, hidden_weight)
+    h, c = lstm_gates(gates, c)
+    return [h, c] if factor == 1 else [h, c, depth_to_space(h, factor)]
+
+
+def conv_lstm_step(
+    x: Tensor,
+    state: LSTMState | None,
+    weight: Tensor,
+    bias: Tensor,
+    hidden_weight: Tensor,
+    *,
+    stride: int = 1,
+    factor: int = 1,
+    backend: Backend | None = None,
+) -> tuple[Tensor, LSTMState]:
+    """One iteration: the output for the next layer and the new state ``(h, c)``.
+
+    ``x`` is (N, width_in, H, W), the state (N, width, ⌈H/stride⌉, ⌈W/stride⌉) twice, the output
+    (N, width/factor², factor·⌈H/stride⌉, factor·⌈W/stride⌉); with ``factor`` 1 it is the new h. ``weight``
+    is (4·width, width_in, k, k), ``hidden_weight`` (4·width, width, k', k'), ``bias`` (4·width,), in the order
+    f, i, o, j. ``backend`` None is what :func:`~recodec.ops.backend.use_backend` says.
+    """
+    if backend is not None:
+        with use_backend(backend):
+            return conv_lstm_step(x, state, weight, bias, hidden_weight, stride=stride, factor=factor)
+    h, c = (None, None) if state is None else state
+    body = _returning if use_kernels(x) else reference
+    h, c, *y = body(x, h, c, weight, bias, hidden_weight, stride, factor)
+    return (y[0] if y else h), (h, c)
+
+
+def conv_lstm_step_(
+    x: Tensor,
+    state: LSTMState | None,
+    weight: Tensor,
+    bias: Tensor,
+    hidden_weight: Tensor,
+    state_out: LSTMState,
+    y_out: Tensor | None = None,
+    *,
+    stride: int = 1,
+    factor: int = 1,
+    backend: Backend | None = None,
+) -> None:
+    """:func:`conv_lstm_step` into given buffers, without gradients.
+
+    ``y_out`` is None if and only if ``factor`` is 1. No buffer may be an input: states take turns. Buffers
+    and inputs that are channels_last are not copied.
+    """
+    if backend is not None:
+        with use_backend(backend):
+            return conv_lstm_step_(
+                x, state, weight, bias, hidden_weight, state_out, y_out, stride=stride, factor=factor
+            )
+    h, c = (None, None) if state is None else state
+    _writing(x, h, c, weight, bias, hidden_weight, *state_out, y_out, stride, factor)
+
+
+def _shapes(x: Tensor, weight: Tensor, stride: int, factor: int) -> tuple[list[int], list[int]]:
+    """Shapes of the state and of the output for the next layer."""
+    n, width, height, columns = (
+        x.shape[0],
+        weight.shape[0] // 4,
+        -(-x.shape[2] // stride),
+        -(-x.shape[3] // stride),
+    )
+    return [n, width, height, columns], [n, width // factor**2, factor * height, factor * columns]
+
+
+def _allocate(x: Tensor, weight: Tensor, stride: int, factor: int) -> list[Tensor]:
+    shape, y_shape = _shapes(x, weight, stride, factor)
+    state = [allocate(x, shape), allocate(x, shape, carried_type(x.dtype))]
+    return state if factor == 1 else [*state, allocate(x, y_shape)]
+
+
+def _write(
+    x: Tensor,
+    h: Tensor | None,
+    c: Tensor | None,
+    weight: Tensor,
+    bias: Tensor,
+    hidden_weight: Tensor,
+    h_out: Tensor,
+    c_out: Tensor,
+    y_out: Tensor | None,
+    stride: int,
+    factor: int,
+) -> None:
+    (n, width, *size), y_shape = _shapes(x, weight, stride, factor)
+    require((h is None) == (c is None), "one of h and c is None; both or neither must be")
+    require((y_out is None) == (factor == 1), "y_out must be None if and only if factor is 1")
+    require(width % factor**2 == 0, f"width {width} is no multiple of factor {factor} squared")
+    expect("weight", weight, x, 4 * width, x.shape[1], *weight.shape[2:3] * 2)
+    expect("bias", bias, x, 4 * width)
+    expect("hidden_weight", hidden_weight, x, 4 * width, width, *hidden_weight.shape[2:3] * 2)
+    for name, part in (("h", h), ("h_out", h_out)):
+        expect(name, part, x, n, width, *size)
+    for name, part in (("c", c), ("c_out", c_out)):
+        expect(name, part, x, n, width, *size, any_type=True)
+    expect("y_out", y_out, x, *y_shape)
+    outputs_apart((h_out, c_out, y_out), (x, h, c))
+    if use_kernels(x):
+        from recodec.kernels.conv_lstm import launch_conv_lstm_step
+
+        launch_conv_lstm_step(x, h, c, weight, bias, hidden_weight, h_out, c_out, y_out, stride, factor)
+    else:
+        results = reference(x, h, c, weight, bias, hidden_weight, stride, factor)
+        write_results(results, (h_out, c_out, y_out))
+
+
+def _return(
+    x: Tensor,
+    h: Tensor | None,
+    c: Tensor | None,
+    weight: Tensor,
+    bias: Tensor,
+    hidden_weight: Tensor,
+    stride: int,
+    factor: int,
+) -> list[Tensor]:
+    outputs = _allocate(x, weight, stride, factor)
+    y_out = outputs[2] if factor > 1 else None
+    _write(x, h, c, weight, bias, hidden_weight, outputs[0], outputs[1], y_out, stride, factor)
+    return outputs
+
+
+_returning = torch.library.custom_op("recodec::conv_lstm_step", _return, mutates_args=())
+_returning.register_fake(lambda x, h, c, weight, *others: _allocate(x, weight, *others[-2:]))
+_setup_context, _backward = recompute_through(reference)
+_returning.register_autograd(_backward, setup_context=_setup_context)
+_writing = torch.library.custom_op(
+    "recodec::conv_lstm_step_", _write, mutates_args=("h_out", "c_out", "y_out")
+)

@@ -1,0 +1,227 @@
+"""The decoder's last 1×1 convolution, all that makes a reconstruction of it, and the masking gain of that.
+
+y = base + (W∗x + b + linear)·exp(log_gain)/gain, after the recurrent layers of
+:meth:`recodec.networks.recurrent.Decoder.step`. The paper's last layer, to three colours and without a
+nonlinearity here, needs no more of it than ``base``. Masking is :class:`recodec.networks.gains.Masking`.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from recodec.ops.backend import (
+    Backend,
+    allocate,
+    expect,
+    outputs_apart,
+    recompute_through,
+    require,
+    use_backend,
+    use_kernels,
+    write_results,
+)
+from recodec.ops.feedback import expect_terms, provisional
+
+# 64 coefficients of each of three colours.
+_WIDTH = 192
+
+# Of recodec.networks.gains.Masking.
+_EXPONENT, _FLOOR = 0.6, 0.05
+
+
+def masking_gain(
+    features: Tensor, scale: Tensor, exponent: float = _EXPONENT, floor: float = _FLOOR
+) -> Tensor:
+    """(N, 192, H, W) DCT features, in units of ``scale``, to (N, 1, H, W) gains; no gradient goes through."""
+    squares = (features.detach() * scale[:, None, None]).square()
+    count, _, height, width = squares.shape
+    energy = squares.view(count, 3, 64, height, width)[:, :, 1:].sum((1, 2))
+    deviation = (energy / _WIDTH).sqrt()[:, None]
+    gains: Tensor = ((0.1 + floor) / (deviation + floor)) ** exponent
+    return gains.to(features.dtype)
+
+
+def reconstruction(
+    y: Tensor, linear: Tensor | None, log_gain: Tensor | None, gain: Tensor | None, base: Tensor | None
+) -> Tensor:
+    """What the last convolution's output becomes part of."""
+    return provisional(y if linear is None else y + linear, log_gain, gain, base)
+
+
+def reference(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    linear: Tensor | None,
+    log_gain: Tensor | None,
+    gain: Tensor | None,
+    base: Tensor | None,
+    scale: Tensor | None,
+    exponent: float,
+    floor: float,
+) -> list[Tensor]:
+    """The definition: the reconstruction and, with a ``scale``, its masking gain."""
+    y = reconstruction(F.conv2d(x, weight, bias), linear, log_gain, gain, base)
+    return [y] if scale is None else [y, masking_gain(y, scale, exponent, floor)]
+
+
+def reconstruct(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    *,
+    linear: Tensor | None = None,
+    log_gain: Tensor | None = None,
+    gain: Tensor | None = None,
+    base: Tensor | None = None,
+    scale: Tensor | None = None,
+    exponent: float = _EXPONENT,
+    floor: float = _FLOOR,
+    backend: Backend | None = None,
+) -> tuple[Tensor, Tensor | None]:
+    """The (N, width, H, W) reconstruction, and its (N, 1, H, W) masking gain if there is a ``scale``.
+
+    ``x`` is (N, width_in, H, W), ``weight`` (width, width_in, 1, 1), ``bias`` (width,), ``linear`` and
+    ``base`` (N, width, H, W), ``log_gain`` (width,) and ``gain`` (N, 1, H, W). What is None is left out.
+    ``scale`` (192,) is that of :class:`recodec.networks.transforms.BlockDCT`; masking gains have no gradient.
+    ``backend`` None is what :func:`~recodec.ops.backend.use_backend` says.
+    """
+    terms = (linear, log_gain, gain, base, scale, exponent, floor)
+    if backend is None:
+        body = _returning if use_kernels(x) else reference
+        y, *rest = body(x, weight, bias, *terms)
+    else:
+        with use_backend(backend):
+            body = _returning if use_kernels(x) else reference
+            y, *rest = body(x, weight, bias, *terms)
+    return y, rest[0].detach() if rest else None
+
+
+def reconstruct_(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    y_out: Tensor,
+    gain_out: Tensor | None = None,
+    *,
+    linear: Tensor | None = None,
+    log_gain: Tensor | None = None,
+    gain: Tensor | None = None,
+    base: Tensor | None = None,
+    scale: Tensor | None = None,
+    exponent: float = _EXPONENT,
+    floor: float = _FLOOR,
+    backend: Backend | None = None,
+) -> None:
+    """:func:`reconstruct` into buffers, without gradients; those that are channels_last are not copied.
+
+    ``gain_out`` is None if and only if ``scale`` is. ``y_out`` may be ``base`` and ``gain_out`` may be
+    ``gain``: a position's values depend on no other's, so what is decoded can be updated in place.
+    """
+    arguments = (x, weight, bias, linear, log_gain, gain, base, scale, exponent, floor, y_out, gain_out)
+    if backend is None:
+        _writing(*arguments)
+    else:
+        with use_backend(backend):
+            _writing(*arguments)
+
+
+def _shapes(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    linear: Tensor | None,
+    log_gain: Tensor | None,
+    gain: Tensor | None,
+    base: Tensor | None,
+    scale: Tensor | None,
+) -> list[list[int]]:
+    """The shapes of the results, once it is sure that all arguments fit together."""
+    n, inputs, height, width = x.shape
+    channels = weight.shape[0]
+    shape = [n, channels, height, width]
+    expect("weight", weight, x, channels, inputs, 1, 1)
+    expect("bias", bias, x, channels)
+    expect("linear", linear, x, *shape)
+    expect_terms(x, shape, log_gain, gain, base)
+    expect("scale", scale, x, _WIDTH, any_type=True)
+    if scale is None:
+        return [shape]
+    require(channels == _WIDTH, f"masking needs {_WIDTH} channels, not {channels}")
+    return [shape, [n, 1, height, width]]
+
+
+def _returns(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    linear: Tensor | None,
+    log_gain: Tensor | None,
+    gain: Tensor | None,
+    base: Tensor | None,
+    scale: Tensor | None,
+    exponent: float,
+    floor: float,
+) -> list[Tensor]:
+    shapes = _shapes(x, weight, bias, linear, log_gain, gain, base, scale)
+    return [allocate(x, shape) for shape in shapes]
+
+
+def _return(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    linear: Tensor | None,
+    log_gain: Tensor | None,
+    gain: Tensor | None,
+    base: Tensor | None,
+    scale: Tensor | None,
+    exponent: float,
+    floor: float,
+) -> list[Tensor]:
+    arguments = (x, weight, bias, linear, log_gain, gain, base, scale, exponent, floor)
+    results = _returns(*arguments)
+    _write(*arguments, results[0], results[1] if len(results) == 2 else None)
+    return results
+
+
+def _write(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    linear: Tensor | None,
+    log_gain: Tensor | None,
+    gain: Tensor | None,
+    base: Tensor | None,
+    scale: Tensor | None,
+    exponent: float,
+    floor: float,
+    y_out: Tensor,
+    gain_out: Tensor | None,
+) -> None:
+    shapes = _shapes(x, weight, bias, linear, log_gain, gain, base, scale)
+    expect("y_out", y_out, x, *shapes[0])
+    require((scale is None) == (gain_out is None), "scale and gain_out must both be None or neither")
+    if gain_out is not None:
+        expect("gain_out", gain_out, x, *shapes[1])
+    outputs_apart([y_out, gain_out], [x, weight, bias, linear, log_gain, scale])
+    outputs_apart([y_out], [gain])
+    outputs_apart([gain_out], [base])
+    if use_kernels(x):
+        from recodec.kernels.reconstruct import launch_reconstruct
+
+        terms = (linear, log_gain, gain, base, scale)
+        launch_reconstruct(x, weight, bias, *terms, exponent, floor, y_out, gain_out)
+    else:
+        results = reference(x, weight, bias, linear, log_gain, gain, base, scale, exponent, floor)
+        write_results(results, (y_out, gain_out))
+
+
+_returning = torch.library.custom_op("recodec::reconstruct", _return, mutates_args=())
+_returning.register_fake(_returns)
+_setup, _backward = recompute_through(reference)
+_returning.register_autograd(_backward, setup_context=_setup)
+_writing = torch.library.custom_op("recodec::reconstruct_", _write, mutates_args=("y_out", "gain_out"))
+_writing.register_fake(lambda *_: None)

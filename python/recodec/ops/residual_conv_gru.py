@@ -1,0 +1,190 @@
+"""One step of the paper's residual GRU: a convolutional GRU with linear paths around it; Toderici et al. 2017.
+
+With h' of :mod:`recodec.ops.conv_gru` the new state is h° = h' + 0.1·P∗h and what is shown is h° + 0.1·Q∗x; P and
+Q are 1×1, Q has the stride of W. The output for the next layer is what is shown, after depth-to-space by
+``factor``. Without a state, which is the zero state, all that has h in it is left out. All tensors are of one type.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from recodec.networks.transforms import depth_to_space
+from recodec.ops.backend import (
+    Backend,
+    allocate,
+    expect,
+    recompute_through,
+    use_backend,
+    use_kernels,
+    write_results,
+)
+from recodec.ops.conv_gru import Convolution, GRUState, expect_fit, gru_update, shapes
+from recodec.ops.convolution import same_convolution
+
+# How much of the linear paths is added (the paper's alpha_h and alpha_x).
+RESIDUAL_SHARE = 0.1
+
+
+def residual_gru_update(
+    x: Tensor,
+    h: Tensor | None,
+    input: Convolution,
+    hidden: Convolution,
+    candidate: Convolution,
+    input_path: Convolution,
+    state_path: Convolution,
+) -> tuple[Tensor, Tensor]:
+    """What is shown, and the new state."""
+    after = gru_update(x, h, input, hidden, candidate)
+    if h is not None:
+        after = after + RESIDUAL_SHARE * state_path(h)
+    return after + RESIDUAL_SHARE * input_path(x), after
+
+
+def reference(
+    x: Tensor,
+    h: Tensor | None,
+    weight: Tensor,
+    bias: Tensor,
+    hidden_weight: Tensor,
+    candidate_weight: Tensor,
+    input_path: Tensor,
+    state_path: Tensor,
+    stride: int,
+    factor: int,
+) -> list[Tensor]:
+    """The definition: the new state and the output for the next layer."""
+    y, h = residual_gru_update(
+        x,
+        h,
+        partial(same_convolution, weight=weight, bias=bias, stride=stride),
+        partial(same_convolution, weight=hidden_weight),
+        partial(same_convolution, weight=candidate_weight),
+        partial(same_convolution, weight=input_path, stride=stride),
+        partial(same_convolution, weight=state_path),
+    )
+    return [h, y if factor == 1 else depth_to_space(y, factor)]
+
+
+def residual_conv_gru_step(
+    x: Tensor,
+    state: GRUState | None,
+    weight: Tensor,
+    bias: Tensor,
+    hidden_weight: Tensor,
+    candidate_weight: Tensor,
+    input_path: Tensor,
+    state_path: Tensor,
+    *,
+    stride: int = 1,
+    factor: int = 1,
+    backend: Backend | None = None,
+) -> tuple[Tensor, GRUState]:
+    """One iteration: the output for the next layer and the new state ``(h,)``.
+
+    ``x`` is (N, width_in, H, W), the state (N, width, ⌈H/stride⌉, ⌈W/stride⌉), the output
+    (N, width/factor², factor·⌈H/stride⌉, factor·⌈W/stride⌉). ``weight`` is (3·width, width_in, k, k) in the order
+    z, r, candidate, ``bias`` (3·width,), ``hidden_weight`` (2·width, width, k', k'), ``candidate_weight``
+    (width, width, k', k'), ``input_path`` (width, width_in, 1, 1), ``state_path`` (width, width, 1, 1).
+    ``backend`` None is what :func:`~recodec.ops.backend.use_backend` says.
+    """
+    weights = (weight, bias, hidden_weight, candidate_weight, input_path, state_path)
+    if backend is not None:
+        with use_backend(backend):
+            return residual_conv_gru_step(x, state, *weights, stride=stride, factor=factor)
+    h = None if state is None else state[0]
+    body = _returning if use_kernels(x) else reference
+    h, *y = body(x, h, *weights, stride, factor)
+    return (y[0] if y else h), (h,)
+
+
+def residual_conv_gru_step_(
+    x: Tensor,
+    state: GRUState | None,
+    weight: Tensor,
+    bias: Tensor,
+    hidden_weight: Tensor,
+    candidate_weight: Tensor,
+    input_path: Tensor,
+    state_path: Tensor,
+    state_out: GRUState,
+    y_out: Tensor,
+    *,
+    stride: int = 1,
+    factor: int = 1,
+    backend: Backend | None = None,
+) -> None:
+    """:func:`residual_conv_gru_step` into given buffers, without gradients.
+
+    No buffer may be an input: states take turns. Buffers and inputs that are channels_last are not copied.
+    """
+    weights = (weight, bias, hidden_weight, candidate_weight, input_path, state_path)
+    if backend is not None:
+        with use_backend(backend):
+            return residual_conv_gru_step_(x, state, *weights, state_out, y_out, stride=stride, factor=factor)
+    h = None if state is None else state[0]
+    _writing(x, h, *weights, *state_out, y_out, stride, factor)
+
+
+def _allocate(x: Tensor, weight: Tensor, stride: int, factor: int) -> list[Tensor]:
+    return [allocate(x, shape) for shape in shapes(x, weight, stride, factor)]
+
+
+def _write(
+    x: Tensor,
+    h: Tensor | None,
+    weight: Tensor,
+    bias: Tensor,
+    hidden_weight: Tensor,
+    candidate_weight: Tensor,
+    input_path: Tensor,
+    state_path: Tensor,
+    h_out: Tensor,
+    y_out: Tensor,
+    stride: int,
+    factor: int,
+) -> None:
+    expect_fit(x, h, weight, bias, hidden_weight, candidate_weight, h_out, y_out, stride, factor)
+    expect("input_path", input_path, x, weight.shape[0] // 3, x.shape[1], 1, 1)
+    expect("state_path", state_path, x, weight.shape[0] // 3, weight.shape[0] // 3, 1, 1)
+    if use_kernels(x):
+        from recodec.kernels.conv_gru import launch_conv_gru_step
+
+        launch_conv_gru_step(
+            x, h, weight, bias, hidden_weight, candidate_weight, (input_path, state_path),
+            h_out, y_out, stride, factor, RESIDUAL_SHARE,
+        )  # fmt: skip
+    else:
+        weights = (weight, bias, hidden_weight, candidate_weight, input_path, state_path)
+        write_results(reference(x, h, *weights, stride, factor), (h_out, y_out))
+
+
+def _return(
+    x: Tensor,
+    h: Tensor | None,
+    weight: Tensor,
+    bias: Tensor,
+    hidden_weight: Tensor,
+    candidate_weight: Tensor,
+    input_path: Tensor,
+    state_path: Tensor,
+    stride: int,
+    factor: int,
+) -> list[Tensor]:
+    weights = (weight, bias, hidden_weight, candidate_weight, input_path, state_path)
+    outputs = _allocate(x, weight, stride, factor)
+    _write(x, h, *weights, outputs[0], outputs[1], stride, factor)
+    return outputs
+
+
+_returning = torch.library.custom_op("recodec::residual_conv_gru_step", _return, mutates_args=())
+_returning.register_fake(lambda x, _, weight, *others: _allocate(x, weight, *others[-2:]))
+_setup_context, _backward = recompute_through(reference)
+_returning.register_autograd(_backward, setup_context=_setup_context)
+_writing = torch.library.custom_op(
+    "recodec::residual_conv_gru_step_", _write, mutates_args=("h_out", "y_out")
+)
