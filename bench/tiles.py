@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import recodec
-from recodec import codec as codec_module
+from recodec import encoding
 from recodec.cli.environment import describe
 from recodec.train.photographs import Photographs
 
@@ -118,7 +118,7 @@ def compare(codec: recodec.Codec, original: NDArray[np.uint8], iterations: int) 
     info = recodec.info(tiled)
     if info.tile_rows * info.tile_columns == 1:
         raise click.ClickException("the picture is not cut into tiles; raise --side")
-    with mock.patch.object(codec_module, "TILE_SIDE", 1 << 20):
+    with mock.patch.object(encoding, "TILE_SIDE", 1 << 20):
         whole = codec.encode(original, iterations=iterations)
     assert recodec.info(whole).tile_rows * recodec.info(whole).tile_columns == 1
     height, width = original.shape[:2]

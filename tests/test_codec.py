@@ -466,7 +466,7 @@ def test_large_pictures_are_coded_in_tiles(
 ) -> None:
     picture = picture.convert(mode)
     whole = recodec.encode(picture, iterations=4, model=tiny_model)
-    monkeypatch.setattr("recodec.codec.TILE_SIDE", 2)
+    monkeypatch.setattr("recodec.encoding.TILE_SIDE", 2)
     tiled = recodec.encode(picture, iterations=4, model=tiny_model)
     info = recodec.info(tiled)
     assert (info.tile_columns, info.tile_rows, info.tile_halo) == (2, 2, 2)

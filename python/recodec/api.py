@@ -18,6 +18,7 @@ from recodec.codec import Codec, DecodeOptions, EncodeOptions, Output
 from recodec.errors import TruncatedError
 from recodec.images import ImageLike, Kind, check_kind
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, check_pixels
+from recodec.ops.backend import Backend
 from recodec.sources import Buffer, Source, read_blocks, read_source
 from recodec.weights import DEFAULT_MODEL, SEARCH_PATH_VARIABLE, available_models, load_model
 
@@ -27,12 +28,15 @@ def load(
     *,
     device: str | torch.device = "cpu",
     dtype: str | torch.dtype = "float32",
+    backend: Backend = "auto",
 ) -> Codec:
     """Load a model by id (see :func:`models`), or a weights file by :class:`os.PathLike`.
 
-    Raises :class:`WeightsError` if it is unknown or damaged.
+    ``backend`` "auto" computes with recodec's Triton kernels on CUDA devices that have Triton, "reference" with
+    plain PyTorch everywhere, "triton" with the kernels or not at all. Raises :class:`WeightsError` if the
+    model is unknown or damaged, :class:`DeviceError` for a device, ``dtype`` or backend that cannot be had.
     """
-    return Codec(load_model(DEFAULT_MODEL if model == "default" else model), device, dtype)
+    return Codec(load_model(DEFAULT_MODEL if model == "default" else model), device, dtype, backend)
 
 
 @lru_cache(maxsize=4)

@@ -11,15 +11,17 @@ import torch
 from torch import Tensor
 
 from recodec.errors import LimitError
+from recodec.graphs import GraphCache
 from recodec.networks.recurrent import RecurrentCodec
+from recodec.ops.backend import Backend, use_backend
 
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """Where networks run, in which number type, on how many equal tiles at once.
+    """Where networks run, in which number type, on how many equal tiles at once, and by which operators.
 
     ``max_memory`` bounds the bytes in use; ``reserved`` of them are not for what is kept of all tiles from
-    iteration to iteration.
+    iteration to iteration. With ``graphs``, what is computed in one go is captured and replayed.
     """
 
     device: torch.device
@@ -27,6 +29,13 @@ class Workplace:
     batch: int = 1
     max_memory: int = 1 << 62
     reserved: int = 0
+    backend: Backend = "auto"
+    graphs: GraphCache | None = None
+
+    def run(self, name: str, function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+        """What ``function``, a run of the networks that nobody needs to interrupt, makes of tensors."""
+        with use_backend(self.backend):
+            return function(*inputs) if self.graphs is None else self.graphs.run(name, function, *inputs)
 
 
 @torch.inference_mode()
@@ -34,8 +43,9 @@ def state_sizes(network: RecurrentCodec, place: Workplace) -> dict[str, int]:
     """Numbers per position in the states of "encoder" and "decoder", from running both on one position."""
     side = network.config.stride
     pixels = torch.zeros(1, 3, side, side, device=place.device, dtype=place.dtype)
-    codes, encoder = network.encode_step(network.front_end.analyse(pixels), None, None)
-    return {"encoder": _count(encoder), "decoder": _count(network.decode_step(codes, None))}
+    with use_backend(place.backend):
+        codes, encoder = network.encode_step(network.front_end.analyse(pixels), None, None)
+        return {"encoder": _count(encoder), "decoder": _count(network.decode_step(codes, None))}
 
 
 class StateStore:

@@ -22,6 +22,7 @@ from recodec.entropy import Codes
 from recodec.networks.config import LayerConfig, NetworkConfig
 from recodec.networks.gains import GAIN_PATCH
 from recodec.networks.recurrent import DecoderState, EncoderState, RecurrentCodec
+from recodec.ops.backend import use_backend
 from recodec.states import StateStore, Workplace
 
 # The format's field is a byte; wider halos would cost more than the seam they hide.
@@ -218,31 +219,64 @@ class TiledDecoder:
         return state
 
     def _step(self, group: int, plane: Codes, state: DecoderState | None) -> DecoderState:
-        windows = np.stack([tile.window.of(plane) for tile in self.groups[group]])
-        codes = torch.from_numpy(windows).to(self._place.device, self._place.dtype)
-        return self._network.decode_step(codes, state)
+        with use_backend(self._place.backend):
+            return self._network.decode_step(self._codes(group, [plane])[0].to(self._place.dtype), state)
+
+    def _codes(self, group: int, planes: Sequence[Codes]) -> Tensor:
+        """Codes of the windows of a group, (planes, windows, depth, h, w) of int8."""
+        windows = np.stack([[tile.window.of(plane) for tile in self.groups[group]] for plane in planes])
+        return torch.from_numpy(windows).to(self._place.device)
 
     def pixels(self) -> Iterator[tuple[Region, Tensor]]:
         """Core by core, in positions, its (3, h·s, w·s) pixels in [−0.5, 0.5], not clamped."""
         for index in self:
             state = self.state(index)
             assert state is not None
-            yield from self._cores(index, state)
+            with use_backend(self._place.backend):
+                pictures = self._network.show(state)
+            yield from self._cores(index, pictures)
 
-    def _cores(self, group: int, state: DecoderState) -> Iterator[tuple[Region, Tensor]]:
+    def _cores(self, group: int, pictures: Tensor) -> Iterator[tuple[Region, Tensor]]:
         stride = self._network.config.stride
-        pictures = self._network.show(state)
         for tile, picture in zip(self.groups[group], pictures, strict=True):
             yield tile.core, tile.inner.scaled(stride).of(picture)
 
     def decode(self, planes: Sequence[Codes]) -> Iterator[tuple[Region, Tensor]]:
         """Like advancing by all planes and asking for the pixels, with the state of one group at a time."""
         for index in self:
-            state: DecoderState | None = None
-            for plane in planes:
-                state = self._step(index, plane, state)
-            assert state is not None
-            yield from self._cores(index, state)
+            pictures = decode_windows(self._network, self._codes(index, planes), self._place)
+            yield from self._cores(index, pictures)
+
+
+def decode_windows(network: RecurrentCodec, codes: Tensor, place: Workplace) -> Tensor:
+    """(N, 3, h·s, w·s) pixels in [−0.5, 0.5], not clamped, of codes (planes, N, depth, h, w)."""
+
+    def decode(codes: Tensor) -> Tensor:
+        state: DecoderState | None = None
+        for plane in codes.to(place.dtype):
+            state = network.decode_step(plane, state)
+        assert state is not None
+        return network.show(state)
+
+    return place.run("decode", decode, codes)
+
+
+def encode_windows(network: RecurrentCodec, pixels: Tensor, iterations: int, place: Workplace) -> Tensor:
+    """Codes (planes, N, depth, h, w), int8, of all iterations of (N, 3, h·s, w·s) pixels in [−0.5, 0.5]."""
+
+    def encode(pixels: Tensor) -> Tensor:
+        target = network.front_end.analyse(pixels)
+        state: EncoderState | None = None
+        decoded: DecoderState | None = None
+        planes = []
+        for iteration in range(iterations):
+            codes, state = network.encode_step(target, state, decoded)
+            planes.append(codes.to(torch.int8))
+            if iteration < iterations - 1:
+                decoded = network.decode_step(codes, decoded)
+        return torch.stack(planes)
+
+    return place.run(f"encode {iterations}", encode, pixels)
 
 
 class TiledEncoder:
@@ -258,7 +292,7 @@ class TiledEncoder:
         whole = grid.rows == grid.columns == 1
         # As wide as codes reach: each tile's own decoder is right wherever its encoder looks.
         tiles = grid.tiles(halo=0 if whole else encoder_halo(network.config))
-        self._network, self._samples, self._grid = network, samples, grid
+        self._network, self._samples, self._grid, self._place = network, samples, grid, place
         self.decoder = TiledDecoder(network, tiles, place, sides=("encoder", "decoder"))
 
     def next_plane(self) -> Codes:
@@ -268,10 +302,11 @@ class TiledEncoder:
         for index in self.decoder:
             group = self.decoder.groups[index]
             windows = torch.stack([self._samples.pixels(tile.window) for tile in group])
-            target = self._network.front_end.analyse(windows)
             state: EncoderState | None = self.decoder.states.get("encoder", index)
             decoded = self.decoder.state(index)
-            codes, state = self._network.encode_step(target, state, decoded)
+            with use_backend(self._place.backend):
+                target = self._network.front_end.analyse(windows)
+                codes, state = self._network.encode_step(target, state, decoded)
             self.decoder.states.put("encoder", index, state)
             for tile, window in zip(group, codes.to(torch.int8).cpu().numpy(), strict=True):
                 tile.core.of(plane)[:] = tile.inner.of(window)

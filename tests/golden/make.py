@@ -73,7 +73,7 @@ def _in_tiles(image: Image.Image, rows: int, columns: int, halo: int) -> bytes:
     def plan(height: int, width: int, *_: object) -> TileGrid:
         return TileGrid(height, width, rows, columns, halo)
 
-    with mock.patch("recodec.codec.plan_tiles", plan):
+    with mock.patch("recodec.encoding.plan_tiles", plan):
         return recodec.encode(image, iterations=3, model="tiny")
 
 

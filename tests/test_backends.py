@@ -1,0 +1,88 @@
+"""The codec by Triton kernels, which are interpreted where there is no GPU, against the codec by definition."""
+
+from __future__ import annotations
+
+import math
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import recodec
+from recodec.errors import DeviceError
+from recodec.ops.backend import current_backend
+
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+needs_triton = pytest.mark.skipif(
+    find_spec("triton") is None, reason="Triton is not installed: recodec[triton]"
+)
+
+
+@pytest.fixture
+def small(picture: Image.Image) -> Image.Image:
+    return picture.crop((5, 5, 26, 22))
+
+
+def psnr(a: np.ndarray, b: np.ndarray) -> float:
+    error = np.square(a.astype(float) - b).mean()
+    return 10 * math.log10(255**2 / error) if error else math.inf
+
+
+@needs_triton
+@pytest.mark.parametrize("model", ["tiny", "tiny-network"])
+def test_files_of_either_backend_decode_by_the_other(tiny_model: str, small: Image.Image, model: str) -> None:
+    reference = recodec.load(model, device=DEVICE, backend="reference")
+    kernels = recodec.load(model, device=DEVICE, backend="triton")
+    original = np.asarray(small)
+    for writer in (reference, kernels):
+        data = writer.encode(small, iterations=2)
+        for iterations in (1, 2):
+            a, b = (
+                codec.decode(data, like="numpy", iterations=iterations).astype(int)
+                for codec in (reference, kernels)
+            )
+            assert np.abs(a - b).max() <= 1
+            assert abs(psnr(original, a) - psnr(original, b)) <= 0.05
+
+
+@needs_triton
+def test_progressive_pictures_are_those_of_the_reference(tiny_model: str, small: Image.Image) -> None:
+    data = recodec.load("tiny").encode(small, iterations=2)
+    pictures = recodec.load("tiny", device=DEVICE, backend="triton").progressive(data, like="numpy")
+    for iterations, found in enumerate(pictures, start=1):
+        expected = recodec.decode(data, like="numpy", iterations=iterations).astype(int)
+        assert np.abs(found - expected).max() <= 1
+        # Nothing of the codec's choice is left behind for whoever takes its pictures.
+        assert current_backend() == "auto"
+
+
+@needs_triton
+def test_half_precision_by_kernels_is_close(tiny_model: str, small: Image.Image) -> None:
+    data = recodec.encode(small, model="tiny", iterations=2)
+    expected = recodec.decode(data, like="numpy").astype(int)
+    found = recodec.load("tiny", device=DEVICE, dtype="float16", backend="triton").decode(data, like="numpy")
+    assert np.abs(found - expected).max() <= 2
+
+
+def test_an_unknown_backend_is_named(tiny_model: str) -> None:
+    with pytest.raises(DeviceError, match="'cuda'; it must be one of auto, reference, triton"):
+        recodec.load(tiny_model, backend="cuda")  # type: ignore[arg-type]
+
+
+def test_a_backend_that_is_missing_is_refused(monkeypatch: pytest.MonkeyPatch, tiny_model: str) -> None:
+    monkeypatch.setattr("recodec.ops.backend.triton_installed", lambda: False)
+    with pytest.raises(DeviceError, match="needs Triton, which is not installed"):
+        recodec.load(tiny_model, backend="triton")
+    assert recodec.load(tiny_model, backend="auto").device.type == "cpu"
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA, so the kernels can run")
+@needs_triton
+def test_kernels_do_not_run_on_a_cpu_unless_interpreted(
+    monkeypatch: pytest.MonkeyPatch, tiny_model: str
+) -> None:
+    monkeypatch.setattr("recodec.ops.backend.triton_interprets", lambda: False)
+    with pytest.raises(DeviceError, match="cannot compute on a tensor on cpu"):
+        recodec.load(tiny_model, backend="triton")

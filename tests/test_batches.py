@@ -1,0 +1,130 @@
+"""Lists of pictures, a few at once as on a GPU: results are those of one by one, in order."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import recodec
+from recodec.batches import by_kind, prepared
+from recodec.codec import Codec
+from recodec.errors import FormatError, MetadataDroppedWarning, TargetError
+from recodec.graphs import GraphCache
+
+from .test_graphs import Recorded
+
+
+def test_results_come_in_order_and_are_prepared_ahead() -> None:
+    started: list[int] = []
+
+    def prepare(item: int) -> int:
+        started.append(item)
+        time.sleep(0.001 * (item % 3))
+        return item * item
+
+    results = prepared(range(40), prepare, 3)
+    assert next(results) == 0
+    assert 3 <= len(started) <= 14
+    assert list(results) == [item * item for item in range(1, 40)]
+
+
+def test_an_error_is_raised_in_its_turn_and_stops_the_rest() -> None:
+    seen = threading.Event()
+
+    def prepare(item: int) -> int:
+        if item == 2:
+            seen.set()
+            raise ValueError("two")
+        return item
+
+    results = prepared(range(1000), prepare, 2)
+    assert [next(results), next(results)] == [0, 1]
+    with pytest.raises(ValueError, match="two"):
+        next(results)
+    assert seen.is_set()
+    assert list(results) == []
+
+
+@pytest.mark.parametrize("size", [1, 3, 8])
+def test_items_of_one_kind_are_processed_together(size: int) -> None:
+    groups: list[Sequence[int]] = []
+    waiting = 0
+
+    def process(items: Sequence[int]) -> list[int]:
+        groups.append(items)
+        return [-item for item in items]
+
+    def items() -> list[int]:
+        return list(range(60))
+
+    found = []
+    for result in by_kind(items(), lambda item: item % 7 == 0, process, size):
+        found.append(result)
+        waiting = max(waiting, sum(map(len, groups)) - len(found))
+    assert found == [-item for item in range(60)]
+    assert all(len(group) <= size and len({item % 7 == 0 for item in group}) == 1 for group in groups)
+    assert max(map(len, groups)) == size
+    # Multiples of 7 wait for each other, but not for ever.
+    assert waiting <= 5 * size
+
+
+@pytest.fixture
+def together(tiny_model: str) -> Codec:
+    """A codec that takes pictures together and replays graphs, as on a GPU."""
+    codec = recodec.load("tiny")
+    codec._engine.at_once = 3
+    codec._engine.graphs = GraphCache(capture=Recorded)
+    return codec
+
+
+@pytest.fixture
+def pictures(picture: Image.Image) -> list[Image.Image]:
+    sizes = [(40, 32), (33, 20), (40, 32), (61, 45), (40, 32), (38, 30), (40, 32), (1, 1)]
+    return [picture.resize(size) for size in sizes]
+
+
+def test_lists_give_the_files_and_pictures_of_single_calls(
+    together: Codec, pictures: list[Image.Image]
+) -> None:
+    single = recodec.load("tiny")
+    for options in ({"iterations": 2}, {"max_bytes": 90}, {"psnr": 14.0}):
+        files = together.encode(list(pictures), **options)  # type: ignore[call-overload]
+        assert files == [single.encode(picture, **options) for picture in pictures]  # type: ignore[call-overload]
+    for found, data in zip(together.decode(list(files), like="numpy"), files, strict=True):
+        np.testing.assert_allclose(found.astype(int), single.decode(data, like="numpy").astype(int), atol=1)
+    shown = together.decode(list(files), like="torch", iterations=1)
+    assert [tuple(tensor.shape[1:]) for tensor in shown] == [picture.size[::-1] for picture in pictures]
+    assert all(tensor.dtype == torch.uint8 and not tensor.is_inference() for tensor in shown)
+
+
+def test_tiled_pictures_join_lists(
+    together: Codec, pictures: list[Image.Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recodec.encoding.TILE_SIDE", 2)
+    files = together.encode(list(pictures), iterations=2)
+    assert len({recodec.info(data).tile_columns for data in files}) > 1
+    for found, data in zip(together.decode(list(files), like="numpy"), files, strict=True):
+        expected = recodec.decode(data, like="numpy").astype(int)
+        np.testing.assert_allclose(found.astype(int), expected, atol=1)
+
+
+def test_a_bad_member_is_an_error_of_its_own(together: Codec, pictures: list[Image.Image]) -> None:
+    files = together.encode(list(pictures), iterations=1)
+    with pytest.raises(FormatError):
+        together.decode([*files[:4], b"no file of ours", *files[4:]])
+    with pytest.raises(TargetError, match="the size limit is 20 bytes"):
+        together.encode(list(pictures), max_bytes=20)
+
+
+def test_metadata_that_finds_no_room_is_told(together: Codec, pictures: list[Image.Image]) -> None:
+    for picture in pictures:
+        picture.info["xmp"] = b"<x/>" * 800
+    with pytest.warns(MetadataDroppedWarning, match="xmp"):
+        files = together.encode(list(pictures), max_bytes=400)
+    assert all(len(data) <= 400 for data in files)
