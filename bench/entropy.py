@@ -65,15 +65,19 @@ def compare_bytes(folder: Path, model: str, out: Path | None) -> None:
         depth, height, width = planes[0].shape
         encoder = PlaneEncoder(depth, height, width, 1, contexts)
         chunks = [encoder.encode(plane) for plane in planes]
-        require_equal(
-            np.stack(codes_of(b"".join([network_header(header), *chunks]), contexts)), np.stack(planes)
-        )
+        coded = b"".join([network_header(header), *chunks])
+        payloads = [len(chunk.content) for chunk in Reader(coded).chunks()]
+        require_equal(np.stack(codes_of(coded, contexts)), np.stack(planes))
         with torch.inference_mode():
             ideal = network.code_length(torch.from_numpy(np.stack(planes)[None]).float())[0]
         bits: dict[str, list[float]] = {
             "raw": [math.log2(contexts.symbols) * plane.size for plane in planes],
             "adaptive": [8 * size for size in recodec.info(data).chunk_bytes],
-            "float": ideal.sum((1, 2)).tolist(),
+            # In as much of a frame as the integers have.
+            "float": [
+                float(bits) + 8 * (len(chunk) - payload)
+                for bits, chunk, payload in zip(ideal.sum((1, 2)), chunks, payloads, strict=True)
+            ],
             "network": [8 * len(chunk) for chunk in chunks],
         }
         for name, values in bits.items():
