@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import recodec
 from recodec.errors import DeviceError
 from recodec.ops.backend import current_backend
 
+GOLDEN = Path(__file__).parent / "golden"
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 needs_triton = pytest.mark.skipif(
     find_spec("triton") is None, reason="Triton is not installed: recodec[triton]"
@@ -45,6 +47,26 @@ def test_files_of_either_backend_decode_by_the_other(tiny_model: str, small: Ima
             )
             assert np.abs(a - b).max() <= 1
             assert abs(psnr(original, a) - psnr(original, b)) <= 0.05
+
+
+# All of them take minutes where kernels are interpreted.
+GOLDENS = sorted(path.stem for path in (GOLDEN / "good").glob("*.rcd"))
+FEW = {"network", "pixel"}
+
+
+@needs_triton
+@pytest.mark.parametrize("name", GOLDENS if torch.cuda.is_available() else sorted(FEW))
+def test_golden_files_decode_to_their_pictures(tiny_model: str, name: str) -> None:
+    path = GOLDEN / "good" / f"{name}.rcd"
+    info = recodec.info(path)
+    kernels = recodec.load(info.model, device=DEVICE, backend="triton")
+    reference = recodec.load(info.model, backend="reference")
+    prefixes = range(1, info.iterations + 1) if torch.cuda.is_available() else [info.iterations]
+    for iterations in prefixes:
+        found = kernels.decode(path, like="numpy", iterations=iterations).astype(int)
+        expected = reference.decode(path, like="numpy", iterations=iterations).astype(int)
+        assert np.abs(found - expected).max() <= 1
+        assert psnr(expected, found) >= 60
 
 
 @needs_triton

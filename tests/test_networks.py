@@ -16,8 +16,9 @@ from recodec.networks.convolution import Projection, SameConv2d
 from recodec.networks.paper import paper_config
 from recodec.networks.recurrent import RecurrentCodec
 from recodec.networks.stack import StackState
-from recodec.networks.transforms import BlockDCT, depth_to_space, space_to_depth
+from recodec.networks.transforms import BlockDCT
 from recodec.ops.binarizer import signs, ternarize
+from recodec.ops.rearrange import depth_to_space, space_to_depth
 
 
 def small_config(

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from recodec.networks.cells import ConvGRU, ResidualConvGRU
-from recodec.networks.transforms import depth_to_space
 from recodec.ops import conv_gru, residual_conv_gru
 from recodec.ops.conv_gru import conv_gru_step, conv_gru_step_
+from recodec.ops.rearrange import depth_to_space
 from recodec.ops.residual_conv_gru import residual_conv_gru_step, residual_conv_gru_step_
 from tests.ops.steps import (
     CASES,

@@ -9,9 +9,9 @@ import torch
 
 from recodec.errors import DeviceError
 from recodec.networks.cells import ConvLSTM
-from recodec.networks.transforms import depth_to_space
 from recodec.ops import conv_lstm
 from recodec.ops.conv_lstm import conv_lstm_step, conv_lstm_step_
+from recodec.ops.rearrange import depth_to_space
 from tests.ops.steps import (
     CASES,
     Case,

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from recodec.networks.convolution import SameConv2d
-from recodec.networks.transforms import depth_to_space
 from recodec.ops.backend import use_kernels
 from recodec.ops.conv_gru import conv_gru_step, gru_update
 from recodec.ops.conv_lstm import conv_lstm_step, lstm_gates
+from recodec.ops.rearrange import depth_to_space
 from recodec.ops.residual_conv_gru import residual_conv_gru_step, residual_gru_update
 
 __all__ = [

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from recodec.networks.transforms import depth_to_space
 from recodec.ops.backend import use_kernels
+from recodec.ops.convolution import same_convolution
 from recodec.ops.projection import projection
+from recodec.ops.rearrange import depth_to_space
 
 
 class SameConv2d(nn.Conv2d):
@@ -19,7 +19,6 @@ class SameConv2d(nn.Conv2d):
 
     def __init__(self, width_in: int, width_out: int, kernel: int, stride: int = 1, bias: bool = True):
         super().__init__(width_in, width_out, kernel, stride, padding=(kernel - 1) // 2, bias=bias)
-        self._extra = 1 - kernel % 2
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, width_in, H, W) to (N, width_out, ⌈H/stride⌉, ⌈W/stride⌉)."""
@@ -27,9 +26,7 @@ class SameConv2d(nn.Conv2d):
 
     def convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """What :meth:`forward` does, with weights that are handed over."""
-        if self._extra:
-            x = F.pad(x, (0, 1, 0, 1))
-        return F.conv2d(x, weight, bias, self.stride, self.padding)
+        return same_convolution(x, weight, bias, self.stride[0])
 
 
 class Projection(SameConv2d):

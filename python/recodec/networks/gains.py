@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from recodec.networks.convolution import SameConv2d
-from recodec.ops.reconstruct import masking_gain
+from recodec.ops.reconstruct import EXPONENT, FLOOR, masking_gain
 
 GAIN_PATCH = 32
 
@@ -65,7 +65,7 @@ class Masking(nn.Module):
     decoder, so that nothing is sent for it. ITU-T T.801 (JPEG 2000, part 2) calls it self-contrast masking.
     """
 
-    def __init__(self, exponent: float = 0.6, floor: float = 0.05):
+    def __init__(self, exponent: float = EXPONENT, floor: float = FLOOR):
         super().__init__()
         self.exponent, self.floor = exponent, floor
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from recodec.networks.config import PostFilterConfig
-from recodec.networks.transforms import depth_to_space, space_to_depth
+from recodec.ops.rearrange import depth_to_space, space_to_depth
 
 _FACTOR, _INNER = 4, 2
 # Corrections begin small against what is left to correct, which shrinks with the iterations.

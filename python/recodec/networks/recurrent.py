@@ -20,10 +20,11 @@ from recodec.networks.convolution import Projection
 from recodec.networks.gains import GAIN_PATCH, Gain, GainNetwork, Masking, hold
 from recodec.networks.post_filter import PostFilter
 from recodec.networks.stack import Stack, StackState
-from recodec.networks.transforms import BlockDCT, Pixels, space_to_depth
+from recodec.networks.transforms import BlockDCT, Pixels
 from recodec.ops.backend import use_kernels
 from recodec.ops.binarizer import ternarize
 from recodec.ops.feedback import feedback, feedback_input
+from recodec.ops.rearrange import space_to_depth
 from recodec.ops.reconstruct import reconstruct, reconstruction
 
 # Uniform noise in [−a, a] of a shape, for sampled codes in training.

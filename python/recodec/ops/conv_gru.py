@@ -14,7 +14,6 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from recodec.networks.transforms import depth_to_space
 from recodec.ops.backend import (
     Backend,
     allocate,
@@ -27,6 +26,7 @@ from recodec.ops.backend import (
     write_results,
 )
 from recodec.ops.convolution import same_convolution
+from recodec.ops.rearrange import depth_to_space
 
 Convolution = Callable[[Tensor], Tensor]
 GRUState = tuple[Tensor]

@@ -13,7 +13,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from recodec.networks.transforms import depth_to_space
 from recodec.ops.backend import (
     Backend,
     allocate,
@@ -26,6 +25,7 @@ from recodec.ops.backend import (
     write_results,
 )
 from recodec.ops.convolution import same_convolution
+from recodec.ops.rearrange import depth_to_space
 
 LSTMState = tuple[Tensor, Tensor]
 

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from recodec.networks.transforms import depth_to_space
 from recodec.ops.backend import (
     Backend,
     allocate,
@@ -24,6 +23,7 @@ from recodec.ops.backend import (
     use_backend,
     use_kernels,
 )
+from recodec.ops.rearrange import depth_to_space
 
 
 def reference(x: Tensor, weight: Tensor, bias: Tensor | None, factor: int) -> Tensor:

@@ -27,13 +27,11 @@ from recodec.ops.feedback import expect_terms, provisional
 # 64 coefficients of each of three colours.
 _WIDTH = 192
 
-# Of recodec.networks.gains.Masking.
-_EXPONENT, _FLOOR = 0.6, 0.05
+# Of masking: how much contrast hides, and how little of it counts as none.
+EXPONENT, FLOOR = 0.6, 0.05
 
 
-def masking_gain(
-    features: Tensor, scale: Tensor, exponent: float = _EXPONENT, floor: float = _FLOOR
-) -> Tensor:
+def masking_gain(features: Tensor, scale: Tensor, exponent: float = EXPONENT, floor: float = FLOOR) -> Tensor:
     """(N, 192, H, W) DCT features, in units of ``scale``, to (N, 1, H, W) gains; no gradient goes through."""
     squares = (features.detach() * scale[:, None, None]).square()
     count, _, height, width = squares.shape
@@ -77,8 +75,8 @@ def reconstruct(
     gain: Tensor | None = None,
     base: Tensor | None = None,
     scale: Tensor | None = None,
-    exponent: float = _EXPONENT,
-    floor: float = _FLOOR,
+    exponent: float = EXPONENT,
+    floor: float = FLOOR,
     backend: Backend | None = None,
 ) -> tuple[Tensor, Tensor | None]:
     """The (N, width, H, W) reconstruction, and its (N, 1, H, W) masking gain if there is a ``scale``.
@@ -111,8 +109,8 @@ def reconstruct_(
     gain: Tensor | None = None,
     base: Tensor | None = None,
     scale: Tensor | None = None,
-    exponent: float = _EXPONENT,
-    floor: float = _FLOOR,
+    exponent: float = EXPONENT,
+    floor: float = FLOOR,
     backend: Backend | None = None,
 ) -> None:
     """:func:`reconstruct` into buffers, without gradients; those that are channels_last are not copied.

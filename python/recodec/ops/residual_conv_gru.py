@@ -12,7 +12,6 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from recodec.networks.transforms import depth_to_space
 from recodec.ops.backend import (
     Backend,
     allocate,
@@ -24,6 +23,7 @@ from recodec.ops.backend import (
 )
 from recodec.ops.conv_gru import Convolution, GRUState, expect_fit, gru_update, shapes
 from recodec.ops.convolution import same_convolution
+from recodec.ops.rearrange import depth_to_space
 
 # How much of the linear paths is added (the paper's alpha_h and alpha_x).
 RESIDUAL_SHARE = 0.1

@@ -15,8 +15,9 @@ from torch import Tensor
 from recodec.networks.binarizer import density_at
 from recodec.networks.config import NetworkConfig
 from recodec.networks.recurrent import RecurrentCodec
-from recodec.networks.transforms import BlockDCT, depth_to_space, space_to_depth
+from recodec.networks.transforms import BlockDCT
 from recodec.ops.binarizer import ternarize
+from recodec.ops.rearrange import depth_to_space, space_to_depth
 
 # Where the dead zone ends in the binarizer's features: tanh is still steep there.
 _ZONE = 0.5
