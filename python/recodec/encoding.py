@@ -70,7 +70,7 @@ def encode_all(
     engine: Engine, images: Sequence[ImageLike | Picture], options: EncodeOptions
 ) -> Iterator[FileWriter]:
     """Complete files, in order."""
-    if engine.at_once == 1 or len(images) == 1:
+    if engine.at_once == 1:
         for image in images:
             job = start(engine, image, **options)
             fill(engine, job)
@@ -85,6 +85,9 @@ def encode_all(
             fill_together(engine, jobs)
         return [job.writer for job in jobs]
 
+    if len(images) == 1:
+        yield from process([start(engine, images[0], **options)])
+        return
     jobs = prepared(images, lambda image: start(engine, image, **options), usable_cores())
     yield from by_kind(jobs, lambda job: job.kind, process, engine.at_once)
 
