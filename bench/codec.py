@@ -1,6 +1,10 @@
 """Time and memory to encode and decode one picture, and how much of the time the entropy coder takes.
 
 python bench/codec.py PICTURE --out codec.json [--iterations 8] [--repeats 5] [--device cpu] [--resize W H]
+    [--dtype bfloat16] [--backend reference] [--pictures 64]
+
+With --pictures, lists of so many are timed too, from bytes to pixels on the device and back; the entropy coder alone has
+as many threads as there are cores there.
 """
 
 from __future__ import annotations
@@ -19,10 +23,14 @@ import torch
 from PIL import Image
 
 import recodec
+from recodec.batches import prepared, usable_cores
 from recodec.bitstream import CODES, NETWORK, Reader
 from recodec.cli.environment import describe
 from recodec.entropy import Codes, PlaneDecoder, PlaneEncoder
 from recodec.eval.curve import decode_pixels, load_rgb, progressive_pixels
+from recodec.images import ImageLike, Picture
+from recodec.ops.backend import Backend
+from recodec.sources import Source
 
 
 def timed(work: Callable[[], object], repeats: int, device: str) -> dict[str, Any]:
@@ -41,7 +49,13 @@ def timed(work: Callable[[], object], repeats: int, device: str) -> dict[str, An
 def decode_codes(codec: recodec.Codec, data: bytes) -> list[Codes]:
     reader = Reader(data)
     planes = PlaneDecoder(reader.header(), 1 << 30, codec.model.contexts)
-    return [planes.decode(chunk) for chunk in reader.chunks() if chunk.type == CODES]
+    chunks = [chunk for chunk in reader.chunks() if chunk.type == CODES]
+    return planes.decode_all(chunks, torch.get_num_threads())
+
+
+def decode_codes_of_list(codec: recodec.Codec, data: bytes, count: int) -> None:
+    for _ in prepared([data] * count, lambda data: decode_codes(codec, data), usable_cores()):
+        pass
 
 
 def encode_codes(codec: recodec.Codec, data: bytes, codes: list[Codes]) -> list[bytes]:
@@ -57,6 +71,11 @@ def encode_codes(codec: recodec.Codec, data: bytes, codes: list[Codes]) -> list[
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="JSON to write.")
 @click.option("--model", default="default", show_default=True)
 @click.option("--device", default="cpu", show_default=True)
+@click.option("--dtype", default="float32", show_default=True)
+@click.option(
+    "--backend", type=click.Choice(["auto", "reference", "triton"]), default="auto", show_default=True
+)
+@click.option("--pictures", default=0, show_default=True, help="Length of lists to time too.")
 @click.option("--iterations", default=8, show_default=True)
 @click.option("--repeats", default=5, show_default=True)
 @click.option("--resize", type=(int, int), metavar="W H", help="Scale the picture first.")
@@ -65,6 +84,9 @@ def main(
     out: Path,
     model: str,
     device: str,
+    dtype: str,
+    backend: Backend,
+    pictures: int,
     iterations: int,
     repeats: int,
     resize: tuple[int, int] | None,
@@ -73,7 +95,7 @@ def main(
     original = load_rgb(picture)
     if resize:
         original = np.asarray(Image.fromarray(original).resize(resize))
-    codec = recodec.load(model, device=device)
+    codec = recodec.load(model, device=device, dtype=dtype, backend=backend)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     data = codec.encode(original, iterations=iterations)
     codes = decode_codes(codec, data)
@@ -91,15 +113,40 @@ def main(
         "entropy encode": timed(lambda: encode_codes(codec, data, codes), repeats, device),
         "entropy decode": timed(lambda: decode_codes(codec, data), repeats, device),
     }
+    if pictures:
+        files: list[Source] = [data] * pictures
+        originals: list[ImageLike | Picture] = [original] * pictures
+        if not all(
+            torch.equal(shown, codec.decode(data, like="torch"))
+            for shown in codec.decode(files, like="torch")
+        ):
+            raise click.ClickException(
+                "a list decodes to other pixels than its members; times would mean nothing"
+            )
+        times |= {
+            "encode list": timed(lambda: codec.encode(originals, iterations=iterations), repeats, device),
+            "decode list": timed(lambda: codec.decode(files, like="torch"), repeats, device),
+            "entropy decode list": timed(
+                lambda: decode_codes_of_list(codec, data, pictures), repeats, device
+            ),
+        }
     # Kilobytes on Linux; a peak of everything since the model was loaded.
     memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1e6
     height, width = original.shape[:2]
     print(f"{picture.name}, {width} x {height}, {iterations} iterations, {len(data)} bytes, {device}")
     for name, row in times.items():
-        print(f"{name:<15}{row['median']:9.1f} ms  ({row['min']:.1f} to {row['max']:.1f})")
-    print(f"{'peak memory':<15}{memory:9.2f} GB, {1e6 * memory / (width * height):.2f} per megapixel")
+        rate = f"  {1e3 * pictures / row['median']:.1f} pictures/s" if name.endswith("list") else ""
+        print(f"{name:<20}{row['median']:9.1f} ms  ({row['min']:.1f} to {row['max']:.1f}){rate}")
+    print(f"{'peak memory':<20}{memory:9.2f} GB, {1e6 * memory / (width * height):.2f} per megapixel")
     result = {
-        "model": {"id": codec.model.id, "hash": codec.model.hash.hex(), "device": device},
+        "model": {
+            "id": codec.model.id,
+            "hash": codec.model.hash.hex(),
+            "device": device,
+            "dtype": dtype,
+            "backend": backend,
+        },
+        "pictures": pictures,
         "environment": describe(),
         "threads": torch.get_num_threads(),
         "picture": {"name": picture.name, "width": width, "height": height, "bytes": len(data)},

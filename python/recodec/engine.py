@@ -7,6 +7,7 @@ import torch
 from recodec.errors import DeviceError
 from recodec.graphs import GraphCache
 from recodec.limits import DEFAULT_MAX_MEMORY
+from recodec.networks.folding import fold_pointwise
 from recodec.ops.backend import Backend, use_backend, use_kernels
 from recodec.rate import whole
 from recodec.states import Workplace
@@ -46,6 +47,7 @@ class Engine:
         with use_backend(backend):
             kernels = use_kernels(torch.empty(0, device=self.device, dtype=self.dtype))
         if kernels:
+            self.network = fold_pointwise(self.network)
             # As the kernels read weights: input channels lie side by side.
             for parameter in self.network.parameters():
                 if parameter.dim() == 4:
