@@ -164,24 +164,27 @@ def speed(name: str, config: ContextConfig, repeats: int) -> dict[str, Any]:
     matches |= {label: abs(value / 8 - ideal) < 1e-4 * ideal for label, value in bits.items()}
     rows: dict[str, Any] = {}
     print(f"{name}: {ideal:.0f} bytes by the network, {planes[-1].size} codes")
-    print("                encode ms  decode ms (spread)   times as fast as the loop  match")
+    print("                encode ms  decode ms  least (spread)  times as fast as the loop  match")
     decode = {label: statistics.median(t.decode for t in timed) for label, timed in runs.items()}
     for label, timed in runs.items():
         encode = statistics.median(t.encode for t in timed)
-        spread = max(t.decode for t in timed) - min(t.decode for t in timed)
+        # On a machine that others share, the least is nearest to what the code takes.
+        least = min(t.decode for t in timed)
+        spread = max(t.decode for t in timed) - least
         ratio = decode["PyTorch loop"] / decode[label]
         # Coders check that they decode what they encoded.
         match = matches.get(label, True)
         rows[label] = {
             "encode_ms": None if math.isnan(encode) else 1e3 * encode,
             "decode_ms": 1e3 * decode[label],
+            "least_decode_ms": 1e3 * least,
             "spread_ms": 1e3 * spread,
             "loop_ratio": ratio,
             "match": match,
         }
         encoding = "–" if math.isnan(encode) else f"{1e3 * encode:.2f}"
-        print(f"  {label:12s}  {encoding:>9s}  {1e3 * decode[label]:9.2f} ({1e3 * spread:6.2f})  "
-              f"{ratio:26.3g}  {'yes' if match else 'NO'}")  # fmt: skip
+        print(f"  {label:12s}  {encoding:>9s}  {1e3 * decode[label]:9.2f}{1e3 * least:7.2f} ({1e3 * spread:6.2f})  "
+              f"{ratio:25.3g}  {'yes' if match else 'NO'}")  # fmt: skip
     per_position = 1e6 * decode["PyTorch loop"] / (ROWS * COLUMNS)
     print(f"  PyTorch loop: {per_position:.1f} microseconds a position")
     return {"ideal_bytes": ideal, "coders": rows, "loop_microseconds_per_position": per_position}
