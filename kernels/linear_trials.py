@@ -79,7 +79,7 @@ def _reconstruct(layer: Linear, make: Tensors, batch: int) -> _Parts:
     area, width = (layer.height, layer.width), layer.channels
     masking = (0.6, 0.05)
     x, weight = make.map(batch, layer.inputs, *area), make.weight(width, layer.inputs, 1)
-    terms: tuple[Tensor | None, ...] = (make.bias(width), None, None, None, None, None)
+    terms: tuple[Any, Any, Any, Any, Any, Any] = (make.bias(width), None, None, None, None, None)
     if layer.masking:
         gain = make.map(batch, 1, *area).abs() + 0.5
         maps = make.map(batch, width, *area), make.map(batch, width, *area)

@@ -23,7 +23,7 @@ class Wanted(NamedTuple):
 
     dtype: str
     batch: int
-    index: int
+    number: int
     worth: float
 
     def trial(self, device: Any) -> Trial:
@@ -31,7 +31,7 @@ class Wanted(NamedTuple):
         import torch
         from recodec.kernels.trials import plans
 
-        return plans(getattr(torch, self.dtype), device, self.batch)[self.index].make()
+        return plans(getattr(torch, self.dtype), device, self.batch)[self.number].make()
 
 
 def launch_once(one: Wanted, tiles: Tiles) -> bool:
@@ -45,7 +45,7 @@ def launch_once(one: Wanted, tiles: Tiles) -> bool:
     except OutOfResources:
         return False
     except RuntimeError as error:
-        print(f"{one.dtype} trial {one.index}: {tiles} fails: {error}", flush=True)
+        print(f"{one.dtype} trial {one.number}: {tiles} fails: {error}", flush=True)
         return False
     return True
 

@@ -146,7 +146,7 @@ def in_order(wanted: Sequence[Wanted], device: Any) -> list[tuple[Wanted, Tiles]
 
     tasks: list[tuple[float, Wanted, Tiles]] = []
     for one in wanted:
-        plan = plans(getattr(torch, one.dtype), device, one.batch)[one.index]
+        plan = plans(getattr(torch, one.dtype), device, one.batch)[one.number]
         choice = candidates(plan.operator, plan.shape, one.dtype, shared_memory(device))
         # What is worth eight times as much gets eight candidates in the time of one.
         tasks += [

@@ -27,6 +27,8 @@ from recodec.kernels.tuning import Tiles
 
 from recodec.ops.backend import use_backend
 
+# Kernels are launched on it; nothing else here needs one.
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 CPU = torch.device("cpu")
 
 SMALL = {
@@ -48,7 +50,7 @@ def test_trials_hold_kernels_to_the_reference(layer: Linear, dtype: torch.dtype)
     inputs, channels = SMALL[layer.name]
     small = layer._replace(inputs=inputs, channels=channels, height=3, width=7)
     assert small.masking == layer.masking
-    trial = linear_trial(small, dtype, CPU, 2)
+    trial = linear_trial(small, dtype, DEVICE, 2)
     fits = checker(trial)
     results = trial.run(Tiles(16, 16, 16))
     assert fits(results)
@@ -97,7 +99,7 @@ def test_plans_have_the_shapes_that_launches_ask_tiles_for(monkeypatch: pytest.M
         for layer in LINEAR
     ]
     monkeypatch.setattr(trials, "LINEAR", tuple(small))
-    for plan in plans(torch.float32, CPU):
+    for plan in plans(torch.float32, DEVICE):
         asked.clear()
         trial = plan.make()
         assert (trial.operator, trial.shape) == (plan.operator, plan.shape)

@@ -133,7 +133,8 @@ def test_trials_hold_kernels_to_the_reference(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(trials, "SHIPPED", (Layer("tiny", 5, 8, 3, 1, 1, 2, 4, 4),))
     monkeypatch.setattr(trials, "PAPER", (Layer("tiny", 3, 8, 2, 3, 2, 1, 4, 4),))
     seen = set()
-    for trial in cell_trials(torch.float32, CPU):
+    device = torch.device("cuda") if torch.cuda.is_available() else CPU
+    for trial in cell_trials(torch.float32, device):
         seen.add(trial.operator)
         fits = checker(trial)
         results = trial.run(Tiles(16, 16, 16))

@@ -13,6 +13,8 @@ from recodec.ops.backend import Backend, use_backend
 from tests.tolerance import assert_near, assert_same
 
 COUNT, WIDTH_IN, HEIGHT, WIDTH = 2, 5, 7, 9
+# Where there is a GPU, kernels are compiled and cannot run on a CPU.
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Step:
         generator = torch.Generator().manual_seed(3)
 
         def normal(*shape: int, scale: float = 1.0) -> Tensor:
-            return (scale * torch.randn(shape, generator=generator, dtype=torch.float64)).to(dtype)
+            return (scale * torch.randn(shape, generator=generator, dtype=torch.float64)).to(DEVICE, dtype)
 
         channels, kernel, hidden = case.channels, case.kernel, case.hidden_kernel
         x = normal(COUNT, WIDTH_IN, HEIGHT, WIDTH)
@@ -111,9 +113,12 @@ class Step:
         own_y = self.paths or case.factor > 1
         types = [dtype] if self.parts == 1 else [dtype, torch.promote_types(dtype, torch.float32)]
         after = tuple(
-            torch.full(case.state_shape, torch.nan, dtype=t).to(memory_format=memory) for t in types
+            torch.full(case.state_shape, torch.nan, dtype=t, device=DEVICE).to(memory_format=memory)
+            for t in types
         )
-        y = torch.full(case.y_shape, torch.nan, dtype=dtype).to(memory_format=memory) if own_y else None
+        y = None
+        if own_y:
+            y = torch.full(case.y_shape, torch.nan, dtype=dtype, device=DEVICE).to(memory_format=memory)
         with use_backend(backend):
             result = self.writing(x, state, *weights, after, y, stride=case.stride, factor=case.factor)
         assert result is None
