@@ -103,8 +103,8 @@ class StateStore:
 
         return visit
 
-    def _load(self, _: Tensor, place: Tensor) -> Tensor:
-        return place.to(self._place.dtype)
+    def _load(self, tensor: Tensor, place: Tensor) -> Tensor:
+        return place.to(tensor.dtype)
 
     def _save(self, tensor: Tensor, place: Tensor) -> Tensor:
         place.copy_(tensor)
