@@ -14,6 +14,9 @@ from PIL import Image
 if not torch.cuda.is_available():
     os.environ["TRITON_INTERPRET"] = "1"
 
+# Kernels never round float32 to TF32, and definitions are not to do so either.
+torch.backends.cudnn.allow_tf32 = False
+
 # The pictures here are tiny; more threads only wait for each other.
 torch.set_num_threads(1)
 

@@ -80,6 +80,13 @@ def test_progressive_pictures_are_those_of_the_reference(tiny_model: str, small:
         assert current_backend() == "auto"
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device to take kernels for")
+@needs_triton
+def test_kernels_and_graphs_come_by_themselves_on_a_gpu(tiny_model: str) -> None:
+    assert recodec.load(tiny_model, device="cuda")._engine.graphs is not None
+    assert recodec.load(tiny_model, device="cuda", backend="reference")._engine.graphs is None
+
+
 @needs_triton
 def test_half_precision_by_kernels_is_close(tiny_model: str, small: Image.Image) -> None:
     data = recodec.encode(small, model="tiny", iterations=2)

@@ -60,30 +60,49 @@ def test_results_are_not_overwritten() -> None:
 def test_those_used_least_recently_go_first() -> None:
     cache = GraphCache(2, Recorded)
     one, two, three = (torch.rand(size) for size in (1, 2, 3))
-    for x in (one, one, two, two, one, three):  # two goes
+    for x in (one, one, two, two, one, three):
         cache.run("double", double, x)
-    assert (Recorded.captures, len(cache)) == (2, 1)
-    cache.run("double", double, one)
-    assert Recorded.captures == 2
-    cache.run("double", double, three)
+    assert (Recorded.captures, len(cache)) == (2, 2)
+    cache.run("double", double, three)  # two goes
     assert (Recorded.captures, len(cache)) == (3, 2)
-    cache.run("double", double, two)
+    cache.run("double", double, one)
     assert Recorded.captures == 3
     cache.run("double", double, two)
     assert (Recorded.captures, len(cache)) == (4, 2)
 
 
-def test_a_function_that_cannot_be_captured_leaves_nothing_behind() -> None:
+def test_what_was_asked_for_once_is_forgotten_in_time() -> None:
+    cache = GraphCache(1, Recorded)
+    for size in [*range(1, 20), *range(1, 20)]:
+        cache.run("double", double, torch.rand(size))
+    assert len(cache._seen) == 8
+    assert Recorded.captures == 0
+
+
+def test_a_function_that_cannot_be_captured_is_run() -> None:
+    def refuse(function, examples: tuple[Tensor, ...]) -> Recorded:
+        Recorded.captures += 1
+        raise RuntimeError("not like this\nand more")
+
+    cache = GraphCache(capture=refuse)
+    x = torch.rand(2)
+    torch.testing.assert_close(cache.run("double", double, x), 2 * x)
+    with pytest.warns(RuntimeWarning, match="without a CUDA graph: not like this$"):
+        torch.testing.assert_close(cache.run("double", double, x), 2 * x)
+    for _ in range(3):
+        torch.testing.assert_close(cache.run("double", double, x), 2 * x)
+    assert (Recorded.captures, len(cache)) == (1, 0)
+
+
+def test_errors_of_a_function_are_its_own() -> None:
     def fail(x: Tensor) -> Tensor:
-        raise RuntimeError("not like this")
+        raise ValueError("odd")
 
     cache = GraphCache(capture=Recorded)
     for _ in range(3):
-        with pytest.raises(RuntimeError, match="not like this"):
+        with pytest.raises(ValueError, match="odd"):
             cache.run("fail", fail, torch.rand(2))
     assert len(cache) == 0
-    for _ in range(3):
-        torch.testing.assert_close(cache.run("double", double, torch.ones(2)), torch.full((2,), 2.0))
 
 
 def test_threads_share_a_cache() -> None:

@@ -44,7 +44,10 @@ class Engine:
         except (RuntimeError, AssertionError) as error:
             reason = str(error).splitlines()[0]
             raise DeviceError(f"the device {str(device)!r} cannot be used: {reason}") from error
-        with use_backend(backend):
+        if str(self.device) == "cuda":
+            # Of this thread; others may have another current device.
+            self.device = torch.device("cuda", torch.cuda.current_device())
+        with use_backend(backend), torch.no_grad():
             kernels = use_kernels(torch.empty(0, device=self.device, dtype=self.dtype))
         if kernels:
             self.network = fold_pointwise(self.network)

@@ -6,15 +6,20 @@ by one.
 
 from __future__ import annotations
 
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from contextlib import AbstractContextManager, nullcontext
 from threading import Lock
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 Function = Callable[..., Tensor]
+
+# Shapes that are remembered for each graph that is kept.
+_SEEN = 8
 
 
 class Captured(Protocol):
@@ -27,40 +32,37 @@ class Captured(Protocol):
         """Compute ``output`` from ``inputs``, on the stream that is current."""
 
 
+# Of all threads and caches only one may capture at a time.
+_CAPTURING = Lock()
+
+
 class CudaGraph:
-    """``function`` of tensors like ``examples``, captured on their device. It may not look at their values.
+    """``function`` of tensors like ``examples``, captured on their device. It may not look at their values."""
 
-    Graphs may share a ``pool`` of memory if no two of them run at once: nothing but ``output`` outlives a replay.
-    """
-
-    def __init__(self, function: Function, examples: tuple[Tensor, ...], pool: Any):
+    # Not inference mode: tensors made in it could not be written outside of it.
+    @torch.inference_mode(False)
+    @torch.no_grad()
+    def __init__(self, function: Function, examples: tuple[Tensor, ...]):
         self.inputs = tuple(example.clone() for example in examples)
         stream = torch.cuda.Stream(self.inputs[0].device)  # type: ignore[no-untyped-call]
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            function(*self.inputs)
-        torch.cuda.current_stream().wait_stream(stream)
-        self._graph = torch.cuda.CUDAGraph()
-        # Other threads may go on using the device meanwhile.
-        with torch.cuda.graph(self._graph, pool=pool, capture_error_mode="thread_local"):
-            self.output = function(*self.inputs)
+        with _CAPTURING:
+            stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(stream):
+                function(*self.inputs)
+            torch.cuda.current_stream().wait_stream(stream)
+            self._graph = torch.cuda.CUDAGraph()
+            # Other threads may go on using the device meanwhile.
+            with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
+                self.output = function(*self.inputs)
 
     def replay(self) -> None:
         """Compute ``output`` from ``inputs``, on the stream that is current."""
         self._graph.replay()
 
 
-class CudaCapture:
-    """Makes graphs; those of one stream share their memory."""
-
-    def __init__(self) -> None:
-        self._pools: dict[Hashable, Any] = {}
-
-    def __call__(self, function: Function, examples: tuple[Tensor, ...]) -> CudaGraph:
-        """The graph of a function of tensors like ``examples``, on the current stream."""
-        stream = current_stream_id(examples[0].device)
-        pool = self._pools.setdefault(stream, torch.cuda.graph_pool_handle())
-        return CudaGraph(function, examples, pool)
+def on_device(device: torch.device) -> AbstractContextManager[object]:
+    """Graphs and streams are those of the current device."""
+    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
 
 
 def current_stream_id(device: torch.device) -> Hashable:
@@ -73,21 +75,20 @@ class GraphCache:
 
     There is one graph for each name, shapes, types and stream: replays on one stream come one after the other, so
     that nobody's buffers are overwritten while they are read. A function is captured when it is asked for a second
-    time, since capturing takes longer than running it. Threads may share a cache.
+    time, since capturing takes longer than running it; one that cannot be captured is run. Threads may share a cache.
     """
 
     def __init__(
-        self,
-        size: int = 32,
-        capture: Callable[[Function, tuple[Tensor, ...]], Captured] | None = None,
+        self, size: int = 16, capture: Callable[[Function, tuple[Tensor, ...]], Captured] = CudaGraph
     ):
-        self._size, self._capture = size, capture or CudaCapture()
-        # None for what has been asked for once.
-        self._graphs: OrderedDict[Hashable, Captured | None] = OrderedDict()
+        self._size, self._capture = size, capture
+        self._graphs: OrderedDict[Hashable, Captured] = OrderedDict()
+        # What has been asked for once, and whether it may be captured.
+        self._seen: OrderedDict[Hashable, bool] = OrderedDict()
         self._lock = Lock()
 
     def __len__(self) -> int:
-        return sum(graph is not None for graph in self._graphs.values())
+        return len(self._graphs)
 
     def run(self, name: Hashable, function: Function, *inputs: Tensor) -> Tensor:
         """What ``function`` returns for ``inputs``, in memory of its own.
@@ -95,20 +96,38 @@ class GraphCache:
         ``name`` stands for all that ``function`` depends on beside its inputs; their shapes, types and devices are
         told apart here.
         """
+        device = inputs[0].device
         signature = tuple((tensor.shape, tensor.dtype, tensor.device) for tensor in inputs)
-        key = (name, signature, current_stream_id(inputs[0].device))
-        # Until the launches are queued; the device works on after that.
-        with self._lock:
-            known = key in self._graphs
-            graph = self._graphs.pop(key, None)
-            while len(self._graphs) >= self._size:
-                self._graphs.popitem(last=False)
-            if known and graph is None:
-                graph = self._capture(function, inputs)
-            self._graphs[key] = graph
-            if graph is not None:
-                for buffer, tensor in zip(graph.inputs, inputs, strict=True):
-                    buffer.copy_(tensor, non_blocking=True)
-                graph.replay()
-                return graph.output.clone()
-        return function(*inputs)
+        autocast = torch.is_autocast_enabled(device.type)
+        with on_device(device):
+            key = (name, signature, current_stream_id(device), autocast)
+            # Until the launches are queued; the device works on after that.
+            with self._lock:
+                graph = self._graphs.pop(key, None) or self._captured(key, function, inputs)
+                if graph is not None:
+                    self._graphs[key] = graph
+                    for buffer, tensor in zip(graph.inputs, inputs, strict=True):
+                        buffer.copy_(tensor, non_blocking=True)
+                    graph.replay()
+                    return graph.output.clone()
+            return function(*inputs)
+
+    def _captured(self, key: Hashable, function: Function, inputs: tuple[Tensor, ...]) -> Captured | None:
+        """A graph, if it is time for one and there can be one."""
+        allowed = self._seen.pop(key, None)
+        while len(self._seen) >= _SEEN * self._size:
+            self._seen.popitem(last=False)
+        self._seen[key] = allowed is not False
+        if not allowed:
+            return None
+        while len(self._graphs) >= self._size:
+            self._graphs.popitem(last=False)
+        try:
+            return self._capture(function, inputs)
+        except RuntimeError as error:
+            self._seen[key] = False
+            reason = str(error).splitlines()[0]
+            warnings.warn(
+                f"a run of the networks goes without a CUDA graph: {reason}", RuntimeWarning, stacklevel=4
+            )
+            return None

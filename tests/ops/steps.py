@@ -161,7 +161,7 @@ def check_contract(step: Step, name: str, case: Case) -> None:
     torch.library.opcheck(returning, wanting, test_utils=quick)
     torch.library.opcheck(returning, plain)
     shapes = [case.state_shape] * step.parts + [case.y_shape] * (step.paths or case.factor > 1)
-    buffers = [torch.zeros(shape).to(memory_format=torch.channels_last) for shape in shapes]
+    buffers = [torch.zeros(shape, device=DEVICE).to(memory_format=torch.channels_last) for shape in shapes]
     absent = [None] if len(shapes) == step.parts else []
     torch.library.opcheck(writing, (*plain[:-2], *buffers, *absent, *plain[-2:]))
 

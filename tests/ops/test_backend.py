@@ -66,8 +66,8 @@ def test_missing_triton_is_an_error_only_by_name(monkeypatch: pytest.MonkeyPatch
 
 def test_triton_does_not_compile_for_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backend, "triton_interprets", lambda: False)
-    with pytest.raises(DeviceError, match="on a tensor on cpu"):
-        STEP.run(CASE, torch.float32, "triton")
+    with use_backend("triton"), pytest.raises(DeviceError, match="on a tensor on cpu"):
+        use_kernels(torch.zeros(1))
 
 
 def test_other_devices_are_refused_by_name_and_left_to_the_reference_by_auto() -> None:
@@ -101,6 +101,7 @@ def test_compiled_code_chooses_as_other_code_does() -> None:
     torch.testing.assert_close(compiled(x), step(x), rtol=0, atol=0)
 
 
+@torch.no_grad()
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device to launch compiled kernels")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16], ids=str)
 def test_auto_launches_kernels_on_cuda(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
