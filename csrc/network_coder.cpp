@@ -75,9 +75,9 @@ private:
 
     void choose_weights(std::size_t iteration) { number_ = std::min(iteration, tables_.iterations - 1); }
 
-    // Where the position above and to the left begins, or one further on.
-    std::size_t around(std::size_t cell, std::size_t rows, std::size_t columns) const {
-        return (cell + rows * coder_.row_ + columns - coder_.row_ - 1) * tables_.embedding_width;
+    // Where the position to the left begins, `rows` below the one above it.
+    std::size_t left_of(std::size_t cell, std::size_t rows) const {
+        return (cell + rows * coder_.row_ - coder_.row_ - 1) * tables_.embedding_width;
     }
 
     // What the planes so far say of a position to the next.
@@ -86,7 +86,7 @@ private:
         std::copy_n(tables_.state_bias(number_), width, hidden_.data());
         // The taps of a row are one product: its positions lie side by side, and so do their weights.
         for (std::size_t row = 0; row < 3; ++row) {
-            const std::int16_t* from = before.embedded.data() + around(cell, row, 0);
+            const std::int16_t* from = before.embedded.data() + left_of(cell, row);
             compute_.add_product(from, tables_.state(3 * row), 3 * inputs, width, hidden_.data());
         }
         if (has_state) {
@@ -101,8 +101,8 @@ private:
         const std::size_t width = tables_.width, inputs = tables_.embedding_width;
         std::int16_t* embedded = here.embedded.data();
         std::copy_n(tables_.hidden_bias(number_), width, hidden_.data());
-        compute_.add_product(embedded + around(cell, 0, 0), tables_.causal(0), 3 * inputs, width, hidden_.data());
-        compute_.add_product(embedded + around(cell, 1, 0), tables_.causal(3), inputs, width, hidden_.data());
+        compute_.add_product(embedded + left_of(cell, 0), tables_.causal(0), 3 * inputs, width, hidden_.data());
+        compute_.add_product(embedded + left_of(cell, 1), tables_.causal(3), inputs, width, hidden_.data());
         if (has_state) {
             const std::int16_t* state = here.state.data() + cell * width;
             compute_.add_product(state, tables_.former(), width, width, hidden_.data());
