@@ -73,7 +73,8 @@ class Encoder(nn.Module):
             parts.append(y)
         if self.shortcut_factor:
             parts.append(space_to_depth(x, self.shortcut_factor))
-        return torch.cat(parts, dim=1), EncoderState(layers, iteration + 1)
+        y = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+        return y, EncoderState(layers, iteration + 1)
 
 
 class Decoder(nn.Module):
@@ -115,6 +116,9 @@ class Decoder(nn.Module):
         self, codes: Tensor, layers: StackState, iteration: int, decoded: DecoderState | None = None
     ) -> tuple[Tensor, Tensor | None, StackState]:
         """What the last projection sees and what the shortcut adds to it, for :meth:`reconstruct`."""
+        if use_kernels(codes):
+            # Once, and not by each of those that read them.
+            codes = codes.contiguous(memory_format=torch.channels_last)
         linear = None
         if self.shortcut is not None:
             linear = self.shortcut(codes, iteration, self.grid_factor)

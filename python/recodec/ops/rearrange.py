@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 
@@ -20,5 +21,10 @@ def depth_to_space(x: Tensor, factor: int) -> Tensor:
 def space_to_depth(x: Tensor, factor: int) -> Tensor:
     """Inverse of :func:`depth_to_space`: (N, C, f·H, f·W) to (N, f·f·C, H, W)."""
     n, depth, height, width = x.shape
-    x = x.view(n, depth, height // factor, factor, width // factor, factor)
-    return x.permute(0, 3, 5, 1, 2, 4).reshape(n, factor * factor * depth, height // factor, width // factor)
+    size = height // factor, width // factor
+    if x.is_contiguous(memory_format=torch.channels_last):
+        # As it came, and in whole rows of channels.
+        x = x.permute(0, 2, 3, 1).view(n, size[0], factor, size[1], factor, depth)
+        return x.transpose(2, 3).reshape(n, *size, factor * factor * depth).permute(0, 3, 1, 2)
+    x = x.reshape(n, depth, size[0], factor, size[1], factor)
+    return x.permute(0, 3, 5, 1, 2, 4).reshape(n, factor * factor * depth, *size)
