@@ -42,6 +42,9 @@ PAPER = (
     Layer("paper-decoder-4", 64, 128, 3, 3, 1, 2, 256, 384),
 )
 
+# With the 1×1 layer before it folded in: 32 features, ones, and what makes rows of whole words.
+FOLDED = PAPER[3]._replace(name="paper-decoder-1-folded", inputs=48)
+
 # rnn-1, whose cells are residual GRUs.
 SHIPPED = (
     Layer("rnn-1-decoder-1", 96, 160, 3, 1, 1, 2, 32, 48),

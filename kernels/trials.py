@@ -9,7 +9,7 @@ from itertools import product
 from typing import Any, NamedTuple
 
 import torch
-from recodec.kernels.layers import LINEAR, PAPER, SHIPPED, Layer
+from recodec.kernels.layers import FOLDED, LINEAR, PAPER, SHIPPED, Layer
 from recodec.kernels.tuning import Tiles
 from torch import Tensor
 
@@ -68,12 +68,12 @@ def _cell_plans(dtype: torch.dtype, device: torch.device, batch: int) -> Iterato
     for layer, state in product(SHIPPED, (True, False)):
         worth = _MUCH if state else _SOME
         yield from _gru_plans(layer, True, state, worth, *where)
-    for layer, state in product(PAPER, (True, False)):
+    for layer, state in product((*PAPER, FOLDED), (True, False)):
         make = partial(lstm_trial, layer, state, *where)
         worth = _MUCH if state else _LITTLE
         yield Plan("conv_lstm_step", layer.sizes(state=state, batch=batch), worth, make)
-        for residual in (True, False):
-            yield from _gru_plans(layer, residual, state, _LITTLE, *where)
+    for layer, state, residual in product(PAPER, (True, False), (True, False)):
+        yield from _gru_plans(layer, residual, state, _LITTLE, *where)
 
 
 class Tensors:

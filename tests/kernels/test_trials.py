@@ -94,6 +94,7 @@ def test_plans_have_the_shapes_that_launches_ask_tiles_for(monkeypatch: pytest.M
     tiny = Layer("tiny", 5, 8, 3, 1, 1, 2, 2, 3)
     monkeypatch.setattr(trials, "SHIPPED", (tiny,))
     monkeypatch.setattr(trials, "PAPER", (tiny._replace(kernel=2),))
+    monkeypatch.setattr(trials, "FOLDED", tiny._replace(inputs=16))
     small = [
         layer._replace(inputs=SMALL[layer.name][0], channels=SMALL[layer.name][1], height=2, width=3)
         for layer in LINEAR

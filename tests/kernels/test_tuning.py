@@ -132,6 +132,7 @@ def test_layers_are_those_of_the_networks() -> None:
 def test_trials_hold_kernels_to_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trials, "SHIPPED", (Layer("tiny", 5, 8, 3, 1, 1, 2, 4, 4),))
     monkeypatch.setattr(trials, "PAPER", (Layer("tiny", 3, 8, 2, 3, 2, 1, 4, 4),))
+    monkeypatch.setattr(trials, "FOLDED", Layer("tiny", 16, 4, 2, 1, 1, 2, 4, 4))
     seen = set()
     device = torch.device("cuda") if torch.cuda.is_available() else CPU
     for trial in cell_trials(torch.float32, device):
