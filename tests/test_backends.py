@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 import recodec
+from recodec import engine
 from recodec.errors import DeviceError
 from recodec.ops.backend import current_backend
 
@@ -115,3 +116,24 @@ def test_kernels_do_not_run_on_a_cpu_unless_interpreted(
     monkeypatch.setattr("recodec.ops.backend.triton_interprets", lambda: False)
     with pytest.raises(DeviceError, match="cannot compute on a tensor on cpu"):
         recodec.load(tiny_model, backend="triton")
+
+
+@needs_triton
+def test_without_a_compiler_kernels_are_left_out_or_refused(
+    tiny_model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("no C compiler\nin a long story")
+
+    monkeypatch.setattr(engine, "use_kernels", lambda _: current_backend() != "reference")
+    monkeypatch.setattr(engine, "projection", fail)
+    engine.compiler_failure.cache_clear()
+    try:
+        with pytest.warns(RuntimeWarning, match="cannot be compiled here: no C compiler$"):
+            codec = recodec.load(tiny_model)
+        assert codec._engine.backend == "reference"
+        assert codec._engine.graphs is None
+        with pytest.raises(DeviceError, match=r"'triton' cannot compile its kernels here: no C compiler$"):
+            recodec.load(tiny_model, backend="triton")
+    finally:
+        engine.compiler_failure.cache_clear()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import warnings
+
 import torch
 
 from recodec.errors import DeviceError
@@ -9,6 +12,7 @@ from recodec.graphs import GraphCache
 from recodec.limits import DEFAULT_MAX_MEMORY
 from recodec.networks.folding import fold_pointwise
 from recodec.ops.backend import Backend, use_backend, use_kernels
+from recodec.ops.projection import projection
 from recodec.rate import whole
 from recodec.states import Workplace
 from recodec.weights import Model
@@ -20,6 +24,18 @@ _AT_ONCE = 8
 # array, as decoded, and its codes.
 _FIXED_BYTES = 700 * 2**20
 _BYTES_PER_PIXEL = 12
+
+
+@functools.cache
+def compiler_failure(device: torch.device) -> str | None:
+    """Why Triton cannot make a kernel run on a device, where it may miss a C compiler; None if it can."""
+    x = torch.zeros(1, 16, 1, 1, device=device)
+    try:
+        with torch.no_grad():
+            projection(x, torch.zeros(16, 16, 1, 1, device=device), backend="triton")
+    except Exception as error:  # noqa: BLE001 - compilers raise anything
+        return str(error).strip().partition("\n")[0] or type(error).__name__
+    return None
 
 
 class Engine:
@@ -49,6 +65,15 @@ class Engine:
             self.device = torch.device("cuda", torch.cuda.current_device())
         with use_backend(backend), torch.no_grad():
             kernels = use_kernels(torch.empty(0, device=self.device, dtype=self.dtype))
+        if kernels and (failure := compiler_failure(self.device)):
+            if backend == "triton":
+                raise DeviceError(f"backend 'triton' cannot compile its kernels here: {failure}")
+            warnings.warn(
+                f"the networks run without Triton's kernels, which cannot be compiled here: {failure}",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+            self.backend, kernels = "reference", False
         if kernels:
             self.network = fold_pointwise(self.network)
             # As the kernels read weights: input channels lie side by side.

@@ -6,6 +6,7 @@ by one.
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -36,6 +37,12 @@ class Captured(Protocol):
 _CAPTURING = Lock()
 
 
+@functools.cache
+def _capture_stream(device: torch.device, _: Hashable) -> torch.cuda.Stream:
+    """One for each stream that graphs are replayed on: what captured matrix products work in belongs to theirs."""
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+
+
 class CudaGraph:
     """``function`` of tensors like ``examples``, captured on their device. It may not look at their values."""
 
@@ -44,15 +51,16 @@ class CudaGraph:
     @torch.no_grad()
     def __init__(self, function: Function, examples: tuple[Tensor, ...]):
         self.inputs = tuple(example.clone() for example in examples)
-        stream = torch.cuda.Stream(self.inputs[0].device)  # type: ignore[no-untyped-call]
+        device = self.inputs[0].device
         with _CAPTURING:
+            stream = _capture_stream(device, current_stream_id(device))
             stream.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(stream):
                 function(*self.inputs)
             torch.cuda.current_stream().wait_stream(stream)
             self._graph = torch.cuda.CUDAGraph()
             # Other threads may go on using the device meanwhile.
-            with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
+            with torch.cuda.graph(self._graph, stream=stream, capture_error_mode="thread_local"):
                 self.output = function(*self.inputs)
 
     def replay(self) -> None:
