@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import Any, Literal, Unpack, overload
+from typing import Any, Literal, TypeVar, Unpack, overload
 
 import numpy as np
 import torch
@@ -37,6 +37,10 @@ from recodec.tiling import TiledDecoder
 from recodec.weights import Model
 
 __all__ = ["Codec", "DecodeOptions", "EncodeOptions", "Entropy", "Output"]
+
+# Lists of one kind, such as list[bytes], are as good as mixed ones.
+AnyImage = TypeVar("AnyImage", bound=ImageLike | Picture)
+AnySource = TypeVar("AnySource", bound=Source)
 
 
 class Codec:
@@ -75,12 +79,12 @@ class Codec:
         return self.model.network.config.iterations
 
     @overload
-    def encode(self, image: list[ImageLike | Picture], **options: Unpack[EncodeOptions]) -> list[bytes]: ...
+    def encode(self, image: list[AnyImage], **options: Unpack[EncodeOptions]) -> list[bytes]: ...
     @overload
     def encode(self, image: ImageLike | Picture, **options: Unpack[EncodeOptions]) -> bytes: ...
 
     def encode(
-        self, image: ImageLike | Picture | list[ImageLike | Picture], **options: Unpack[EncodeOptions]
+        self, image: ImageLike | Picture | list[AnyImage], **options: Unpack[EncodeOptions]
     ) -> bytes | list[bytes]:
         """Encode one image to a file, or a list (or N×C×H×W tensor) of images to a list of files.
 
@@ -126,11 +130,11 @@ class Codec:
     def decode(self, data: Source, *, like: str, **options: Unpack[DecodeOptions]) -> Output: ...
     @overload
     def decode(
-        self, data: list[Source], *, like: str = "pil", **options: Unpack[DecodeOptions]
+        self, data: list[AnySource], *, like: str = "pil", **options: Unpack[DecodeOptions]
     ) -> list[Any]: ...
 
     def decode(
-        self, data: Source | list[Source], *, like: str = "pil", **options: Unpack[DecodeOptions]
+        self, data: Source | list[AnySource], *, like: str = "pil", **options: Unpack[DecodeOptions]
     ) -> Output | list[Any]:
         """Decode a file (bytes, path or open binary file), or a list of them.
 
@@ -140,7 +144,7 @@ class Codec:
         go, or is an error with ``strict``. Nothing is shown unless every chunk used is intact. Raises
         :class:`FormatError`, :class:`WeightsError`, :class:`TargetError`.
         """
-        sources: list[Source] = data if isinstance(data, list) else [data]
+        sources: Sequence[Source] = data if isinstance(data, list) else [data]
         pictures = list(decode_all(self._engine, sources, check_kind(like), options))
         return pictures if isinstance(data, list) else pictures[0]
 
