@@ -51,6 +51,8 @@ def run(words: Sequence[str], targets: Sequence[int]) -> int:
     failed = 0
     for specimen in find_specimens(words):
         for target in targets:
+            if target < specimen.capability:
+                continue
             tiles = specimen.tiles
             label = f"{specimen.name} {tiles.pixels}x{tiles.channels}x{tiles.inputs} w{tiles.warps} s{tiles.stages}"
             start = time.perf_counter()

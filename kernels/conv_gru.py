@@ -23,6 +23,7 @@ from recodec.kernels.implicit_gemm import (
     in_nhwc,
     outputs_in_nhwc,
     program_tile,
+    scaled_and_biased,
     store_in_space,
     tanh,
 )
@@ -38,6 +39,7 @@ def conv_gru_gates_fwd_kernel(
     weight,
     bias,
     hidden_weight,
+    scale,
     z_out,
     rh_out,
     count,
@@ -73,7 +75,7 @@ def conv_gru_gates_fwd_kernel(
         total, h, hidden_weight, inside, picture, row, column, out, known,
         height, width, channels, HIDDEN_KERNEL, 1, INPUTS,
     )  # fmt: skip
-    total += tl.load(bias + out, mask=known, other=0.0).to(tl.float32)[None, :]
+    total = scaled_and_biased(total, scale, bias, out, known)
     z, r = tl.split(tl.permute(tl.reshape(total, (PIXELS, 2, CHANNELS)), (0, 2, 1)))
 
     channel = first + tl.arange(0, CHANNELS)
@@ -93,6 +95,7 @@ def conv_gru_candidate_fwd_kernel(
     weight,
     bias,
     candidate_weight,
+    scale,
     input_path,
     state_path,
     h_out,
@@ -126,16 +129,17 @@ def conv_gru_candidate_fwd_kernel(
     place = pixel[:, None] * channels + channel[None, :]
 
     if h is not None:
+        out = 2 * channels + channel
         total = tl.zeros((PIXELS, CHANNELS), tl.float32)
         total = convolve(
-            total, x, weight, inside, picture, row, column, 2 * channels + channel, known,
+            total, x, weight, inside, picture, row, column, out, known,
             in_height, in_width, inputs, KERNEL, STRIDE, INPUTS,
         )  # fmt: skip
         total = convolve(
             total, rh, candidate_weight, inside, picture, row, column, channel, known,
             height, width, channels, HIDDEN_KERNEL, 1, INPUTS,
         )  # fmt: skip
-        total += tl.load(bias + 2 * channels + channel, mask=known, other=0.0).to(tl.float32)[None, :]
+        total = scaled_and_biased(total, scale, bias, out, known)
         share = tl.load(z + place, mask=kept, other=0.0).to(tl.float32)
         before = tl.load(h + place, mask=kept, other=0.0).to(tl.float32)
         after = (1.0 - share) * before + share * tanh(total)
@@ -156,7 +160,7 @@ def conv_gru_candidate_fwd_kernel(
             total, x, weight, inside, picture, row, column, out, of_gate < channels,
             in_height, in_width, inputs, KERNEL, STRIDE, INPUTS,
         )  # fmt: skip
-        total += tl.load(bias + out, mask=of_gate < channels, other=0.0).to(tl.float32)[None, :]
+        total = scaled_and_biased(total, scale, bias, out, of_gate < channels)
         share, candidate = tl.split(tl.permute(tl.reshape(total, (PIXELS, 2, CHANNELS)), (0, 2, 1)))
         after = tl.sigmoid(share) * tanh(candidate)
 
@@ -186,11 +190,13 @@ def launch_conv_gru_step(
     factor: int,
     share: float = 0.0,
     tiles: tuple[Tiles, Tiles] | None = None,
+    scale: Tensor | None = None,
 ) -> None:
     """Write the step to h_out and y_out; arguments as in :mod:`recodec.ops.conv_gru`, sizes unchecked.
 
     ``paths`` are the weights (input, state) of the residual GRU, None in the plain one, ``share`` is what of
-    them is added. ``tiles`` are those of the two kernels.
+    them is added. ``tiles`` are those of the two kernels. All weights but the paths may be of a type of 8 bits;
+    ``scale``, float32, then has what z, r and the candidate are to be multiplied by, 3·width values.
     """
     n, channels, height, width = h_out.shape
     sizes = {
@@ -220,11 +226,11 @@ def launch_conv_gru_step(
         if h is not None:
             z, rh = torch.empty_like(h), torch.empty_like(h)
             conv_gru_gates_fwd_kernel[grid_of(sizes, tiles[0])](
-                x, h, weight, bias, hidden_weight, z, rh, *shape,
+                x, h, weight, bias, hidden_weight, scale, z, rh, *shape,
                 **constants, **tiles[0].constants(), **tiles[0].options(),
             )  # fmt: skip
         conv_gru_candidate_fwd_kernel[grid_of(sizes, tiles[1])](
-            x, h, z, rh, weight, bias, candidate_weight, *(in_nhwc(*paths) if paths else (None, None)),
+            x, h, z, rh, weight, bias, candidate_weight, scale, *(in_nhwc(*paths) if paths else (None, None)),
             *outputs, *shape, **constants, FACTOR=factor, SHARE=share,
             **tiles[1].constants(), **tiles[1].options(),
         )  # fmt: skip

@@ -21,10 +21,11 @@ from recodec.kernels.implicit_gemm import (
     in_nhwc,
     outputs_in_nhwc,
     program_tile,
+    scaled_and_biased,
     store_in_space,
     tanh,
 )
-from recodec.kernels.layers import PAPER
+from recodec.kernels.layers import FOLDED, PAPER
 from recodec.kernels.tuning import TYPE_NAMES, Specimen, Tiles, guess, on_device, tiles_for
 from torch import Tensor
 
@@ -37,6 +38,7 @@ def conv_lstm_step_fwd_kernel(
     weight,
     bias,
     hidden_weight,
+    scale,
     h_out,
     c_out,
     y_out,
@@ -55,7 +57,7 @@ def conv_lstm_step_fwd_kernel(
     CHANNELS: tl.constexpr,
     INPUTS: tl.constexpr,
 ):
-    """``height``, ``width`` and ``channels`` are those of the state; h, c and y_out may be None."""
+    """``height``, ``width`` and ``channels`` are those of the state; h, c, scale and y_out may be None."""
     pixel, inside, picture, row, column, first = program_tile(
         count, height, width, channels, PIXELS, CHANNELS
     )
@@ -75,7 +77,7 @@ def conv_lstm_step_fwd_kernel(
             total, h, hidden_weight, inside, picture, row, column, out, known,
             height, width, channels, HIDDEN_KERNEL, 1, INPUTS,
         )  # fmt: skip
-    total += tl.load(bias + out, mask=known, other=0.0).to(tl.float32)[None, :]
+    total = scaled_and_biased(total, scale, bias, out, known)
     # The last axis comes to be (f, i, o, j), as pairs of pairs: f and o, i and j are split first.
     pairs = tl.permute(tl.reshape(total, (PIXELS, 2, 2, CHANNELS)), (0, 3, 1, 2))
     f_and_o, i_and_j = tl.split(pairs)
@@ -108,8 +110,12 @@ def launch_conv_lstm_step(
     stride: int,
     factor: int,
     tiles: Tiles | None = None,
+    scale: Tensor | None = None,
 ) -> None:
-    """Write the step to h_out, c_out and y_out; arguments as in :mod:`recodec.ops.conv_lstm`, sizes unchecked."""
+    """Write the step to h_out, c_out and y_out; arguments as in :mod:`recodec.ops.conv_lstm`, sizes unchecked.
+
+    Weights may be of a type of 8 bits; ``scale``, float32, then has what each of their rows is to be multiplied by.
+    """
     n, channels, height, width = h_out.shape
     sizes = {
         "pixels": n * height * width,
@@ -124,7 +130,7 @@ def launch_conv_lstm_step(
     x, h, c, weight, hidden_weight = in_nhwc(x, h, c, weight, hidden_weight)
     with on_device(x), outputs_in_nhwc(h_out, c_out, y_out) as outputs:
         conv_lstm_step_fwd_kernel[grid_of(sizes, tiles)](
-            x, h, c, weight, bias, hidden_weight, *outputs,
+            x, h, c, weight, bias, hidden_weight, scale, *outputs,
             sizes["pixels"], *x.shape[2:], height, width, inputs=x.shape[1], channels=channels,
             KERNEL=weight.shape[2], HIDDEN_KERNEL=hidden_weight.shape[2], STRIDE=stride, FACTOR=factor,
             **tiles.constants(), **tiles.options(),
@@ -133,7 +139,7 @@ def launch_conv_lstm_step(
 
 def specimens() -> Iterator[Specimen]:
     """The kernel as the paper's layers need it, with and without a state, in every number type."""
-    for layer, (dtype, short), state in product(PAPER, TYPE_NAMES.items(), (True, False)):
+    for layer, (dtype, short), state in product((*PAPER, FOLDED), TYPE_NAMES.items(), (True, False)):
         data = f"*{short}:16"
         signature = dict.fromkeys(("x", "weight", "bias", "hidden_weight", "h_out"), data) | {
             "c_out": "*fp32:16"

@@ -71,6 +71,7 @@ def precompile(
         pass
     except BrokenProcessPool as error:
         print(f"the rest compiles one by one: {error}", flush=True)
-    pool.shutdown(wait=True, cancel_futures=True)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
     print(f"compiled {count} of {len(tasks)} candidates in {jobs} processes", flush=True)
     return done

@@ -81,6 +81,8 @@ class Specimen(NamedTuple):
     signature: Mapping[str, str]
     constants: Mapping[str, Any]
     tiles: Tiles
+    # The least that a GPU must have, such as 89 for 8.9.
+    capability: int = 80
 
 
 def tiles_for(operator: str, shape: Mapping[str, int], dtype: torch.dtype, device: torch.device) -> Tiles:
