@@ -67,15 +67,27 @@ def test_those_used_least_recently_go_first() -> None:
     assert (Recorded.captures, len(cache)) == (3, 2)
     cache.run("double", double, one)
     assert Recorded.captures == 3
-    cache.run("double", double, two)
-    assert (Recorded.captures, len(cache)) == (4, 2)
+    for captures in (3, 3, 3, 4):  # twice as often as at first
+        cache.run("double", double, two)
+        assert (Recorded.captures, len(cache)) == (captures, 2)
+
+
+def test_more_shapes_than_there_is_room_for_are_seldom_captured() -> None:
+    cache = GraphCache(2, Recorded)
+    for _ in range(100):
+        for size in range(1, 6):
+            x = torch.rand(size)
+            torch.testing.assert_close(cache.run("double", double, x), 2 * x, rtol=0, atol=0)
+    # After 2, 4, 8, … times that a shape was asked for without one.
+    assert len(cache) == 2
+    assert 5 < Recorded.captures <= 5 * 6
 
 
 def test_what_was_asked_for_once_is_forgotten_in_time() -> None:
     cache = GraphCache(1, Recorded)
     for size in [*range(1, 20), *range(1, 20)]:
         cache.run("double", double, torch.rand(size))
-    assert len(cache._seen) == 8
+    assert len(cache._asked) == 8
     assert Recorded.captures == 0
 
 

@@ -7,6 +7,7 @@ by one.
 from __future__ import annotations
 
 import functools
+import math
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -19,8 +20,8 @@ from torch import Tensor
 
 Function = Callable[..., Tensor]
 
-# Shapes that are remembered for each graph that is kept.
-_SEEN = 8
+# Shapes that are remembered for each graph that is kept, and how often one is run before it is captured.
+_REMEMBERED, _FIRST = 8, 2
 
 
 class Captured(Protocol):
@@ -60,7 +61,9 @@ class CudaGraph:
             torch.cuda.current_stream().wait_stream(stream)
             self._graph = torch.cuda.CUDAGraph()
             # Other threads may go on using the device meanwhile.
-            with torch.cuda.graph(self._graph, stream=stream, capture_error_mode="thread_local"):
+            graph = torch.cuda.graph(self._graph, stream=stream, capture_error_mode="thread_local")
+            # A capture that fails at its end would leave its own stream behind.
+            with torch.cuda.stream(torch.cuda.current_stream()), graph:
                 self.output = function(*self.inputs)
 
     def replay(self) -> None:
@@ -83,7 +86,8 @@ class GraphCache:
 
     There is one graph for each name, shapes, types and stream: replays on one stream come one after the other, so
     that nobody's buffers are overwritten while they are read. A function is captured when it is asked for a second
-    time, since capturing takes longer than running it; one that cannot be captured is run. Threads may share a cache.
+    time, since capturing takes longer than running it, and after it had to go when it was asked for twice as often as
+    before, so that more shapes than there is room for are run. So is what cannot be captured. Threads may share a cache.
     """
 
     def __init__(
@@ -91,8 +95,8 @@ class GraphCache:
     ):
         self._size, self._capture = size, capture
         self._graphs: OrderedDict[Hashable, Captured] = OrderedDict()
-        # What has been asked for once, and whether it may be captured.
-        self._seen: OrderedDict[Hashable, bool] = OrderedDict()
+        # What is not kept: how often it was asked for, and how often it has to be.
+        self._asked: OrderedDict[Hashable, tuple[int, float]] = OrderedDict()
         self._lock = Lock()
 
     def __len__(self) -> int:
@@ -122,18 +126,19 @@ class GraphCache:
 
     def _captured(self, key: Hashable, function: Function, inputs: tuple[Tensor, ...]) -> Captured | None:
         """A graph, if it is time for one and there can be one."""
-        allowed = self._seen.pop(key, None)
-        while len(self._seen) >= _SEEN * self._size:
-            self._seen.popitem(last=False)
-        self._seen[key] = allowed is not False
-        if not allowed:
+        asked, wanted = self._asked.pop(key, (0, _FIRST))
+        while len(self._asked) >= _REMEMBERED * self._size:
+            self._asked.popitem(last=False)
+        if asked + 1 < wanted:
+            self._asked[key] = asked + 1, wanted
             return None
+        self._asked[key] = 0, 2 * wanted
         while len(self._graphs) >= self._size:
             self._graphs.popitem(last=False)
         try:
             return self._capture(function, inputs)
         except RuntimeError as error:
-            self._seen[key] = False
+            self._asked[key] = 0, math.inf
             reason = str(error).splitlines()[0]
             warnings.warn(
                 f"a run of the networks goes without a CUDA graph: {reason}", RuntimeWarning, stacklevel=4
