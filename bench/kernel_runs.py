@@ -29,8 +29,8 @@ BESIDE_IN_CODES = 0.02
 _WARM_UPS = 3
 
 
-class OutOfTimeError(Exception):
-    """The time that something was given is over."""
+class OutOfTimeError(BaseException):
+    """The time that something was given is over. Not what compilers expect and go on after."""
 
 
 @contextmanager
@@ -80,7 +80,9 @@ class Runner:
                     function(*sets[0])
             torch.cuda.current_stream().wait_stream(stream)
             captured = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(captured):
+            # A compiler that ran out of time may have threads that still use the device.
+            capture = torch.cuda.graph(captured, capture_error_mode="thread_local")
+            with torch.cuda.stream(torch.cuda.current_stream()), capture:
                 self._results = [function(*arguments) for arguments in sets]
             self._graph = captured
 

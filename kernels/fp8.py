@@ -12,7 +12,6 @@ from dataclasses import replace
 from itertools import chain
 
 import torch
-from recodec.kernels import conv_gru, conv_lstm
 from recodec.kernels.tuning import Specimen, Tiles
 from torch import Tensor
 
@@ -21,8 +20,8 @@ TYPE = torch.float8_e4m3fn
 # Before it, GPUs have no such products.
 LEAST_CAPABILITY = 89
 
-# What such a product sums over at once.
-_INPUTS = 32
+# What such a product has at least: fewer positions, and Hopper multiplies 16 bits instead.
+_PIXELS, _INPUTS = 64, 32
 
 
 def quantise(*weights: Tensor) -> tuple[list[Tensor], Tensor]:
@@ -45,11 +44,14 @@ def quantise_gru(weight: Tensor, hidden: Tensor, candidate: Tensor) -> tuple[lis
 
 def tiles_of(tiles: Tiles) -> Tiles:
     """The next tiles that products of 8 bits can have."""
-    return replace(tiles, inputs=max(_INPUTS, tiles.inputs))
+    return replace(tiles, pixels=max(_PIXELS, tiles.pixels), inputs=max(_INPUTS, tiles.inputs))
 
 
 def specimens() -> Iterator[Specimen]:
     """The cells in bfloat16 with weights of 8 bits; paths around a GRU stay as they are."""
+    # Quantising needs no Triton.
+    from recodec.kernels import conv_gru, conv_lstm
+
     weights = ("weight", "hidden_weight", "candidate_weight")
     for specimen in chain(conv_lstm.specimens(), conv_gru.specimens()):
         if "bfloat16" not in specimen.name.split():
