@@ -195,7 +195,7 @@ def small_config() -> NetworkConfig:
 
 def network_of(config: NetworkConfig, dtype: torch.dtype, device: torch.device) -> RecurrentCodec:
     torch.manual_seed(0)
-    return in_nhwc(RecurrentCodec(config).to(device, dtype).requires_grad_(False))
+    return in_nhwc(RecurrentCodec(config).to(device).compute_in(dtype).requires_grad_(False))
 
 
 def in_nhwc(network: RecurrentCodec) -> RecurrentCodec:
@@ -238,7 +238,7 @@ def encoder_problem(
     network = network_of(config, dtype, device)
     generator = torch.Generator().manual_seed(2)
     pixels = torch.rand((batch, 3, height, width), generator=generator) - 0.5
-    target = network.front_end.analyse(pixels.to(device, dtype)).contiguous(memory_format=torch.channels_last)
+    target = network.front_end.analyse(pixels.to(device)).contiguous(memory_format=torch.channels_last)
     with use_backend("reference"):
         codes, state = network.encode_step(target, None, None)
         decoded = network.decode_step(codes, None)

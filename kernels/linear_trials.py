@@ -58,9 +58,9 @@ def _feedback(layer: Linear, make: Tensors, batch: int) -> _Parts:
         make.map(batch, layer.inputs, *area),
         make.weight(layer.channels, 2 * layer.inputs, 1),
         make.bias(layer.channels),
-        make.bias(layer.inputs) / 4,
-        make.map(batch, 1, *area).abs() + 0.5,
-        make.map(batch, layer.inputs, *area),
+        make.bias(layer.inputs).float() / 4,
+        make.map(batch, 1, *area).float().abs() + 0.5,
+        make.map(batch, layer.inputs, *area).float(),
     )
     y = make.buffer((batch, layer.channels, *area))
 
@@ -81,11 +81,12 @@ def _reconstruct(layer: Linear, make: Tensors, batch: int) -> _Parts:
     x, weight = make.map(batch, layer.inputs, *area), make.weight(width, layer.inputs, 1)
     terms: tuple[Any, Any, Any, Any, Any, Any] = (make.bias(width), None, None, None, None, None)
     if layer.masking:
-        gain = make.map(batch, 1, *area).abs() + 0.5
-        maps = make.map(batch, width, *area), make.map(batch, width, *area)
-        terms = (make.bias(width), maps[0], make.bias(width) / 4, gain, maps[1], make.bias(width).abs() / 8)
-    outputs = [make.buffer((batch, width, *area))]
-    outputs += [make.buffer((batch, 1, *area))] if layer.masking else []
+        linear, base = make.map(batch, width, *area), make.map(batch, width, *area).float()
+        log_gain, scale = (make.bias(width).float() / size for size in (4, 8))
+        gain = make.map(batch, 1, *area).float().abs() + 0.5
+        terms = (make.bias(width), linear, log_gain, gain, base, scale.abs())
+    shapes = [(batch, width, *area), (batch, 1, *area)][: 1 + layer.masking]
+    outputs = [make.buffer(shape, torch.float32) for shape in shapes]
     y, next_gain = outputs[0], outputs[1] if layer.masking else None
 
     def run(tiles: Tiles) -> Sequence[Tensor]:

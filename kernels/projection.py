@@ -224,4 +224,5 @@ def specimens() -> Iterator[Specimen]:
         for name, absent in (("first", ["gain", "base"]), ("later", [])):
             constants = {"inputs": 192, "channels": 64}
             label = f"feedback rnn-1 {name}"
-            yield specimen(label, feedback_fwd_kernel, feedback, dtype, constants, absent)
+            types = dict.fromkeys(("log_gain", "gain", "base"), "*fp32:16")
+            yield specimen(label, feedback_fwd_kernel, feedback, dtype, constants, absent, types)

@@ -122,6 +122,7 @@ def specimens() -> Iterator[Specimen]:
     masking = {"pixels": 6144, "channels": 64, "inputs": 96, "masking": 1}
     paper = {"pixels": 393216, "channels": 3, "inputs": 32, "masking": 0}
     types = {"exponent": "fp32", "floor": "fp32"}
+    types |= dict.fromkeys(("log_gain", "gain", "base", "scale", "y", "next_gain"), "*fp32:16")
     for dtype in TYPE_NAMES:
         blocks = triton.cdiv(192, guess("reconstruct", masking, dtype).channels)
         constants = {"inputs": 96, "channels": 192, "BLOCKS": blocks}

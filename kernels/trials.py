@@ -128,7 +128,8 @@ def lstm_trial(layer: Layer, state: bool, dtype: torch.dtype, device: torch.devi
     """One step of a convolutional LSTM, from a state or from zero."""
     from recodec.kernels.conv_lstm import launch_conv_lstm_step
 
-    from recodec.ops.conv_lstm import carried_type, reference
+    from recodec.ops.backend import carried_type
+    from recodec.ops.conv_lstm import reference
 
     make = _CellTensors(layer, dtype, device, batch)
     width = layer.channels

@@ -566,7 +566,7 @@ def test_codes_decode_to_what_was_encoded(tiny_model: str, picture: Image.Image,
     source = read_picture(picture, 1 << 20)
     with torch.inference_mode():
         region = Region(0, 0, *grid_shape(source.width, source.height, 16))
-        samples = Samples(source.samples, 16, torch.device("cpu"), torch.float32)
+        samples = Samples(source.samples, 16, torch.device("cpu"))
         features = network.front_end.analyse(samples.pixels(region)[None])
         encoder = decoder = None
         for plane in codes_of(data):
@@ -664,7 +664,7 @@ def test_decoders_show_what_the_encoder_of_dead_zones_saw(zoned_model: str, pict
     shown = recodec.progressive(data, like="torch")
     with torch.inference_mode():
         region = Region(0, 0, *grid_shape(*picture.size, 16))
-        samples = Samples(read_picture(picture, 1 << 20).samples, 16, torch.device("cpu"), torch.float32)
+        samples = Samples(read_picture(picture, 1 << 20).samples, 16, torch.device("cpu"))
         target = network.front_end.analyse(samples.pixels(region)[None])
         encoder = decoder = None
         for plane, image in zip(codes_of(data), shown, strict=True):

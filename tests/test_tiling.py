@@ -142,7 +142,7 @@ def test_states_are_kept_in_half_precision_where_they_must_be(tiny_model: str) -
     network = load_model(tiny_model).network
     grid = TileGrid(6, 8, 2, 2, 2)
     source = samples(96, 128, 16)
-    source = Samples(source.samples, 16, CPU, torch.float32)
+    source = Samples(source.samples, 16, CPU)
     # Values per position: 2 x 16 in the encoder; 2 x 16, four times 2 x 8 and four DCT blocks in the decoder.
     windows = [tile.window for tile in grid.tiles(encoder_halo(network.config))]
     whole = 4 * (2 * 16 + 2 * 16 + 4 * 2 * 8 + 4 * 192) * sum(w.height * w.width for w in windows)

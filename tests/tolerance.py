@@ -28,12 +28,12 @@ def error(actual: Tensor, exact: Tensor) -> float:
     return float((actual.double() - exact).abs().max())
 
 
-def assert_near(actual: Tensor, plain: Tensor, exact: Tensor) -> None:
-    """The tier of the type of ``actual``: ``plain`` is PyTorch in that type, ``exact`` in float64."""
+def assert_near(actual: Tensor, plain: Tensor, exact: Tensor, factors: torch.dtype) -> None:
+    """The tier of the type of ``factors``, which are multiplied: ``plain`` is PyTorch's result, ``exact`` in float64."""
     assert actual.dtype == plain.dtype
     distance = error(actual, exact)
     limit = FLOAT32_STEP
-    if plain.dtype != torch.float32:
+    if factors != torch.float32:
         limit = max(
             _TIMES_PLAIN * error(plain, exact), torch.finfo(plain.dtype).eps * float(exact.abs().max())
         )

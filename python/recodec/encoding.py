@@ -124,7 +124,7 @@ def start(
 def fill(engine: Engine, job: Job) -> None:
     """Complete the file of one picture."""
     picture = job.picture
-    samples = Samples(picture.samples, engine.network.config.stride, engine.device, engine.dtype)
+    samples = Samples(picture.samples, engine.network.config.stride, engine.device)
     place = engine.workplace(picture.width * picture.height, job.max_memory)
     encoder = TiledEncoder(engine.network, samples, job.grid, place)
     while True:
@@ -149,9 +149,7 @@ def fill_together(engine: Engine, jobs: Sequence[Job]) -> None:
     """Complete the files of pictures of one kind."""
     grid, stride = jobs[0].grid, engine.network.config.stride
     region = Region(0, 0, grid.height, grid.width)
-    pixels = [
-        Samples(job.picture.samples, stride, engine.device, engine.dtype).pixels(region) for job in jobs
-    ]
+    pixels = [Samples(job.picture.samples, stride, engine.device).pixels(region) for job in jobs]
     place = engine.workplace(sum(job.picture.width * job.picture.height for job in jobs))
     codes = (
         encode_windows(engine.network, torch.stack(pixels), jobs[0].writer.iterations, place).cpu().numpy()

@@ -55,7 +55,7 @@ class Engine:
             self.device = torch.device(device)
             if self.device.type == "meta":
                 raise RuntimeError("it holds no values")
-            self.network = model.network.to(self.device, self.dtype)
+            self.network = model.network.to(self.device).compute_in(self.dtype)
         # A build of torch without a back end fails an assertion instead.
         except (RuntimeError, AssertionError) as error:
             reason = str(error).splitlines()[0]

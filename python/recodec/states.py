@@ -13,7 +13,7 @@ from torch import Tensor
 from recodec.errors import LimitError
 from recodec.graphs import GraphCache
 from recodec.networks.recurrent import RecurrentCodec
-from recodec.ops.backend import Backend, use_backend
+from recodec.ops.backend import Backend, carried_type, use_backend
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Workplace:
 def state_sizes(network: RecurrentCodec, place: Workplace) -> dict[str, int]:
     """Numbers per position in the states of "encoder" and "decoder", from running both on one position."""
     side = network.config.stride
-    pixels = torch.zeros(1, 3, side, side, device=place.device, dtype=place.dtype)
+    pixels = torch.zeros(1, 3, side, side, device=place.device, dtype=carried_type(place.dtype))
     with use_backend(place.backend):
         codes, encoder = network.encode_step(network.front_end.analyse(pixels), None, None)
         return {"encoder": _count(encoder), "decoder": _count(network.decode_step(codes, None))}
@@ -53,8 +53,8 @@ class StateStore:
 
     ``areas`` are the positions in each group, ``sides`` are "encoder", "decoder" or both. Each side
     lies in one block of memory that is taken once: thousands of states that come and go would leave holes
-    in the heap as large as themselves. They are kept in half precision where ``place`` does not leave
-    room for more; steps are computed as ever.
+    in the heap as large as themselves. They are kept in float32, in half precision where ``place`` does not leave
+    room for it; steps are computed as ever.
     """
 
     def __init__(self, network: RecurrentCodec, areas: Sequence[int], sides: Sequence[str], place: Workplace):
@@ -81,7 +81,7 @@ class StateStore:
             sizes = state_sizes(self._network, self._place)
             self._sizes = {side: sizes[side] for side in self._sides}
             self._storage = self._choose_storage()
-        if len(self._starts) == 2 and self._storage == self._place.dtype:
+        if len(self._starts) == 2 and self._storage == carried_type(self._place.dtype):
             self._whole[side] = state
             return
         if side not in self._blocks:
@@ -112,8 +112,7 @@ class StateStore:
 
     def _choose_storage(self) -> torch.dtype:
         numbers = self._starts[-1] * sum(self._sizes.values())
-        choices = [self._place.dtype] + [torch.float16] * (self._place.dtype == torch.float32)
-        for dtype in choices:
+        for dtype in (carried_type(self._place.dtype), torch.float16):
             needed = self._place.reserved + numbers * dtype.itemsize
             if needed <= self._place.max_memory:
                 return dtype

@@ -166,7 +166,9 @@ class Samples:
     ``samples`` is (C, H, W): uint8, or floating point in [0, 1]; C is 1 or 3.
     """
 
-    def __init__(self, samples: Tensor, stride: int, device: torch.device, dtype: torch.dtype):
+    def __init__(
+        self, samples: Tensor, stride: int, device: torch.device, dtype: torch.dtype = torch.float32
+    ):
         self.samples, self._stride, self._device, self._dtype = samples, stride, device, dtype
 
     def original(self, region: Region) -> Tensor:

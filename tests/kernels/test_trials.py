@@ -100,7 +100,7 @@ def test_plans_have_the_shapes_that_launches_ask_tiles_for(monkeypatch: pytest.M
         for layer in LINEAR
     ]
     monkeypatch.setattr(trials, "LINEAR", tuple(small))
-    for plan in plans(torch.float32, DEVICE):
+    for plan in plans(torch.float16, DEVICE):
         asked.clear()
         trial = plan.make()
         assert (trial.operator, trial.shape) == (plan.operator, plan.shape)

@@ -13,6 +13,8 @@ from recodec.ops.backend import Backend, use_backend
 from tests.tolerance import assert_near, assert_same
 
 COUNT, WIDTH_IN, HEIGHT, WIDTH = 2, 5, 7, 9
+# cuDNN may add up gradients in another order each time, for which torch allows 1e-12 of its own convolution.
+NONDETERMINISM = 1e-10
 # Where there is a GPU, kernels are compiled and cannot run on a CPU.
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
@@ -131,7 +133,7 @@ def check_kernels(step: Step, case: Case, dtype: torch.dtype) -> None:
     plain = step.run(case, dtype, "reference")
     exact = step.run_exactly(case, dtype)
     for actual, near, value in zip(results, plain, exact, strict=True):
-        assert_near(actual, near, value)
+        assert_near(actual, near, value, dtype)
 
 
 def check_writing(
@@ -170,7 +172,7 @@ def check_gradients(step: Step, name: str, state: bool) -> None:
     """Hold gradients to differences, and to those of the definition."""
     arguments = operator_arguments(step, Case(2, 3, 2, 2, 4, state), torch.float64)
     operator = getattr(torch.ops.recodec, name).default
-    assert torch.autograd.gradcheck(operator, arguments, fast_mode=True)
+    assert torch.autograd.gradcheck(operator, arguments, fast_mode=True, nondet_tol=NONDETERMINISM)
     tensors = [value for value in arguments if isinstance(value, Tensor)]
     found = []
     for body in (operator, step.reference):

@@ -13,11 +13,11 @@ from recodec.kernels import reconstruct as reconstruct_kernels
 from recodec.kernels.tuning import Tiles
 from torch import Tensor
 
-from recodec.networks.gains import Masking
-from recodec.ops.backend import Backend
+from recodec.ops.backend import Backend, carried_type
 from recodec.ops.feedback import feedback, feedback_
 from recodec.ops.projection import projection, projection_
-from recodec.ops.reconstruct import masking_gain, reconstruct, reconstruct_
+from recodec.ops.reconstruct import reconstruct, reconstruct_
+from tests.ops.steps import NONDETERMINISM
 from tests.tolerance import assert_near, assert_same
 
 COUNT, HEIGHT, WIDTH = 2, 7, 9
@@ -55,7 +55,7 @@ class Case:
             value = torch.randn(shape, generator=generator, dtype=torch.float64)
             # What divides, and what is a unit, is above 0.
             value = 0.5 + scale * value.abs() if name in ("gain", "scale") else scale * value
-            made[name] = value.to(DEVICE, dtype)
+            made[name] = value.to(DEVICE, carried_type(dtype) if name in WIDE else dtype)
         return made | self.options
 
     def run(self, arguments: dict[str, Any], backend: Backend) -> list[Tensor]:
@@ -125,6 +125,8 @@ def reconstruct_case(inputs: int, channels: int, *terms: str) -> Case:
     return Case(reconstruct, reconstruct_, needs, buffers, {})
 
 
+# What iterations carry, and what scales it.
+WIDE = {"log_gain", "gain", "base", "scale"}
 ALL_TERMS = ("bias", "linear", "log_gain", "gain", "base", "scale")
 CASES = {
     "projection": project_case(5, 12, 1, bias=True),
@@ -155,7 +157,7 @@ def test_kernel_computes_the_definition(case: Case, dtype: torch.dtype) -> None:
         strict=True,
     )
     for actual, plain, value in triples:
-        assert_near(actual, plain, value)
+        assert_near(actual, plain, value, dtype)
 
 
 @both_backends
@@ -202,12 +204,6 @@ def test_what_is_decoded_can_be_updated_in_place(backend: Backend) -> None:
     assert_same(arguments["gain"], expected[1])
 
 
-def test_the_masking_gain_is_that_of_the_network() -> None:
-    features = torch.randn(2, 192, 3, 5, generator=torch.Generator().manual_seed(0))
-    scale = torch.rand(192, generator=torch.Generator().manual_seed(1))
-    assert_same(masking_gain(features, scale), Masking()(features, scale))
-
-
 @pytest.mark.parametrize("name", ["projection", "projection-space", "feedback", "reconstruct-masking"])
 def test_operators_keep_the_contract_of_torch(name: str) -> None:
     case = CASES[name]
@@ -239,7 +235,8 @@ SMALL = {
 @pytest.mark.parametrize("name", SMALL)
 def test_gradients_of_the_operator_are_those_of_the_definition(name: str) -> None:
     arguments = SMALL[name].operator_arguments(torch.float64, wanting=True)
-    assert torch.autograd.gradcheck(getattr(torch.ops.recodec, name).default, arguments, fast_mode=True)
+    operator = getattr(torch.ops.recodec, name).default
+    assert torch.autograd.gradcheck(operator, arguments, fast_mode=True, nondet_tol=NONDETERMINISM)
 
 
 @pytest.mark.parametrize("name", ["projection-space", "feedback", "reconstruct-masking"])
@@ -268,7 +265,7 @@ def test_arguments_of_another_size_are_refused() -> None:
         "bias": arguments["bias"][:4],
         "gain": arguments["gain"][..., :4],
         "linear": arguments["linear"][:1],
-        "base": arguments["base"].half(),
+        "base": arguments["base"][:, :4],
         "scale": arguments["scale"][:64],
     }
     for name, value in changes.items():

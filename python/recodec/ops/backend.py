@@ -92,6 +92,11 @@ def triton_interprets() -> bool:
     return bool(triton.knobs.runtime.interpret)
 
 
+def carried_type(dtype: torch.dtype) -> torch.dtype:
+    """The type of what is added to from iteration to iteration: float32 where others work in fewer bits."""
+    return torch.promote_types(dtype, torch.float32)
+
+
 def allocate(like: Tensor, shape: Sequence[int], dtype: torch.dtype | None = None) -> Tensor:
     """An unwritten output on the device of ``like``: logical N C H W, in memory N H W C."""
     return torch.empty(

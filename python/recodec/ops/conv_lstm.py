@@ -16,6 +16,7 @@ from torch import Tensor
 from recodec.ops.backend import (
     Backend,
     allocate,
+    carried_type,
     expect,
     outputs_apart,
     recompute_through,
@@ -41,11 +42,6 @@ def lstm_gates(gates: Tensor, c: Tensor | None) -> tuple[Tensor, Tensor]:
     update = torch.sigmoid(i) * torch.tanh(j)
     c = update if c is None else torch.sigmoid(f) * c + update
     return (torch.sigmoid(o) * torch.tanh(c)).to(gates.dtype), c
-
-
-def carried_type(dtype: torch.dtype) -> torch.dtype:
-    """The type of c where x and h are of type ``dtype``."""
-    return torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype
 
 
 def reference(

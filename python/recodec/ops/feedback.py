@@ -10,7 +10,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from recodec.ops.backend import Backend, allocate, expect, outputs_apart, use_backend, use_kernels
+from recodec.ops.backend import (
+    Backend,
+    allocate,
+    carried_type,
+    expect,
+    outputs_apart,
+    use_backend,
+    use_kernels,
+)
 from recodec.ops.projection import recompute_one
 
 
@@ -27,7 +35,8 @@ def feedback_input(
     linear: Tensor, log_gain: Tensor | None, gain: Tensor | None, base: Tensor | None
 ) -> Tensor:
     """What the convolution sees."""
-    return torch.cat([provisional(linear, log_gain, gain, base), linear], dim=1)
+    shown = provisional(linear.to(carried_type(linear.dtype)), log_gain, gain, base)
+    return torch.cat([shown.to(linear.dtype), linear], dim=1)
 
 
 def reference(
@@ -55,8 +64,8 @@ def feedback(
     """Map ``linear`` and ``base``, both (N, width, H, W), to (N, width_out, H, W).
 
     ``weight`` is (width_out, 2·width, 1, 1), ``bias`` (width_out,), ``log_gain`` (width,) and ``gain``
-    (N, 1, H, W). What is None is left out of the equation. ``backend`` None is what
-    :func:`~recodec.ops.backend.use_backend` says.
+    (N, 1, H, W). What is None is left out of the equation; these last three may be of a wider type than
+    the others. ``backend`` None is what :func:`~recodec.ops.backend.use_backend` says.
     """
     if backend is not None:
         with use_backend(backend):
@@ -89,9 +98,9 @@ def expect_terms(
 ) -> None:
     """Refuse what cannot be part of a provisional reconstruction of a shape."""
     n, channels, height, width = shape
-    expect("log_gain", log_gain, like, channels)
-    expect("gain", gain, like, n, 1, height, width)
-    expect("base", base, like, n, channels, height, width)
+    expect("log_gain", log_gain, like, channels, any_type=True)
+    expect("gain", gain, like, n, 1, height, width, any_type=True)
+    expect("base", base, like, n, channels, height, width, any_type=True)
 
 
 def _shape(

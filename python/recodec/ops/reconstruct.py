@@ -3,6 +3,9 @@
 y = base + (W∗x + b + linear)·exp(log_gain)/gain, after the recurrent layers of
 :meth:`recodec.networks.recurrent.Decoder.step`. The paper's last layer, to three colours and without a
 nonlinearity here, needs no more of it than ``base``. Masking is :class:`recodec.networks.gains.Masking`.
+
+Reconstruction and gain are float32 where x is float16 or bfloat16: iterations add to what is decoded, and another
+decoder, in float32, does the same to its own.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from torch.nn import functional as F
 from recodec.ops.backend import (
     Backend,
     allocate,
+    carried_type,
     expect,
     outputs_apart,
     recompute_through,
@@ -45,6 +49,7 @@ def reconstruction(
     y: Tensor, linear: Tensor | None, log_gain: Tensor | None, gain: Tensor | None, base: Tensor | None
 ) -> Tensor:
     """What the last convolution's output becomes part of."""
+    y = y.to(carried_type(y.dtype))
     return provisional(y if linear is None else y + linear, log_gain, gain, base)
 
 
@@ -84,6 +89,7 @@ def reconstruct(
     ``x`` is (N, width_in, H, W), ``weight`` (width, width_in, 1, 1), ``bias`` (width,), ``linear`` and
     ``base`` (N, width, H, W), ``log_gain`` (width,) and ``gain`` (N, 1, H, W). What is None is left out.
     ``scale`` (192,) is that of :class:`recodec.networks.transforms.BlockDCT`; masking gains have no gradient.
+    ``log_gain``, ``gain``, ``base`` and ``scale`` may be of a wider type than the others.
     ``backend`` None is what :func:`~recodec.ops.backend.use_backend` says.
     """
     terms = (linear, log_gain, gain, base, scale, exponent, floor)
@@ -164,7 +170,7 @@ def _returns(
     floor: float,
 ) -> list[Tensor]:
     shapes = _shapes(x, weight, bias, linear, log_gain, gain, base, scale)
-    return [allocate(x, shape) for shape in shapes]
+    return [allocate(x, shape, carried_type(x.dtype)) for shape in shapes]
 
 
 def _return(
@@ -200,10 +206,10 @@ def _write(
     gain_out: Tensor | None,
 ) -> None:
     shapes = _shapes(x, weight, bias, linear, log_gain, gain, base, scale)
-    expect("y_out", y_out, x, *shapes[0])
+    expect("y_out", y_out, x, *shapes[0], any_type=True)
     require((scale is None) == (gain_out is None), "scale and gain_out must both be None or neither")
     if gain_out is not None:
-        expect("gain_out", gain_out, x, *shapes[1])
+        expect("gain_out", gain_out, x, *shapes[1], any_type=True)
     outputs_apart([y_out, gain_out], [x, weight, bias, linear, log_gain, scale])
     outputs_apart([y_out], [gain])
     outputs_apart([gain_out], [base])

@@ -44,7 +44,7 @@ def code_picture(network: RecurrentCodec, image: Image.Image, device: torch.devi
     samples = torch.from_numpy(np.array(image)).permute(2, 0, 1)
     encoder = TiledEncoder(
         network,
-        Samples(samples, config.stride, device, torch.float32),
+        Samples(samples, config.stride, device),
         plan_tiles(rows, columns, config, TILE_SIDE),
         Workplace(device, torch.float32),
     )

@@ -1,0 +1,58 @@
+"""Encoders and decoders in half precision stay close to those in float32, prefix by prefix."""
+
+from __future__ import annotations
+
+import math
+from importlib.resources import files
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import recodec
+
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+half_types = pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+
+
+@pytest.fixture(scope="module")
+def photo() -> Image.Image:
+    """A part of the example picture, neither flat nor dark."""
+    with Image.open(str(files("recodec") / "demo" / "photo.png")) as image:
+        return image.convert("RGB").crop((300, 180, 428, 276))
+
+
+def psnr(a: np.ndarray, b: np.ndarray) -> float:
+    error = np.square(a.astype(float) - b).mean()
+    return 10 * math.log10(255**2 / error) if error else math.inf
+
+
+@half_types
+@pytest.mark.parametrize("writer", ["float32", "half"])
+def test_pictures_are_those_of_float32(photo: Image.Image, dtype: str, writer: str) -> None:
+    original = np.asarray(photo)
+    half = recodec.load(device=DEVICE, dtype=dtype)
+    single = recodec.load()
+    data = (half if writer == "half" else single).encode(original, iterations=12)
+    assert recodec.info(data).arithmetic == (dtype if writer == "half" else "float32")
+    pairs = zip(half.progressive(data, like="numpy"), single.progressive(data, like="numpy"), strict=True)
+    for found, expected in pairs:
+        # Measured: 0.006 dB; with all that is decoded so far in bfloat16, 0.06 dB and 4 levels.
+        assert abs(psnr(original, found) - psnr(original, expected)) <= 0.02
+        assert np.abs(found.astype(int) - expected).max() <= 1
+    assert np.array_equal(half.decode(data, like="numpy"), found)
+
+
+@half_types
+def test_what_is_decoded_stays_in_float32(dtype: str) -> None:
+    codec = recodec.load(dtype=dtype)
+    network = codec._engine.network
+    assert network.working_type == getattr(torch, dtype)
+    with torch.no_grad():
+        state = network.decode_step(
+            torch.zeros(1, network.config.depth, 2, 3, dtype=network.working_type), None
+        )
+        shown = network.show(state)
+    assert state.reconstruction.dtype == state.gain.dtype == shown.dtype == torch.float32
+    assert {part.dtype for layer in state.layers if layer for part in layer} == {network.working_type}
