@@ -169,8 +169,7 @@ def cell(layer: Any, kind: str, dtype: torch.dtype, device: torch.device) -> Way
     else:
         from recodec.kernels.conv_gru import launch_conv_gru_step
 
-        sizes = layer.sizes()
-        trial = gru_trial(layer, True, True, dtype, device, 1, "residual_conv_gru_candidate", sizes)
+        trial = gru_trial(layer, True, True, dtype, device, 1, "residual_conv_gru_candidate")
         cost = cost_of_8_bits(kind, trial)
         x, h, weight, bias, hidden, candidate, *paths = trial.arguments[:8]
         # Open reset gates: r·h is h.

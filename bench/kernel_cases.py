@@ -22,12 +22,9 @@ from recodec.networks.config import LayerConfig, NetworkConfig
 from recodec.networks.folding import fold_pointwise
 from recodec.networks.paper import paper_config
 from recodec.networks.recurrent import RecurrentCodec
-from recodec.ops import binarizer, bits, feedback, projection, reconstruct
+from recodec.ops import binarizer
 from recodec.ops.backend import use_backend
 from recodec.ops.convolution import same_convolution
-
-# Importing them is what registers them with torch.
-OPERATORS = (binarizer, bits, feedback, projection, reconstruct)
 
 Function = Callable[..., Any]
 
@@ -140,8 +137,7 @@ def cell_case(layer: Layer, cell: str, batch: int) -> Case:
         if cell == "lstm":
             trial = lstm_trial(layer, True, dtype, device, batch)
             return from_trial(trial, torch.ops.recodec.conv_lstm_step)
-        sizes = layer.sizes(batch=batch)
-        trial = gru_trial(layer, True, True, dtype, device, batch, "residual_conv_gru_candidate", sizes)
+        trial = gru_trial(layer, True, True, dtype, device, batch, "residual_conv_gru_candidate")
         return from_trial(trial, torch.ops.recodec.residual_conv_gru_step)
 
     return Case(layer.name, make)

@@ -24,9 +24,6 @@ from recodec.errors import DeviceError
 
 _TARGETS = (80, 90)
 
-# Kernels lie beside these files, which would look for them in turn.
-_TOOLS = {"__init__", "compile", "layers", "trials", "tune", "tuning"}
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
@@ -83,7 +80,8 @@ def _require_compiler() -> None:
 def find_specimens(words: Sequence[str] = ()) -> Iterator[Specimen]:
     """What the kernel files of this package list in their ``specimens``, if all ``words`` are in the name."""
     for path in sorted(Path(__file__).parent.glob("*.py")):
-        if path.stem in _TOOLS:
+        # This one, which runs under another name.
+        if path.stem == "compile":
             continue
         module = import_module(f"recodec.kernels.{path.stem}")
         for specimen in getattr(module, "specimens", tuple)():

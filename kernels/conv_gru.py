@@ -206,11 +206,12 @@ def launch_conv_gru_step(
         "kernel": weight.shape[2],
         "hidden_kernel": 0 if h is None else hidden_weight.shape[2],
         "stride": stride,
+        "factor": factor,
     }
     if tiles is None:
         tiles = (
             tiles_for("conv_gru_gates", sizes, x.dtype, x.device),
-            tiles_for(candidate_name(paths is not None), {**sizes, "factor": factor}, x.dtype, x.device),
+            tiles_for(candidate_name(paths is not None), sizes, x.dtype, x.device),
         )
     x, h, weight, hidden_weight, candidate_weight = in_nhwc(x, h, weight, hidden_weight, candidate_weight)
     shape = (sizes["pixels"], *x.shape[2:], height, width)
@@ -245,8 +246,6 @@ def specimens() -> Iterator[Specimen]:
     """The kernels as the shipped model and the paper's layers need them, with and without a state."""
     for layer, (dtype, short) in product((*SHIPPED, *PAPER), TYPE_NAMES.items()):
         data = f"*{short}:16"
-        sizes = layer.sizes()
-        factor = sizes.pop("factor")
         constants = {
             "inputs": layer.inputs,
             "channels": layer.channels,
@@ -261,7 +260,7 @@ def specimens() -> Iterator[Specimen]:
             conv_gru_gates_fwd_kernel,
             both | dict.fromkeys(("h", "hidden_weight", "z_out", "rh_out"), data),
             constants,
-            guess("conv_gru_gates", sizes, dtype),
+            guess("conv_gru_gates", layer.sizes(), dtype),
         )
         for residual, state in product((True, False), (True, False)):
             pointers = ["h_out", "candidate_weight"]
@@ -273,6 +272,6 @@ def specimens() -> Iterator[Specimen]:
                 f"{name} {layer.name} {dtype}{'' if state else ' zero-state'}",
                 conv_gru_candidate_fwd_kernel,
                 both | dict.fromkeys(pointers, data),
-                {**constants, "FACTOR": factor, "SHARE": 0.1},
+                {**constants, "FACTOR": layer.factor, "SHARE": 0.1},
                 guess(name, layer.sizes(state=state), dtype),
             )

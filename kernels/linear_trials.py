@@ -77,7 +77,6 @@ def _reconstruct(layer: Linear, make: Tensors, batch: int) -> _Parts:
     from recodec.ops.reconstruct import reference
 
     area, width = (layer.height, layer.width), layer.channels
-    masking = (0.6, 0.05)
     x, weight = make.map(batch, layer.inputs, *area), make.weight(width, layer.inputs, 1)
     terms: tuple[Any, Any, Any, Any, Any, Any] = (make.bias(width), None, None, None, None, None)
     if layer.masking:
@@ -90,10 +89,10 @@ def _reconstruct(layer: Linear, make: Tensors, batch: int) -> _Parts:
     y, next_gain = outputs[0], outputs[1] if layer.masking else None
 
     def run(tiles: Tiles) -> Sequence[Tensor]:
-        launch_reconstruct(x, weight, *terms, *masking, y, next_gain, tiles)
+        launch_reconstruct(x, weight, *terms, y, next_gain, tiles)
         return outputs
 
-    return run, reference, (x, weight, *terms, *masking)
+    return run, reference, (x, weight, *terms)
 
 
 def _binarize(layer: Linear, make: Tensors, batch: int) -> _Parts:

@@ -19,6 +19,8 @@ from recodec.kernels.projection import contiguous, load_tile, project, specimen,
 from recodec.kernels.tuning import TYPE_NAMES, Specimen, Tiles, guess, on_device, tiles_for
 from torch import Tensor
 
+from recodec.ops.reconstruct import EXPONENT, FLOOR
+
 
 @triton.jit
 def reconstruct_fwd_kernel(
@@ -35,8 +37,8 @@ def reconstruct_fwd_kernel(
     count,
     inputs: tl.constexpr,
     channels: tl.constexpr,
-    exponent,
-    floor,
+    EXPONENT: tl.constexpr,
+    FLOOR: tl.constexpr,
     BLOCKS: tl.constexpr,
     PIXELS: tl.constexpr,
     CHANNELS: tl.constexpr,
@@ -78,7 +80,7 @@ def reconstruct_fwd_kernel(
             energy += tl.sum(coefficient * coefficient, axis=1)
     if scale is not None:
         deviation = tl.sqrt(energy / channels)
-        value = tl.exp2(exponent * tl.log2((0.1 + floor) / (deviation + floor)))
+        value = tl.exp2(EXPONENT * tl.log2((0.1 + FLOOR) / (deviation + FLOOR)))
         tl.store(next_gain + pixel, value.to(next_gain.dtype.element_ty), mask=inside)
 
 
@@ -91,8 +93,6 @@ def launch_reconstruct(
     gain: Tensor | None,
     base: Tensor | None,
     scale: Tensor | None,
-    exponent: float,
-    floor: float,
     y_out: Tensor,
     gain_out: Tensor | None,
     tiles: Tiles | None = None,
@@ -112,7 +112,7 @@ def launch_reconstruct(
     with on_device(x), outputs_in_nhwc(y_out, gain_out) as (y, next_gain):
         reconstruct_fwd_kernel[grid](
             x, weight, bias, linear, log_gain, gain, base, scale, y, next_gain,
-            sizes["pixels"], inputs, channels, exponent, floor,
+            sizes["pixels"], inputs, channels, EXPONENT=EXPONENT, FLOOR=FLOOR,
             BLOCKS=blocks, **tiles.constants(), **tiles.options(),
         )  # fmt: skip
 
@@ -121,14 +121,14 @@ def specimens() -> Iterator[Specimen]:
     """The last layers of rnn-1, 96 to 192 features, and of the paper, 32 to 3, for 768x512 pixels."""
     masking = {"pixels": 6144, "channels": 64, "inputs": 96, "masking": 1}
     paper = {"pixels": 393216, "channels": 3, "inputs": 32, "masking": 0}
-    types = {"exponent": "fp32", "floor": "fp32"}
-    types |= dict.fromkeys(("log_gain", "gain", "base", "scale", "y", "next_gain"), "*fp32:16")
+    types = dict.fromkeys(("log_gain", "gain", "base", "scale", "y", "next_gain"), "*fp32:16")
+    masks = {"EXPONENT": EXPONENT, "FLOOR": FLOOR}
     for dtype in TYPE_NAMES:
         blocks = triton.cdiv(192, guess("reconstruct", masking, dtype).channels)
-        constants = {"inputs": 96, "channels": 192, "BLOCKS": blocks}
+        constants = {"inputs": 96, "channels": 192, "BLOCKS": blocks, **masks}
         for name, absent in (("first", ["gain", "base"]), ("later", [])):
             label = f"reconstruct rnn-1 {name}"
             yield specimen(label, reconstruct_fwd_kernel, masking, dtype, constants, absent, types)
-        constants = {"inputs": 32, "channels": 3, "BLOCKS": 1}
+        constants = {"inputs": 32, "channels": 3, "BLOCKS": 1, **masks}
         absent = ["linear", "log_gain", "gain", "scale", "next_gain"]
         yield specimen("reconstruct paper", reconstruct_fwd_kernel, paper, dtype, constants, absent, types)

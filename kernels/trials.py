@@ -57,12 +57,6 @@ def plans(dtype: torch.dtype, device: torch.device, batch: int = 1) -> list[Plan
     return sorted(found, key=lambda plan: -plan.worth)
 
 
-def cell_trials(dtype: torch.dtype, device: torch.device, batch: int = 1) -> Iterator[Trial]:
-    """Trials of all cells, those of the shipped model first, at the size of ``batch`` pictures."""
-    for plan in _cell_plans(dtype, device, batch):
-        yield plan.make()
-
-
 def _cell_plans(dtype: torch.dtype, device: torch.device, batch: int) -> Iterator[Plan]:
     where = (dtype, device, batch)
     for layer, state in product(SHIPPED, (True, False)):
@@ -163,13 +157,14 @@ def _gru_plans(
     batch: int,
 ) -> Iterator[Plan]:
     """The second kernel and, where nobody else has it, the first, which has no use for paths."""
-    sizes = layer.sizes(state=state, batch=batch)
-    name = "residual_conv_gru_candidate" if residual else "conv_gru_candidate"
-    make = partial(gru_trial, layer, residual, state, dtype, device, batch)
+    from recodec.kernels.conv_gru import candidate_name
+
+    names = [candidate_name(residual)]
     if state and (not residual or layer in SHIPPED):
-        first = {size: value for size, value in sizes.items() if size != "factor"}
-        yield Plan("conv_gru_gates", first, worth, partial(make, "conv_gru_gates", first))
-    yield Plan(name, sizes, worth, partial(make, name, sizes))
+        names.append("conv_gru_gates")
+    for name in names:
+        make = partial(gru_trial, layer, residual, state, dtype, device, batch, name)
+        yield Plan(name, layer.sizes(state=state, batch=batch), worth, make)
 
 
 def gru_trial(
@@ -180,9 +175,8 @@ def gru_trial(
     device: torch.device,
     batch: int,
     operator: str,
-    sizes: dict[str, int],
 ) -> Trial:
-    """Both kernels run, one of them with tiles that stay."""
+    """One step of a convolutional GRU. Both kernels run; the one that is not ``operator`` has tiles that stay."""
     from recodec.kernels.conv_gru import candidate_name, launch_conv_gru_step
     from recodec.kernels.tuning import guess
 
@@ -207,10 +201,9 @@ def gru_trial(
     launch = partial(launch_conv_gru_step, *inputs, paths, outputs[0], y, layer.stride, layer.factor, share)
     body: Body = residual_conv_gru.reference if residual else conv_gru.reference
     number_type = str(dtype).removeprefix("torch.")
-    of_second = layer.sizes(state=state, batch=batch)
-    of_first = {name: size for name, size in of_second.items() if name != "factor"}
-    first = guess("conv_gru_gates", of_first, number_type)
-    second = guess(candidate_name(residual), of_second, number_type)
+    sizes = layer.sizes(state=state, batch=batch)
+    first = guess("conv_gru_gates", sizes, number_type)
+    second = guess(candidate_name(residual), sizes, number_type)
 
     def run(tiles: Tiles) -> Sequence[Tensor]:
         launch((tiles, second) if operator == "conv_gru_gates" else (first, tiles))

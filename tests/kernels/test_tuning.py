@@ -14,7 +14,7 @@ import pytest
 import torch
 from recodec.kernels import trials, tuning
 from recodec.kernels.layers import PAPER, SHIPPED, Layer
-from recodec.kernels.trials import cell_trials
+from recodec.kernels.trials import plans
 from recodec.kernels.tune import candidates, checker
 from recodec.kernels.tuning import Tiles, distance, guess, load, path_of, save, tiles_for
 
@@ -135,7 +135,10 @@ def test_trials_hold_kernels_to_the_reference(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(trials, "FOLDED", Layer("tiny", 16, 4, 2, 1, 1, 2, 4, 4))
     seen = set()
     device = torch.device("cuda") if torch.cuda.is_available() else CPU
-    for trial in cell_trials(torch.float32, device):
+    cells = [
+        plan for plan in plans(torch.float32, device) if "step" in plan.operator or "gru" in plan.operator
+    ]
+    for trial in (plan.make() for plan in cells):
         seen.add(trial.operator)
         fits = checker(trial)
         results = trial.run(Tiles(16, 16, 16))

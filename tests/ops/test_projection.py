@@ -76,12 +76,10 @@ class Case:
         }[self.returning]
         first = "linear" if self.returning is feedback else "x"
         values = [made.get(name) for name in (first, *order)]
-        if self.returning is reconstruct:
-            values += [0.6, 0.05]
-        learned = [name not in ("factor", "scale") for name in (first, *order)] + [False] * 2
+        learned = [name not in ("factor", "scale") for name in (first, *order)]
         return tuple(
             value.requires_grad_() if wanting and learn and isinstance(value, Tensor) else value
-            for value, learn in zip(values, learned, strict=False)
+            for value, learn in zip(values, learned, strict=True)
         )
 
 

@@ -8,11 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from recodec.networks.convolution import Projection
-from recodec.ops.backend import use_kernels
-from recodec.ops.binarizer import binarize, signs, ternarize
+from recodec.ops.binarizer import ZONE_IN_TANH, binarize, signs, ternarize
 
-# Where the dead zone ends on the axis of the tanh whose gradient codes have.
-_ZONE_IN_TANH = 0.5
 # Not 0 in fp16 either.
 _NARROWEST_ZONE = 1e-6
 
@@ -35,11 +32,7 @@ class Binarizer(nn.Module):
     def forward(self, x: Tensor, iteration: int) -> Tensor:
         """Codes for inference: (N, width_in, h, w) to (N, depth, h, w)."""
         zone = None if self.dead_zone is None else self._zone(iteration)
-        if use_kernels(x):
-            return binarize(x, *self.conv.at(iteration), zone=zone)
-        # tanh keeps the sign, so inference does without it.
-        y = self.conv(x, iteration)
-        return signs(y) if zone is None else ternarize(y, zone)
+        return binarize(x, *self.conv.at(iteration), zone=zone)
 
     def _zone(self, iteration: int) -> Tensor:
         assert self.dead_zone is not None
@@ -65,7 +58,7 @@ class Binarizer(nn.Module):
         else:
             zone = self._zone(iteration) if density is None else dead_zone_for(features, density)
             # The zone follows the features, so nothing else would keep them where tanh is steep.
-            y = torch.tanh(features * (_ZONE_IN_TANH / zone))
+            y = torch.tanh(features * (ZONE_IN_TANH / zone))
             codes = ternarize(features, zone)
         return y + (codes - y).detach()
 

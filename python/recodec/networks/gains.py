@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from recodec.networks.convolution import SameConv2d
-from recodec.ops.reconstruct import EXPONENT, FLOOR, masking_gain
+from recodec.ops.reconstruct import masking_gain
 
 GAIN_PATCH = 32
 
@@ -65,13 +65,9 @@ class Masking(nn.Module):
     decoder, so that nothing is sent for it. ITU-T T.801 (JPEG 2000, part 2) calls it self-contrast masking.
     """
 
-    def __init__(self, exponent: float = EXPONENT, floor: float = FLOOR):
-        super().__init__()
-        self.exponent, self.floor = exponent, floor
-
     def forward(self, features: Tensor, scale: Tensor) -> Tensor:
         """(N, 192, H, W) DCT features, in units of ``scale``, to (N, 1, H, W) gains."""
-        return masking_gain(features, scale, self.exponent, self.floor)
+        return masking_gain(features, scale)
 
 
 def hold(gains: Tensor, patch: int, height: int, width: int) -> Tensor:

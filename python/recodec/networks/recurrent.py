@@ -156,7 +156,6 @@ class Decoder(nn.Module):
         if not use_kernels(x):
             y = reconstruction(self.output(x, iteration), linear, log_gain, gain, base)
             return y, None if masking is None or scale is None else masking(y, scale)
-        exponent, floor = (0.0, 0.0) if masking is None else (masking.exponent, masking.floor)
         return reconstruct(
             x,
             *self.output.at(iteration),
@@ -164,9 +163,7 @@ class Decoder(nn.Module):
             log_gain=log_gain,
             gain=gain,
             base=base,
-            scale=scale,
-            exponent=exponent,
-            floor=floor,
+            scale=None if masking is None else scale,
         )
 
     def _log_gain(self, iteration: int) -> Tensor | None:

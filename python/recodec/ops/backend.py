@@ -29,11 +29,14 @@ _chosen: ContextVar[Backend] = ContextVar("recodec_backend", default="auto")
 
 
 @contextmanager
-def use_backend(backend: Backend) -> Iterator[None]:
-    """Compute operators with ``backend`` inside a ``with`` block, in this thread or task.
+def use_backend(backend: Backend | None) -> Iterator[None]:
+    """Compute operators with ``backend`` inside a ``with`` block, in this thread or task; None changes nothing.
 
     Raises :class:`DeviceError` for an unknown name or if Triton is asked for and missing.
     """
+    if backend is None:
+        yield
+        return
     if backend not in get_args(Backend):
         raise DeviceError(f"backend is {backend!r}; it must be one of {', '.join(get_args(Backend))}")
     if backend == "triton" and not triton_installed():
@@ -178,3 +181,9 @@ def recompute_through(
         return tuple(next(found) if need else None for need in needed)
 
     return setup_context, backward
+
+
+def recompute_one(body: Callable[..., Tensor]) -> tuple[Callable[..., None], Callable[..., Any]]:
+    """:func:`recompute_through` for an operator that returns one tensor, not a list."""
+    setup_context, backward = recompute_through(lambda *inputs: [body(*inputs)])
+    return setup_context, lambda ctx, grad: backward(ctx, [grad])

@@ -14,12 +14,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from recodec.ops.backend import Backend, allocate, expect, outputs_apart, require, use_backend, use_kernels
+from recodec.ops.backend import (
+    Backend,
+    allocate,
+    expect,
+    outputs_apart,
+    recompute_one,
+    require,
+    use_backend,
+    use_kernels,
+)
 from recodec.ops.bits import bits_reference, expect_bits
-from recodec.ops.projection import recompute_one
 
 # Where the dead zone ends on the axis of the tanh whose gradient codes have.
-_ZONE_IN_TANH = 0.5
+ZONE_IN_TANH = 0.5
 
 
 def signs(y: Tensor) -> Tensor:
@@ -44,7 +52,7 @@ def reference(
     else:
         codes = signs(features if noise is None else torch.tanh(features) + noise)
     if features.requires_grad:
-        y = torch.tanh(features if zone is None else features * (_ZONE_IN_TANH / zone))
+        y = torch.tanh(features if zone is None else features * (ZONE_IN_TANH / zone))
         # Exactly the codes, as y − y is 0.
         codes = codes + (y - y.detach())
     return codes.to(x.dtype)
@@ -66,12 +74,10 @@ def binarize(
     uniform in [−1, 1], it makes the mean of the codes that tanh (Toderici et al. 2016, section 3.2).
     ``backend`` None is what :func:`~recodec.ops.backend.use_backend` says.
     """
-    if backend is not None:
-        with use_backend(backend):
-            return binarize(x, weight, bias, zone=zone, noise=noise)
-    body = _returning if use_kernels(x) else reference
-    codes: Tensor = body(x, weight, bias, zone, noise)
-    return codes
+    with use_backend(backend):
+        body = _returning if use_kernels(x) else reference
+        codes: Tensor = body(x, weight, bias, zone, noise)
+        return codes
 
 
 def binarize_to_bits(
@@ -83,13 +89,11 @@ def binarize_to_bits(
     backend: Backend | None = None,
 ) -> Tensor:
     """The bits of the codes of :func:`binarize`, 1/8 byte per code, or 2/8 with a ``zone``; no gradient."""
-    if backend is not None:
-        with use_backend(backend):
-            return binarize_to_bits(x, weight, bias, zone=zone)
-    if use_kernels(x):
-        bits: Tensor = _returning_bits(x, weight, bias, zone)
-        return bits
-    return bits_reference(reference(x, weight, bias, zone, None), 2 if zone is None else 3)
+    with use_backend(backend):
+        if use_kernels(x):
+            bits: Tensor = _returning_bits(x, weight, bias, zone)
+            return bits
+        return bits_reference(reference(x, weight, bias, zone, None), 2 if zone is None else 3)
 
 
 def binarize_(
@@ -108,10 +112,8 @@ def binarize_(
     ``codes_out`` is in the type of ``x`` and not copied if it is channels_last, ``bits_out`` contiguous
     uint8.
     """
-    if backend is not None:
-        with use_backend(backend):
-            return binarize_(x, weight, bias, codes_out, bits_out, zone=zone, noise=noise)
-    _writing(x, weight, bias, zone, noise, codes_out, bits_out)
+    with use_backend(backend):
+        _writing(x, weight, bias, zone, noise, codes_out, bits_out)
 
 
 def _shape(
@@ -192,4 +194,3 @@ _returning.register_autograd(_backward, setup_context=_setup)
 _returning_bits = torch.library.custom_op("recodec::binarize_to_bits", _return_bits, mutates_args=())
 _returning_bits.register_fake(_returns_bits)
 _writing = torch.library.custom_op("recodec::binarize_", _write, mutates_args=("codes_out", "bits_out"))
-_writing.register_fake(lambda *_: None)

@@ -1,9 +1,11 @@
-"""Codes as bits, for the way between a GPU and the entropy coder.
+"""Codes as bits, as they leave a binarizer: an eighth of the memory of bytes.
 
 Bits are bytes (N, planes, H, W, ⌈depth/8⌉): 1/8 byte per code for two symbols, 2/8 for three. The channels of
 a position lie together, channel 8k + j in bit j of byte k, bit 0 being the least significant; bits beyond the
 last channel are 0. Two symbols, −1 and +1, have one plane, which says where a code is +1. Three, −1, 0 and
 +1, have two: "active" says where a code is not 0, "positive" where it is +1.
+
+Our own codec takes codes to and from a GPU as bytes: packing them on a CPU takes longer than the bytes do on the bus.
 """
 
 from __future__ import annotations
@@ -39,21 +41,17 @@ def unpack_codes(
     bits: Tensor, depth: int, dtype: torch.dtype = torch.float32, *, backend: Backend | None = None
 ) -> Tensor:
     """Bits back to (N, depth, H, W) codes of a floating type, channels_last."""
-    if backend is not None:
-        with use_backend(backend):
-            return unpack_codes(bits, depth, dtype)
-    if use_kernels(bits.new_empty(0, dtype=dtype)):
-        codes: Tensor = _unpacking(bits, depth, dtype)
-        return codes
-    return codes_reference(bits, depth, dtype)
+    with use_backend(backend):
+        if use_kernels(bits.new_empty(0, dtype=dtype)):
+            codes: Tensor = _unpacking(bits, depth, dtype)
+            return codes
+        return codes_reference(bits, depth, dtype)
 
 
 def unpack_codes_(bits: Tensor, codes_out: Tensor, *, backend: Backend | None = None) -> None:
     """:func:`unpack_codes` into a buffer; one that is channels_last is not copied."""
-    if backend is not None:
-        with use_backend(backend):
-            return unpack_codes_(bits, codes_out)
-    _unpacking_to(bits, codes_out)
+    with use_backend(backend):
+        _unpacking_to(bits, codes_out)
 
 
 def codes_to_bits(codes: NDArray[np.int8], symbols: int) -> NDArray[np.uint8]:
@@ -110,4 +108,3 @@ def _unpack(bits: Tensor, depth: int, dtype: torch.dtype) -> Tensor:
 _unpacking = torch.library.custom_op("recodec::unpack_codes", _unpack, mutates_args=())
 _unpacking.register_fake(_unpacked)
 _unpacking_to = torch.library.custom_op("recodec::unpack_codes_", _unpack_to, mutates_args=("codes_out",))
-_unpacking_to.register_fake(lambda *_: None)

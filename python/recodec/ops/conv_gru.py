@@ -25,7 +25,7 @@ from recodec.ops.backend import (
     use_kernels,
     write_results,
 )
-from recodec.ops.convolution import same_convolution
+from recodec.ops.convolution import same_convolution, step_shapes
 from recodec.ops.rearrange import depth_to_space
 
 Convolution = Callable[[Tensor], Tensor]
@@ -85,15 +85,11 @@ def conv_gru_step(
     (2·width, width, k', k'), ``candidate_weight`` (width, width, k', k'). ``backend`` None is what
     :func:`~recodec.ops.backend.use_backend` says.
     """
-    if backend is not None:
-        with use_backend(backend):
-            return conv_gru_step(
-                x, state, weight, bias, hidden_weight, candidate_weight, stride=stride, factor=factor
-            )
-    h = None if state is None else state[0]
-    body = _returning if use_kernels(x) else reference
-    h, *y = body(x, h, weight, bias, hidden_weight, candidate_weight, stride, factor)
-    return (y[0] if y else h), (h,)
+    with use_backend(backend):
+        h = None if state is None else state[0]
+        body = _returning if use_kernels(x) else reference
+        h, *y = body(x, h, weight, bias, hidden_weight, candidate_weight, stride, factor)
+        return (y[0] if y else h), (h,)
 
 
 def conv_gru_step_(
@@ -115,33 +111,9 @@ def conv_gru_step_(
     ``y_out`` is None if and only if ``factor`` is 1. No buffer may be an input: states take turns. Buffers
     and inputs that are channels_last are not copied.
     """
-    if backend is not None:
-        with use_backend(backend):
-            return conv_gru_step_(
-                x,
-                state,
-                weight,
-                bias,
-                hidden_weight,
-                candidate_weight,
-                state_out,
-                y_out,
-                stride=stride,
-                factor=factor,
-            )
-    h = None if state is None else state[0]
-    _writing(x, h, weight, bias, hidden_weight, candidate_weight, *state_out, y_out, stride, factor)
-
-
-def shapes(x: Tensor, weight: Tensor, stride: int, factor: int) -> tuple[list[int], list[int]]:
-    """Shapes of the state and of the output for the next layer."""
-    n, width, height, columns = (
-        x.shape[0],
-        weight.shape[0] // 3,
-        -(-x.shape[2] // stride),
-        -(-x.shape[3] // stride),
-    )
-    return [n, width, height, columns], [n, width // factor**2, factor * height, factor * columns]
+    with use_backend(backend):
+        h = None if state is None else state[0]
+        _writing(x, h, weight, bias, hidden_weight, candidate_weight, *state_out, y_out, stride, factor)
 
 
 def expect_fit(
@@ -157,7 +129,7 @@ def expect_fit(
     factor: int,
 ) -> None:
     """Refuse tensors that do not fit together."""
-    shape, y_shape = shapes(x, weight, stride, factor)
+    shape, y_shape = step_shapes(x, weight.shape[0] // 3, stride, factor)
     width = shape[1]
     require(width % factor**2 == 0, f"width {width} is no multiple of factor {factor} squared")
     expect("weight", weight, x, 3 * width, x.shape[1], *weight.shape[2:3] * 2)
@@ -171,7 +143,7 @@ def expect_fit(
 
 
 def _allocate(x: Tensor, weight: Tensor, stride: int, factor: int) -> list[Tensor]:
-    shape, y_shape = shapes(x, weight, stride, factor)
+    shape, y_shape = step_shapes(x, weight.shape[0] // 3, stride, factor)
     return [allocate(x, shape)] if factor == 1 else [allocate(x, shape), allocate(x, y_shape)]
 
 

@@ -25,7 +25,7 @@ from recodec.ops.backend import (
     use_kernels,
     write_results,
 )
-from recodec.ops.convolution import same_convolution
+from recodec.ops.convolution import same_convolution, step_shapes
 from recodec.ops.rearrange import depth_to_space
 
 LSTMState = tuple[Tensor, Tensor]
@@ -80,13 +80,11 @@ def conv_lstm_step(
     is (4·width, width_in, k, k), ``hidden_weight`` (4·width, width, k', k'), ``bias`` (4·width,), in the order
     f, i, o, j. ``backend`` None is what :func:`~recodec.ops.backend.use_backend` says.
     """
-    if backend is not None:
-        with use_backend(backend):
-            return conv_lstm_step(x, state, weight, bias, hidden_weight, stride=stride, factor=factor)
-    h, c = (None, None) if state is None else state
-    body = _returning if use_kernels(x) else reference
-    h, c, *y = body(x, h, c, weight, bias, hidden_weight, stride, factor)
-    return (y[0] if y else h), (h, c)
+    with use_backend(backend):
+        h, c = (None, None) if state is None else state
+        body = _returning if use_kernels(x) else reference
+        h, c, *y = body(x, h, c, weight, bias, hidden_weight, stride, factor)
+        return (y[0] if y else h), (h, c)
 
 
 def conv_lstm_step_(
@@ -107,28 +105,13 @@ def conv_lstm_step_(
     ``y_out`` is None if and only if ``factor`` is 1. No buffer may be an input: states take turns. Buffers
     and inputs that are channels_last are not copied.
     """
-    if backend is not None:
-        with use_backend(backend):
-            return conv_lstm_step_(
-                x, state, weight, bias, hidden_weight, state_out, y_out, stride=stride, factor=factor
-            )
-    h, c = (None, None) if state is None else state
-    _writing(x, h, c, weight, bias, hidden_weight, *state_out, y_out, stride, factor)
-
-
-def _shapes(x: Tensor, weight: Tensor, stride: int, factor: int) -> tuple[list[int], list[int]]:
-    """Shapes of the state and of the output for the next layer."""
-    n, width, height, columns = (
-        x.shape[0],
-        weight.shape[0] // 4,
-        -(-x.shape[2] // stride),
-        -(-x.shape[3] // stride),
-    )
-    return [n, width, height, columns], [n, width // factor**2, factor * height, factor * columns]
+    with use_backend(backend):
+        h, c = (None, None) if state is None else state
+        _writing(x, h, c, weight, bias, hidden_weight, *state_out, y_out, stride, factor)
 
 
 def _allocate(x: Tensor, weight: Tensor, stride: int, factor: int) -> list[Tensor]:
-    shape, y_shape = _shapes(x, weight, stride, factor)
+    shape, y_shape = step_shapes(x, weight.shape[0] // 4, stride, factor)
     state = [allocate(x, shape), allocate(x, shape, carried_type(x.dtype))]
     return state if factor == 1 else [*state, allocate(x, y_shape)]
 
@@ -146,7 +129,7 @@ def _write(
     stride: int,
     factor: int,
 ) -> None:
-    (n, width, *size), y_shape = _shapes(x, weight, stride, factor)
+    (n, width, *size), y_shape = step_shapes(x, weight.shape[0] // 4, stride, factor)
     require((h is None) == (c is None), "one of h and c is None; both or neither must be")
     require((y_out is None) == (factor == 1), "y_out must be None if and only if factor is 1")
     require(width % factor**2 == 0, f"width {width} is no multiple of factor {factor} squared")

@@ -16,10 +16,10 @@ from recodec.ops.backend import (
     carried_type,
     expect,
     outputs_apart,
+    recompute_one,
     use_backend,
     use_kernels,
 )
-from recodec.ops.projection import recompute_one
 
 
 def provisional(y: Tensor, log_gain: Tensor | None, gain: Tensor | None, base: Tensor | None) -> Tensor:
@@ -67,12 +67,10 @@ def feedback(
     (N, 1, H, W). What is None is left out of the equation; these last three may be of a wider type than
     the others. ``backend`` None is what :func:`~recodec.ops.backend.use_backend` says.
     """
-    if backend is not None:
-        with use_backend(backend):
-            return feedback(linear, weight, bias, log_gain=log_gain, gain=gain, base=base)
-    body = _returning if use_kernels(linear) else reference
-    y: Tensor = body(linear, weight, bias, log_gain, gain, base)
-    return y
+    with use_backend(backend):
+        body = _returning if use_kernels(linear) else reference
+        y: Tensor = body(linear, weight, bias, log_gain, gain, base)
+        return y
 
 
 def feedback_(
@@ -87,10 +85,8 @@ def feedback_(
     backend: Backend | None = None,
 ) -> None:
     """:func:`feedback` into a buffer, without gradients; one that is channels_last is not copied."""
-    if backend is not None:
-        with use_backend(backend):
-            return feedback_(linear, weight, bias, y_out, log_gain=log_gain, gain=gain, base=base)
-    _writing(linear, weight, bias, log_gain, gain, base, y_out)
+    with use_backend(backend):
+        _writing(linear, weight, bias, log_gain, gain, base, y_out)
 
 
 def expect_terms(
@@ -168,4 +164,3 @@ _returning.register_fake(_returns)
 _setup, _backward = recompute_one(reference)
 _returning.register_autograd(_backward, setup_context=_setup)
 _writing = torch.library.custom_op("recodec::feedback_", _write, mutates_args=("y_out",))
-_writing.register_fake(lambda *_: None)

@@ -6,9 +6,6 @@ weights of the iteration.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -18,7 +15,7 @@ from recodec.ops.backend import (
     allocate,
     expect,
     outputs_apart,
-    recompute_through,
+    recompute_one,
     require,
     use_backend,
     use_kernels,
@@ -38,15 +35,13 @@ def projection(
     """Map (N, width_in, H, W) to (N, width_out/factor², factor·H, factor·W).
 
     ``weight`` is (width_out, width_in, 1, 1), ``bias`` (width_out,). The order of channels is that of
-    :func:`recodec.networks.transforms.depth_to_space`. ``backend`` None is what
+    :func:`recodec.ops.rearrange.depth_to_space`. ``backend`` None is what
     :func:`~recodec.ops.backend.use_backend` says.
     """
-    if backend is not None:
-        with use_backend(backend):
-            return projection(x, weight, bias, factor)
-    body = _returning if use_kernels(x) else reference
-    y: Tensor = body(x, weight, bias, factor)
-    return y
+    with use_backend(backend):
+        body = _returning if use_kernels(x) else reference
+        y: Tensor = body(x, weight, bias, factor)
+        return y
 
 
 def projection_(
@@ -59,16 +54,8 @@ def projection_(
     backend: Backend | None = None,
 ) -> None:
     """:func:`projection` into a buffer, without gradients; one that is channels_last is not copied."""
-    if backend is not None:
-        with use_backend(backend):
-            return projection_(x, weight, bias, y_out, factor)
-    _writing(x, weight, bias, y_out, factor)
-
-
-def recompute_one(body: Callable[..., Tensor]) -> tuple[Callable[..., None], Callable[..., Any]]:
-    """:func:`~recodec.ops.backend.recompute_through` for an operator that returns one tensor, not a list."""
-    setup_context, backward = recompute_through(lambda *inputs: [body(*inputs)])
-    return setup_context, lambda ctx, grad: backward(ctx, [grad])
+    with use_backend(backend):
+        _writing(x, weight, bias, y_out, factor)
 
 
 def _shape(x: Tensor, weight: Tensor, bias: Tensor | None, factor: int) -> list[int]:
@@ -107,4 +94,3 @@ _returning.register_fake(_returns)
 _setup, _backward = recompute_one(reference)
 _returning.register_autograd(_backward, setup_context=_setup)
 _writing = torch.library.custom_op("recodec::projection_", _write, mutates_args=("y_out",))
-_writing.register_fake(lambda *_: None)

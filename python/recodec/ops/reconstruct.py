@@ -35,13 +35,13 @@ _WIDTH = 192
 EXPONENT, FLOOR = 0.6, 0.05
 
 
-def masking_gain(features: Tensor, scale: Tensor, exponent: float = EXPONENT, floor: float = FLOOR) -> Tensor:
+def masking_gain(features: Tensor, scale: Tensor) -> Tensor:
     """(N, 192, H, W) DCT features, in units of ``scale``, to (N, 1, H, W) gains; no gradient goes through."""
     squares = (features.detach() * scale[:, None, None]).square()
     count, _, height, width = squares.shape
     energy = squares.view(count, 3, 64, height, width)[:, :, 1:].sum((1, 2))
     deviation = (energy / _WIDTH).sqrt()[:, None]
-    gains: Tensor = ((0.1 + floor) / (deviation + floor)) ** exponent
+    gains: Tensor = ((0.1 + FLOOR) / (deviation + FLOOR)) ** EXPONENT
     return gains.to(features.dtype)
 
 
@@ -62,12 +62,10 @@ def reference(
     gain: Tensor | None,
     base: Tensor | None,
     scale: Tensor | None,
-    exponent: float,
-    floor: float,
 ) -> list[Tensor]:
     """The definition: the reconstruction and, with a ``scale``, its masking gain."""
     y = reconstruction(F.conv2d(x, weight, bias), linear, log_gain, gain, base)
-    return [y] if scale is None else [y, masking_gain(y, scale, exponent, floor)]
+    return [y] if scale is None else [y, masking_gain(y, scale)]
 
 
 def reconstruct(
@@ -80,8 +78,6 @@ def reconstruct(
     gain: Tensor | None = None,
     base: Tensor | None = None,
     scale: Tensor | None = None,
-    exponent: float = EXPONENT,
-    floor: float = FLOOR,
     backend: Backend | None = None,
 ) -> tuple[Tensor, Tensor | None]:
     """The (N, width, H, W) reconstruction, and its (N, 1, H, W) masking gain if there is a ``scale``.
@@ -92,14 +88,10 @@ def reconstruct(
     ``log_gain``, ``gain``, ``base`` and ``scale`` may be of a wider type than the others.
     ``backend`` None is what :func:`~recodec.ops.backend.use_backend` says.
     """
-    terms = (linear, log_gain, gain, base, scale, exponent, floor)
-    if backend is None:
+    terms = (linear, log_gain, gain, base, scale)
+    with use_backend(backend):
         body = _returning if use_kernels(x) else reference
         y, *rest = body(x, weight, bias, *terms)
-    else:
-        with use_backend(backend):
-            body = _returning if use_kernels(x) else reference
-            y, *rest = body(x, weight, bias, *terms)
     return y, rest[0].detach() if rest else None
 
 
@@ -115,8 +107,6 @@ def reconstruct_(
     gain: Tensor | None = None,
     base: Tensor | None = None,
     scale: Tensor | None = None,
-    exponent: float = EXPONENT,
-    floor: float = FLOOR,
     backend: Backend | None = None,
 ) -> None:
     """:func:`reconstruct` into buffers, without gradients; those that are channels_last are not copied.
@@ -124,12 +114,9 @@ def reconstruct_(
     ``gain_out`` is None if and only if ``scale`` is. ``y_out`` may be ``base`` and ``gain_out`` may be
     ``gain``: a position's values depend on no other's, so what is decoded can be updated in place.
     """
-    arguments = (x, weight, bias, linear, log_gain, gain, base, scale, exponent, floor, y_out, gain_out)
-    if backend is None:
+    arguments = (x, weight, bias, linear, log_gain, gain, base, scale, y_out, gain_out)
+    with use_backend(backend):
         _writing(*arguments)
-    else:
-        with use_backend(backend):
-            _writing(*arguments)
 
 
 def _shapes(
@@ -166,8 +153,6 @@ def _returns(
     gain: Tensor | None,
     base: Tensor | None,
     scale: Tensor | None,
-    exponent: float,
-    floor: float,
 ) -> list[Tensor]:
     shapes = _shapes(x, weight, bias, linear, log_gain, gain, base, scale)
     return [allocate(x, shape, carried_type(x.dtype)) for shape in shapes]
@@ -182,10 +167,8 @@ def _return(
     gain: Tensor | None,
     base: Tensor | None,
     scale: Tensor | None,
-    exponent: float,
-    floor: float,
 ) -> list[Tensor]:
-    arguments = (x, weight, bias, linear, log_gain, gain, base, scale, exponent, floor)
+    arguments = (x, weight, bias, linear, log_gain, gain, base, scale)
     results = _returns(*arguments)
     _write(*arguments, results[0], results[1] if len(results) == 2 else None)
     return results
@@ -200,8 +183,6 @@ def _write(
     gain: Tensor | None,
     base: Tensor | None,
     scale: Tensor | None,
-    exponent: float,
-    floor: float,
     y_out: Tensor,
     gain_out: Tensor | None,
 ) -> None:
@@ -217,9 +198,9 @@ def _write(
         from recodec.kernels.reconstruct import launch_reconstruct
 
         terms = (linear, log_gain, gain, base, scale)
-        launch_reconstruct(x, weight, bias, *terms, exponent, floor, y_out, gain_out)
+        launch_reconstruct(x, weight, bias, *terms, y_out, gain_out)
     else:
-        results = reference(x, weight, bias, linear, log_gain, gain, base, scale, exponent, floor)
+        results = reference(x, weight, bias, linear, log_gain, gain, base, scale)
         write_results(results, (y_out, gain_out))
 
 
@@ -228,4 +209,3 @@ _returning.register_fake(_returns)
 _setup, _backward = recompute_through(reference)
 _returning.register_autograd(_backward, setup_context=_setup)
 _writing = torch.library.custom_op("recodec::reconstruct_", _write, mutates_args=("y_out", "gain_out"))
-_writing.register_fake(lambda *_: None)

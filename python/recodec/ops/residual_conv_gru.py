@@ -21,8 +21,8 @@ from recodec.ops.backend import (
     use_kernels,
     write_results,
 )
-from recodec.ops.conv_gru import Convolution, GRUState, expect_fit, gru_update, shapes
-from recodec.ops.convolution import same_convolution
+from recodec.ops.conv_gru import Convolution, GRUState, expect_fit, gru_update
+from recodec.ops.convolution import same_convolution, step_shapes
 from recodec.ops.rearrange import depth_to_space
 
 # How much of the linear paths is added (the paper's alpha_h and alpha_x).
@@ -93,13 +93,11 @@ def residual_conv_gru_step(
     ``backend`` None is what :func:`~recodec.ops.backend.use_backend` says.
     """
     weights = (weight, bias, hidden_weight, candidate_weight, input_path, state_path)
-    if backend is not None:
-        with use_backend(backend):
-            return residual_conv_gru_step(x, state, *weights, stride=stride, factor=factor)
-    h = None if state is None else state[0]
-    body = _returning if use_kernels(x) else reference
-    h, *y = body(x, h, *weights, stride, factor)
-    return (y[0] if y else h), (h,)
+    with use_backend(backend):
+        h = None if state is None else state[0]
+        body = _returning if use_kernels(x) else reference
+        h, *y = body(x, h, *weights, stride, factor)
+        return (y[0] if y else h), (h,)
 
 
 def residual_conv_gru_step_(
@@ -123,15 +121,13 @@ def residual_conv_gru_step_(
     No buffer may be an input: states take turns. Buffers and inputs that are channels_last are not copied.
     """
     weights = (weight, bias, hidden_weight, candidate_weight, input_path, state_path)
-    if backend is not None:
-        with use_backend(backend):
-            return residual_conv_gru_step_(x, state, *weights, state_out, y_out, stride=stride, factor=factor)
-    h = None if state is None else state[0]
-    _writing(x, h, *weights, *state_out, y_out, stride, factor)
+    with use_backend(backend):
+        h = None if state is None else state[0]
+        _writing(x, h, *weights, *state_out, y_out, stride, factor)
 
 
 def _allocate(x: Tensor, weight: Tensor, stride: int, factor: int) -> list[Tensor]:
-    return [allocate(x, shape) for shape in shapes(x, weight, stride, factor)]
+    return [allocate(x, shape) for shape in step_shapes(x, weight.shape[0] // 3, stride, factor)]
 
 
 def _write(
