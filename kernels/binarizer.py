@@ -14,9 +14,18 @@ from collections.abc import Iterator
 
 import triton
 import triton.language as tl
-from recodec.kernels.implicit_gemm import grid_of, in_nhwc, outputs_in_nhwc, tanh
-from recodec.kernels.projection import contiguous, load_tile, project, specimen, store_tile, tile_of
-from recodec.kernels.tuning import TYPE_NAMES, Specimen, Tiles, on_device, tiles_for
+from recodec.kernels.activations import tanh
+from recodec.kernels.feature_maps import (
+    contiguous,
+    grid_of,
+    in_nhwc,
+    load_tile,
+    outputs_in_nhwc,
+    store_tile,
+    tile_of,
+)
+from recodec.kernels.pointwise import layers_of, project, specimen
+from recodec.kernels.tuning import Specimen, Tiles, on_device, tiles_for
 from torch import Tensor
 
 
@@ -151,19 +160,15 @@ def launch_unpack_codes(bits: Tensor, codes_out: Tensor, tiles: Tiles | None = N
 
 
 def specimens() -> Iterator[Specimen]:
-    """Those of rnn-1, 768 features to 96 codes, and of the paper, 512 to 32, for 768x512 pixels."""
-    types = {"bits": "*u8:16"}
-    for dtype in TYPE_NAMES:
-        for name, inputs, depth, absent in (
-            ("rnn-1", 768, 96, ["noise"]),
-            ("paper", 512, 32, ["zone", "noise"]),
-            ("paper-training", 512, 32, ["zone", "bits"]),
-        ):
-            sizes = {"pixels": 1536, "channels": depth, "inputs": inputs}
-            constants = {"inputs": inputs, "depth": depth}
-            yield specimen(f"binarize {name}", binarize_fwd_kernel, sizes, dtype, constants, absent, types)
-        for name, planes, depth in (("rnn-1", 2, 96), ("paper", 1, 32)):
-            sizes = {"pixels": 1536, "channels": depth, "inputs": planes}
-            constants = {"depth": depth, "PLANES": planes}
-            label = f"unpack_codes {name}"
-            yield specimen(label, unpack_codes_fwd_kernel, sizes, dtype, constants, types=types)
+    """Three symbols for rnn-1, two for the paper, with noise in training."""
+    for layer, dtype in layers_of("binarize"):
+        constants = {"inputs": layer.inputs, "depth": layer.channels}
+        three = layer.name.startswith("rnn-1")
+        for label, absent in (("", ["noise"]), ("training", ["bits"])):
+            absent += [] if three else ["zone"]
+            if label and three:
+                continue
+            yield specimen(layer, dtype, binarize_fwd_kernel, constants, absent, label, bits="*u8:16")
+    for layer, dtype in layers_of("unpack_codes"):
+        constants = {"depth": layer.channels, "PLANES": layer.inputs}
+        yield specimen(layer, dtype, unpack_codes_fwd_kernel, constants, bits="*u8:16")

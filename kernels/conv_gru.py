@@ -2,7 +2,8 @@
 
 The candidate reads r·h of neighbouring positions, so the first kernel finishes z and r·h for all positions; the
 second does the rest. Without a state there is no r·h, and the second does it alone. The definitions are the
-reference bodies in :mod:`recodec.ops.conv_gru`. Products are taken in the type of x, everything else in float32.
+reference bodies in :mod:`recodec.ops.conv_gru` and :mod:`recodec.ops.residual_conv_gru`. Products are taken in the
+type of the weights, everything else in float32.
 """
 
 # Constants of a kernel are in capitals, as Triton's own documentation has them; its arguments have no Python types.
@@ -17,16 +18,17 @@ from itertools import product
 import torch
 import triton
 import triton.language as tl
-from recodec.kernels.implicit_gemm import (
-    convolve,
+from recodec.kernels.activations import tanh
+from recodec.kernels.feature_maps import (
     grid_of,
     in_nhwc,
+    load_tile,
     outputs_in_nhwc,
     program_tile,
-    scaled_and_biased,
     store_in_space,
-    tanh,
+    store_tile,
 )
+from recodec.kernels.implicit_gemm import convolve, scaled_and_biased
 from recodec.kernels.layers import PAPER, SHIPPED
 from recodec.kernels.tuning import TYPE_NAMES, Specimen, Tiles, guess, on_device, tiles_for
 from torch import Tensor
@@ -56,7 +58,7 @@ def conv_gru_gates_fwd_kernel(
     CHANNELS: tl.constexpr,
     INPUTS: tl.constexpr,
 ):
-    """Store z and r·h, both (count, channels)."""
+    """Store z and r·h, both (count, channels); ``scale`` may be None."""
     pixel, inside, picture, row, column, first = program_tile(
         count, height, width, channels, PIXELS, CHANNELS
     )
@@ -79,11 +81,9 @@ def conv_gru_gates_fwd_kernel(
     z, r = tl.split(tl.permute(tl.reshape(total, (PIXELS, 2, CHANNELS)), (0, 2, 1)))
 
     channel = first + tl.arange(0, CHANNELS)
-    kept = inside[:, None] & (channel < channels)[None, :]
-    place = pixel[:, None] * channels + channel[None, :]
-    before = tl.load(h + place, mask=kept, other=0.0).to(tl.float32)
-    tl.store(z_out + place, tl.sigmoid(z).to(z_out.dtype.element_ty), mask=kept)
-    tl.store(rh_out + place, (tl.sigmoid(r) * before).to(rh_out.dtype.element_ty), mask=kept)
+    before = load_tile(h, pixel, inside, channel, channels).to(tl.float32)
+    store_tile(z_out, tl.sigmoid(z), pixel, inside, channel, channels)
+    store_tile(rh_out, tl.sigmoid(r) * before, pixel, inside, channel, channels)
 
 
 @triton.jit
@@ -118,15 +118,14 @@ def conv_gru_candidate_fwd_kernel(
 ):
     """The new state and the output for the next layer.
 
-    h, z and rh are None at the zero state, the paths in the plain GRU, y_out where it would be the state.
+    h, z and rh are None at the zero state, the paths in the plain GRU, y_out where it would be the state; ``scale``
+    may be None.
     """
     pixel, inside, picture, row, column, first = program_tile(
         count, height, width, channels, PIXELS, CHANNELS
     )
     channel = first + tl.arange(0, CHANNELS)
     known = channel < channels
-    kept = inside[:, None] & known[None, :]
-    place = pixel[:, None] * channels + channel[None, :]
 
     if h is not None:
         out = 2 * channels + channel
@@ -140,8 +139,8 @@ def conv_gru_candidate_fwd_kernel(
             height, width, channels, HIDDEN_KERNEL, 1, INPUTS,
         )  # fmt: skip
         total = scaled_and_biased(total, scale, bias, out, known)
-        share = tl.load(z + place, mask=kept, other=0.0).to(tl.float32)
-        before = tl.load(h + place, mask=kept, other=0.0).to(tl.float32)
+        share = load_tile(z, pixel, inside, channel, channels).to(tl.float32)
+        before = load_tile(h, pixel, inside, channel, channels).to(tl.float32)
         after = (1.0 - share) * before + share * tanh(total)
         if state_path is not None:
             carried = tl.zeros((PIXELS, CHANNELS), tl.float32)
@@ -164,7 +163,7 @@ def conv_gru_candidate_fwd_kernel(
         share, candidate = tl.split(tl.permute(tl.reshape(total, (PIXELS, 2, CHANNELS)), (0, 2, 1)))
         after = tl.sigmoid(share) * tanh(candidate)
 
-    tl.store(h_out + place, after.to(h_out.dtype.element_ty), mask=kept)
+    store_tile(h_out, after, pixel, inside, channel, channels)
     if y_out is not None:
         if input_path is not None:
             passed = tl.zeros((PIXELS, CHANNELS), tl.float32)

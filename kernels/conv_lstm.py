@@ -1,6 +1,6 @@
 """One step of a convolutional LSTM: both convolutions, the gates, the new state and depth-to-space in one kernel.
 
-The definition is the reference body in :mod:`recodec.ops.conv_lstm`. Products are taken in the type of x,
+The definition is the reference body in :mod:`recodec.ops.conv_lstm`. Products are taken in the type of the weights,
 everything else in float32.
 """
 
@@ -15,16 +15,17 @@ from itertools import product
 
 import triton
 import triton.language as tl
-from recodec.kernels.implicit_gemm import (
-    convolve,
+from recodec.kernels.activations import tanh
+from recodec.kernels.feature_maps import (
     grid_of,
     in_nhwc,
+    load_tile,
     outputs_in_nhwc,
     program_tile,
-    scaled_and_biased,
     store_in_space,
-    tanh,
+    store_tile,
 )
+from recodec.kernels.implicit_gemm import convolve, scaled_and_biased
 from recodec.kernels.layers import FOLDED, PAPER
 from recodec.kernels.tuning import TYPE_NAMES, Specimen, Tiles, guess, on_device, tiles_for
 from torch import Tensor
@@ -85,14 +86,12 @@ def conv_lstm_step_fwd_kernel(
     i, j = tl.split(i_and_j)
 
     channel = first + tl.arange(0, CHANNELS)
-    kept = inside[:, None] & (channel < channels)[None, :]
-    place = pixel[:, None] * channels + channel[None, :]
     after = tl.sigmoid(i) * tanh(j)
     if c is not None:
-        after += tl.sigmoid(f) * tl.load(c + place, mask=kept, other=0.0).to(tl.float32)
-    tl.store(c_out + place, after.to(c_out.dtype.element_ty), mask=kept)
+        after += tl.sigmoid(f) * load_tile(c, pixel, inside, channel, channels).to(tl.float32)
+    store_tile(c_out, after, pixel, inside, channel, channels)
     shown = tl.sigmoid(o) * tanh(after)
-    tl.store(h_out + place, shown.to(h_out.dtype.element_ty), mask=kept)
+    store_tile(h_out, shown, pixel, inside, channel, channels)
     if y_out is not None:
         store_in_space(y_out, shown, inside, picture, row, column, channel, height, width, channels, FACTOR)
 

@@ -49,7 +49,7 @@ def _projection(layer: Linear, make: Tensors, batch: int) -> _Parts:
 
 
 def _feedback(layer: Linear, make: Tensors, batch: int) -> _Parts:
-    from recodec.kernels.projection import launch_feedback
+    from recodec.kernels.feedback import launch_feedback
 
     from recodec.ops.feedback import reference
 

@@ -1,7 +1,6 @@
 """The decoder's last layer with all that makes a reconstruction of it, and the masking gain of that.
 
-Layout and types as in :mod:`recodec.kernels.projection`; the definition is the reference body in
-:mod:`recodec.ops.reconstruct`.
+The definition is the reference body in :mod:`recodec.ops.reconstruct`.
 """
 
 # Constants of a kernel are in capitals, as Triton has them; its arguments have no Python types.
@@ -14,9 +13,17 @@ from collections.abc import Iterator
 
 import triton
 import triton.language as tl
-from recodec.kernels.implicit_gemm import grid_of, in_nhwc, outputs_in_nhwc
-from recodec.kernels.projection import contiguous, load_tile, project, specimen, store_tile, tile_of
-from recodec.kernels.tuning import TYPE_NAMES, Specimen, Tiles, guess, on_device, tiles_for
+from recodec.kernels.feature_maps import (
+    contiguous,
+    grid_of,
+    in_nhwc,
+    load_tile,
+    outputs_in_nhwc,
+    store_tile,
+    tile_of,
+)
+from recodec.kernels.pointwise import layers_of, project, specimen
+from recodec.kernels.tuning import Specimen, Tiles, guess, on_device, tiles_for
 from torch import Tensor
 
 from recodec.ops.reconstruct import EXPONENT, FLOOR
@@ -118,17 +125,15 @@ def launch_reconstruct(
 
 
 def specimens() -> Iterator[Specimen]:
-    """The last layers of rnn-1, 96 to 192 features, and of the paper, 32 to 3, for 768x512 pixels."""
-    masking = {"pixels": 6144, "channels": 64, "inputs": 96, "masking": 1}
-    paper = {"pixels": 393216, "channels": 3, "inputs": 32, "masking": 0}
-    types = dict.fromkeys(("log_gain", "gain", "base", "scale", "y", "next_gain"), "*fp32:16")
-    masks = {"EXPONENT": EXPONENT, "FLOOR": FLOOR}
-    for dtype in TYPE_NAMES:
-        blocks = triton.cdiv(192, guess("reconstruct", masking, dtype).channels)
-        constants = {"inputs": 96, "channels": 192, "BLOCKS": blocks, **masks}
-        for name, absent in (("first", ["gain", "base"]), ("later", [])):
-            label = f"reconstruct rnn-1 {name}"
-            yield specimen(label, reconstruct_fwd_kernel, masking, dtype, constants, absent, types)
-        constants = {"inputs": 32, "channels": 3, "BLOCKS": 1, **masks}
-        absent = ["linear", "log_gain", "gain", "scale", "next_gain"]
-        yield specimen("reconstruct paper", reconstruct_fwd_kernel, paper, dtype, constants, absent, types)
+    """The first iteration of rnn-1, before which nothing is decoded, later ones, and those of the paper."""
+    carried = dict.fromkeys(("log_gain", "gain", "base", "scale", "y", "next_gain"), "*fp32:16")
+    for layer, dtype in layers_of("reconstruct"):
+        channels = guess("reconstruct", layer.sizes(), dtype).channels
+        blocks = triton.cdiv(layer.channels, channels) if layer.masking else 1
+        constants = {"inputs": layer.inputs, "channels": layer.channels, "BLOCKS": blocks}
+        constants |= {"EXPONENT": EXPONENT, "FLOOR": FLOOR}
+        parts = {"first": ["gain", "base"], "later": []}
+        if not layer.masking:
+            parts = {"": ["linear", "log_gain", "gain", "scale", "next_gain"]}
+        for label, absent in parts.items():
+            yield specimen(layer, dtype, reconstruct_fwd_kernel, constants, absent, label, **carried)

@@ -11,6 +11,7 @@ from recodec.kernels import (
     binarizer,
     conv_gru,
     conv_lstm,
+    feedback,
     layers,
     projection,
     reconstruct,
@@ -89,7 +90,7 @@ def test_plans_have_the_shapes_that_launches_ask_tiles_for(monkeypatch: pytest.M
         asked.append((operator, dict(shape)))
         return Tiles(64, 32, 16)
 
-    for module in (binarizer, conv_gru, conv_lstm, projection, reconstruct):
+    for module in (binarizer, conv_gru, conv_lstm, feedback, projection, reconstruct):
         monkeypatch.setattr(module, "tiles_for", note)
     tiny = Layer("tiny", 5, 8, 3, 1, 1, 2, 2, 3)
     monkeypatch.setattr(trials, "SHIPPED", (tiny,))

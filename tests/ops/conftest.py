@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from recodec.kernels import conv_gru, conv_lstm, tuning
+from recodec.kernels import binarizer, conv_gru, conv_lstm, feedback, projection, reconstruct, tuning
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def poisoned_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def few_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tiles for cells that leave a tail on every side of small shapes, and few enough programs to interpret."""
+    """Tiles that leave a tail on every side of small shapes, and few enough programs to interpret."""
     tiles = tuning.Tiles(pixels=64, channels=16, inputs=16, warps=4, stages=2)
-    for module in (conv_lstm, conv_gru):
+    for module in (binarizer, conv_gru, conv_lstm, feedback, projection, reconstruct):
         monkeypatch.setattr(module, "tiles_for", lambda *_: tiles)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from recodec.kernels import binarizer as kernels
-from recodec.kernels.tuning import Tiles
 from torch import Tensor
 
 from recodec.errors import DeviceError
@@ -34,10 +32,7 @@ both_symbols = pytest.mark.parametrize("symbols", [2, 3])
 all_sizes = pytest.mark.parametrize(("inputs", "depth"), SIZES)
 
 
-@pytest.fixture(autouse=True)
-def few_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tiles that leave a tail on every side, and few enough programs to interpret."""
-    monkeypatch.setattr(kernels, "tiles_for", lambda *_: Tiles(pixels=64, channels=16, inputs=16))
+pytestmark = pytest.mark.usefixtures("few_tiles")
 
 
 def whole_features(inputs: int, depth: int, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:

@@ -8,9 +8,6 @@ from typing import Any
 
 import pytest
 import torch
-from recodec.kernels import projection as projection_kernels
-from recodec.kernels import reconstruct as reconstruct_kernels
-from recodec.kernels.tuning import Tiles
 from torch import Tensor
 
 from recodec.ops.backend import Backend, carried_type
@@ -31,11 +28,7 @@ all_types = pytest.mark.parametrize(
 both_backends = pytest.mark.parametrize("backend", ["reference", "triton"])
 
 
-@pytest.fixture(autouse=True)
-def few_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tiles that leave a tail on every side, and few enough programs to interpret."""
-    for module in (projection_kernels, reconstruct_kernels):
-        monkeypatch.setattr(module, "tiles_for", lambda *_: Tiles(pixels=64, channels=16, inputs=16))
+pytestmark = pytest.mark.usefixtures("few_tiles")
 
 
 @dataclass(frozen=True)

@@ -152,7 +152,7 @@ def _write(
     expect("y_out", y_out, linear, *_shape(linear, weight, bias, log_gain, gain, base))
     outputs_apart([y_out], [linear, weight, bias, log_gain, gain, base])
     if use_kernels(linear):
-        from recodec.kernels.projection import launch_feedback
+        from recodec.kernels.feedback import launch_feedback
 
         launch_feedback(linear, weight, bias, log_gain, gain, base, y_out)
     else:
