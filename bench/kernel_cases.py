@@ -19,6 +19,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from recodec.networks.config import LayerConfig, NetworkConfig
+from recodec.networks.convolution import lay_weights_in_nhwc
 from recodec.networks.folding import fold_pointwise
 from recodec.networks.paper import paper_config
 from recodec.networks.recurrent import RecurrentCodec
@@ -191,14 +192,8 @@ def small_config() -> NetworkConfig:
 
 def network_of(config: NetworkConfig, dtype: torch.dtype, device: torch.device) -> RecurrentCodec:
     torch.manual_seed(0)
-    return in_nhwc(RecurrentCodec(config).to(device).compute_in(dtype).requires_grad_(False))
-
-
-def in_nhwc(network: RecurrentCodec) -> RecurrentCodec:
-    """The same network, its convolutions' weights channels_last."""
-    for parameter in network.parameters():
-        if parameter.dim() == 4:
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    network = RecurrentCodec(config).to(device).compute_in(dtype).requires_grad_(False)
+    lay_weights_in_nhwc(network)
     return network
 
 
@@ -223,7 +218,8 @@ def decoder_problem(
         return copy.deepcopy(network).double().decode_step(codes.double(), widened(state))
 
     # What takes kernels takes this too; the definition and its compiler see the layers as they are.
-    folded = in_nhwc(fold_pointwise(network))
+    folded = fold_pointwise(network)
+    lay_weights_in_nhwc(folded)
     return Problem((codes, state), network.decode_step, folded.decode_step, exact)
 
 

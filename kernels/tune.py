@@ -1,8 +1,9 @@
 """Measure tiles on the GPU that is here and write them: python -m recodec.kernels.tune.
 
 For every kernel and shape it launches candidates, from the guess for the shape outwards, until its share of the time
-is used up. Several processes compile them before. What a candidate computes is held to the reference before it is timed. The fastest goes to
-configs/<operator>,device_name=<gpu>.json beside this file. Exits with 3 if there is no GPU or no Triton.
+is used up. Several processes compile them before. What a candidate computes is held to the reference before it is
+timed. The fastest goes to configs/<operator>,device_name=<gpu>.json beside this file. Exits with 3 if there is no GPU
+or no Triton.
 """
 
 from __future__ import annotations

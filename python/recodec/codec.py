@@ -95,8 +95,9 @@ class Codec:
         ``convert`` allows what is refused otherwise: CMYK, YCbCr, LAB and HSV become sRGB, by their ICC
         profile if there is one; 16-bit samples become v / 257, rounded (Pillow itself reads those of colour
         images as v / 256, cut); values of modes I and F must lie in 0..255, floats of arrays in [0, 1], and
-        are rounded. ``strip`` leaves ICC, EXIF and XMP out. ``entropy`` "adaptive" codes without the model's
-        trained entropy network: larger files, which readers from before it can read.
+        are rounded. ``strip`` leaves ICC, EXIF and XMP out. ``entropy`` "auto" codes with the model's trained
+        entropy network where it has one, "network" raises where it has none, "adaptive" does without:
+        larger files, which readers from before entropy networks can read.
 
         Give at most one target; none means ``quality=60``. ``iterations`` writes that many chunks.
         ``bpp`` and ``max_bytes`` bound the whole file and are never exceeded: where not even one chunk fits
@@ -105,7 +106,7 @@ class Codec:
         for the picture and its alpha channel, without metadata, and gives at least one chunk. ``psnr`` (dB,
         over grey or RGB) stops at the first chunk that reaches it. ``max_pixels`` bounds the picture and
         ``max_memory`` (bytes) about what the process takes, which is some 700 MiB whatever the picture. Raises
-        :class:`ImageError`, :class:`TargetError`, :class:`LimitError`.
+        :class:`ImageError`, :class:`TargetError`, :class:`LimitError`, :class:`WeightsError`.
         """
         several = isinstance(image, list) or (isinstance(image, Tensor) and image.ndim == 4)
         images: list[ImageLike | Picture] = list(image) if several else [image]  # type: ignore[arg-type, list-item]
@@ -140,9 +141,10 @@ class Codec:
 
         ``like`` is "pil" (mode L, LA, RGB or RGBA), "numpy" (H×W×C uint8) or "torch" (C×H×W uint8 on the
         codec's device), C being 1 to 4 in that order of modes.
-        ``iterations`` stops after so many chunks. A file cut short decodes as far as its whole chunks
-        go, or is an error with ``strict``. Nothing is shown unless every chunk used is intact. Raises
-        :class:`FormatError`, :class:`WeightsError`, :class:`TargetError`.
+        ``iterations`` stops after so many chunks; ``max_pixels`` bounds the picture. A file cut short decodes as
+        far as its whole chunks go, or is an error with ``strict``. Nothing is shown unless every chunk used is
+        intact. Raises :class:`FormatError`, :class:`WeightsError`, :class:`TargetError`, :class:`LimitError`,
+        :class:`SourceError`.
         """
         sources: Sequence[Source] = data if isinstance(data, list) else [data]
         pictures = list(decode_all(self._engine, sources, check_kind(like), options))

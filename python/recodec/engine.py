@@ -10,6 +10,7 @@ import torch
 from recodec.errors import DeviceError
 from recodec.graphs import GraphCache
 from recodec.limits import DEFAULT_MAX_MEMORY
+from recodec.networks.convolution import lay_weights_in_nhwc
 from recodec.networks.folding import fold_pointwise
 from recodec.ops.backend import Backend, use_backend, use_kernels
 from recodec.ops.projection import projection
@@ -76,10 +77,7 @@ class Engine:
             self.backend, kernels = "reference", False
         if kernels:
             self.network = fold_pointwise(self.network)
-            # As the kernels read weights: input channels lie side by side.
-            for parameter in self.network.parameters():
-                if parameter.dim() == 4:
-                    parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+            lay_weights_in_nhwc(self.network)
         cuda = self.device.type == "cuda"
         self.graphs = GraphCache() if cuda and kernels else None
         self.at_once = _AT_ONCE if cuda else 1

@@ -88,11 +88,13 @@ def test_saving_keeps_what_it_does_not_replace(configs: Path) -> None:
     assert [file.name for file in configs.iterdir()] == ["step,device_name=GPU.json"]
 
 
-def test_committed_tiles_are_sound() -> None:
-    for path in tuning.CONFIGS.glob("*.json"):
+def test_tiles_on_disk_are_sound(configs: Path) -> None:
+    """Those that are committed, for each GPU that was tuned, and those that a tuner writes."""
+    save("conv_lstm_step", "A GPU", [measured(Tiles(64, 32, 32))], {}, configs)
+    for path in (*tuning.CONFIGS.glob("*.json"), *configs.glob("*.json")):
         data = json.loads(path.read_text())
         operator, _ = path.stem.split(",device_name=")
-        assert path == path_of(operator, data["device"])
+        assert path == path_of(operator, data["device"], path.parent)
         for entry in data["entries"]:
             Tiles(**entry["tiles"])
             assert {"pixels", "channels", "inputs"} <= entry["shape"].keys()

@@ -1,1 +1,1 @@
-"""The recurrent networks: pure PyTorch, all state explicit. This is the reference for every fast path."""
+"""The recurrent networks, all state explicit. What they compute with are operators, which choose their bodies."""

@@ -1,9 +1,9 @@
 """The recurrent convolutional cells of Toderici et al. 2017, with explicit state.
 
-Every cell has ``step(x, state) -> (y, state)``: ``x`` is (N, width_in, H, W), ``y`` (N, width, ⌈H/stride⌉,
-⌈W/stride⌉) is what the next layer gets, and the state is what the next iteration gets. State None is
-the zero state, whose hidden convolutions are skipped. The input convolution has the stride and the
-bias, the hidden one works at the size of the output.
+Every cell has ``step(x, state, factor=1) -> (y, state)``: ``x`` is (N, width_in, H, W), ``y`` is what the next layer
+gets, (N, width/factor², factor·⌈H/stride⌉, factor·⌈W/stride⌉) after depth-to-space by ``factor``, and the state is
+what the next iteration gets. State None is the zero state, whose hidden convolutions are skipped. The input
+convolution has the stride and the bias, the hidden one works at the size of the state.
 """
 
 from __future__ import annotations
@@ -193,10 +193,7 @@ class ConvGRU(torch.nn.Module):
 
 
 class ResidualConvGRU(ConvGRU):
-    """The paper's own GRU with linear paths around it.
-
-    State (h,), but the output is h° = h + 0.1·W_ox∗x.
-    """
+    """The paper's own GRU with linear paths around it: :mod:`recodec.ops.residual_conv_gru`. State (h,)."""
 
     def __init__(self, width_in: int, width: int, kernel: int, hidden_kernel: int, stride: int = 1):
         super().__init__(width_in, width, kernel, hidden_kernel, stride)

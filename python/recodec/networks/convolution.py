@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from recodec.ops.backend import use_kernels
@@ -27,6 +28,13 @@ class SameConv2d(nn.Conv2d):
     def convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """What :meth:`forward` does, with weights that are handed over."""
         return same_convolution(x, weight, bias, self.stride[0])
+
+
+def lay_weights_in_nhwc(network: nn.Module) -> None:
+    """Let input channels of convolutions lie side by side in memory, as kernels and channels_last maps want them."""
+    for parameter in network.parameters():
+        if parameter.dim() == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
 
 class Projection(SameConv2d):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from recodec.networks.convolution import lay_weights_in_nhwc
 from recodec.networks.recurrent import RecurrentCodec
 from recodec.networks.stack import Stack, StackState
 from recodec.train.gemm_convolution import use_gemm_convolutions
@@ -17,9 +18,7 @@ _GRAPHS = 64
 def accelerate(network: RecurrentCodec, compute: Compute, device: torch.device) -> None:
     """Put ``network`` on ``device`` and make its steps as fast as ``compute`` allows."""
     network.to(device)
-    for parameter in network.parameters():
-        if parameter.ndim == 4:
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    lay_weights_in_nhwc(network)
     cuda = device.type == "cuda"
     bfloat16 = compute.precision == "bfloat16" or (compute.precision == "auto" and cuda)
     compiled = compute.compile == "on" or (compute.compile == "auto" and cuda)
