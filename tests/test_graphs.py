@@ -106,6 +106,23 @@ def test_a_function_that_cannot_be_captured_is_run() -> None:
     assert (Recorded.captures, len(cache)) == (1, 0)
 
 
+def test_graphs_make_room_when_memory_is_short() -> None:
+    def capture(function, examples: tuple[Tensor, ...]) -> Recorded:
+        if examples[0].numel() > 100:
+            raise torch.OutOfMemoryError("nothing left")
+        return Recorded(function, examples)
+
+    cache = GraphCache(capture=capture)
+    for _ in range(2):
+        cache.run("double", double, torch.rand(2))
+    assert len(cache) == 1
+    x = torch.rand(101)
+    cache.run("double", double, x)
+    with pytest.warns(RuntimeWarning, match="without a CUDA graph: nothing left"):
+        torch.testing.assert_close(cache.run("double", double, x), 2 * x)
+    assert len(cache) == 0
+
+
 def test_errors_of_a_function_are_its_own() -> None:
     def fail(x: Tensor) -> Tensor:
         raise ValueError("odd")

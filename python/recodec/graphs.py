@@ -139,6 +139,9 @@ class GraphCache:
             return self._capture(function, inputs)
         except RuntimeError as error:
             self._asked[key] = 0, math.inf
+            if isinstance(error, torch.OutOfMemoryError):
+                # What the others hold may be what is missing.
+                self._graphs.clear()
             reason = str(error).splitlines()[0]
             warnings.warn(
                 f"a run of the networks goes without a CUDA graph: {reason}", RuntimeWarning, stacklevel=4
