@@ -106,18 +106,25 @@ def test_training_lowers_the_loss(tmp_path: Path, photographs: Photographs) -> N
     assert len(trainer.unreadable) == 1
 
 
-def test_resumed_training_equals_training_straight(tmp_path: Path, photographs: Photographs) -> None:
-    recipe = make_recipe()
-    straight = Trainer(recipe, photographs, tmp_path / "straight", ALONE)
+def train_with_and_without_a_stop(
+    recipe: Recipe, photographs: Photographs, folder: Path, half: int
+) -> tuple[Trainer, Trainer]:
+    """Trainers that are done with a recipe of twice ``half`` steps and agree."""
+    straight = Trainer(recipe, photographs, folder / "straight", ALONE)
     assert straight.run()
-    assert not Trainer(recipe, photographs, tmp_path / "resumed", ALONE).run(steps=100)
-    again = Trainer(recipe, photographs, tmp_path / "resumed", ALONE)
+    assert not Trainer(recipe, photographs, folder / "resumed", ALONE).run(steps=half)
+    again = Trainer(recipe, photographs, folder / "resumed", ALONE)
     assert again.resume()
-    assert again.progress.step == 100
-    assert again.run(steps=100)
+    assert again.progress.step == half
+    assert again.run(steps=half)
     for name, value in straight.network.state_dict().items():
         assert torch.equal(value, again.network.state_dict()[name]), name
         assert torch.equal(straight.average[name], again.average[name]), name
+    return straight, again
+
+
+def test_resumed_training_equals_training_straight(tmp_path: Path, photographs: Photographs) -> None:
+    train_with_and_without_a_stop(make_recipe(), photographs, tmp_path, 100)
     losses = [[line["losses"] for line in logged(tmp_path / run)] for run in ("straight", "resumed")]
     assert len(losses[0]) == 10
     assert losses[0] == losses[1]
@@ -306,16 +313,7 @@ def zoned(monkeypatch: pytest.MonkeyPatch) -> Recipe:
 def test_resumed_training_with_dead_zones_equals_training_straight(
     tmp_path: Path, photographs: Photographs, zoned: Recipe
 ) -> None:
-    straight = Trainer(zoned, photographs, tmp_path / "straight", ALONE)
-    assert straight.run()
-    assert not Trainer(zoned, photographs, tmp_path / "resumed", ALONE).run(steps=10)
-    again = Trainer(zoned, photographs, tmp_path / "resumed", ALONE)
-    assert again.resume()
-    assert again.progress.step == 10
-    assert again.run(steps=10)
-    for name, value in straight.network.state_dict().items():
-        assert torch.equal(value, again.network.state_dict()[name]), name
-        assert torch.equal(straight.average[name], again.average[name]), name
+    straight, again = train_with_and_without_a_stop(zoned, photographs, tmp_path, 10)
     written, other = straight.averaged_network().state_dict(), again.averaged_network().state_dict()
     assert all(torch.equal(value, other[name]) for name, value in written.items())
 

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, TypedDict, TypeVar
 
 import click
@@ -128,6 +129,27 @@ as_json = click.option(
 )
 files = click.argument("files", nargs=-1, required=True, metavar="FILE...")
 paths = click.argument("paths", nargs=-1, required=True, metavar="IN... [OUT]")
+
+
+validation = click.option(
+    "--valid",
+    "validation",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Photographs to judge by, kept apart from --data; may be repeated.",
+)
+
+
+def photographs(*, required: bool) -> Callable[[Command], Command]:
+    """What to train on."""
+    return click.option(
+        "--data",
+        "sources",
+        multiple=True,
+        required=required,
+        type=click.Path(path_type=Path),
+        help="Tar shard or folder of photographs; may be repeated.",
+    )
 
 
 def apply(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:

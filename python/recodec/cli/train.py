@@ -15,21 +15,8 @@ _WORKERS_PER_GPU = 8
 
 @click.command()
 @click.argument("recipe", metavar="RECIPE")
-@click.option(
-    "--data",
-    "sources",
-    multiple=True,
-    required=True,
-    type=click.Path(path_type=Path),
-    help="Tar shard or folder of photographs; may be repeated.",
-)
-@click.option(
-    "--valid",
-    "validation",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="Photographs to judge by, kept apart from --data; may be repeated.",
-)
+@options.photographs(required=True)
+@options.validation
 @click.option(
     "--out",
     "folder",

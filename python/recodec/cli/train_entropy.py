@@ -16,20 +16,8 @@ _MINUTES = 45.0
 
 @click.command("train-entropy")
 @click.argument("model", metavar="MODEL")
-@click.option(
-    "--data",
-    "sources",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="Tar shard or folder of photographs; may be repeated.",
-)
-@click.option(
-    "--valid",
-    "validation",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="Photographs to judge by, kept apart from --data; may be repeated.",
-)
+@options.photographs(required=False)
+@options.validation
 @click.option(
     "--out",
     "folder",
