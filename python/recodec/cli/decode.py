@@ -25,6 +25,7 @@ from recodec.cli.workers import Codecs
         "--format", "format_name", metavar="NAME", help="Kind of image, e.g. png; needed if OUT is -."
     ),
     options.device,
+    options.dtype,
     options.max_pixels,
     options.output_dir,
     options.processes,
@@ -37,6 +38,7 @@ def decode(
     strict: bool,
     format_name: str | None,
     device: str,
+    dtype: str,
     max_pixels: int,
     output_dir: str | None,
     processes: int,
@@ -54,7 +56,7 @@ def decode(
     planned = jobs.plan(paths, output_dir, suffix, inputs={".rcd"}, as_json=reporting["as_json"])
     for job in planned:
         pillow_format(job.target, format_name)
-    work: jobs.Work = _Decode(Codecs(device), iterations, strict, format_name, max_pixels)
+    work: jobs.Work = _Decode(Codecs(device, dtype), iterations, strict, format_name, max_pixels)
     if resume:
         work = jobs.Resuming(work, max_pixels)
     jobs.run(planned, work, processes=processes, **reporting)

@@ -26,6 +26,7 @@ from recodec.cli.workers import Codecs
     options.entropy,
     options.model,
     options.device,
+    options.dtype,
     options.max_pixels,
     options.max_memory,
     options.output_dir,
@@ -45,6 +46,7 @@ def encode(
     entropy: Literal["auto", "network", "adaptive"],
     model: str,
     device: str,
+    dtype: str,
     max_pixels: int,
     max_memory: int,
     output_dir: str | None,
@@ -68,7 +70,7 @@ def encode(
     planned = jobs.plan(paths, output_dir, ".rcd", inputs=folders.image_suffixes(), as_json=as_json)
     if output_dir is None:
         output.require_rcd(planned[0].target, "; for several inputs use --output-dir")
-    codecs = Codecs(device)
+    codecs = Codecs(device, dtype)
     with jobs.one_line_errors(f"model {model}", planned if as_json else ()):
         codecs.load(model)
     chosen: dict[str, Any] = {

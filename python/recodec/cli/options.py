@@ -85,6 +85,14 @@ entropy = click.option(
     help="network, adaptive contexts, or auto: the network where the model has one.",
 )
 device = click.option("--device", default="cpu", show_default=True, help="Where the network runs, e.g. cuda.")
+dtype = click.option(
+    "--dtype",
+    type=click.Choice(["float32", "bfloat16", "float16"]),
+    default="float32",
+    show_default=True,
+    metavar="TYPE",
+    help="Numbers that the network works in: float32, or bfloat16 or float16, which are faster on GPUs.",
+)
 max_pixels = click.option(
     "--max-pixels",
     type=SIZE,

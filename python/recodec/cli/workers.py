@@ -24,19 +24,19 @@ _CONTEXT = multiprocessing.get_context("spawn")
 
 
 class Codecs:
-    """Codecs on a device, each loaded when first needed; another process that is handed it loads its own."""
+    """Codecs on a device in one type of number, each loaded when first needed; another process that is handed it loads its own."""
 
-    def __init__(self, device: str):
-        self._device = device
+    def __init__(self, device: str, dtype: str):
+        self._device, self._dtype = device, dtype
         self._loaded: dict[str, Codec] = {}
 
-    def __reduce__(self) -> tuple[type[Codecs], tuple[str]]:
-        return Codecs, (self._device,)
+    def __reduce__(self) -> tuple[type[Codecs], tuple[str, str]]:
+        return Codecs, (self._device, self._dtype)
 
     def load(self, model: str) -> Codec:
         """The codec of a model. Raises :class:`recodec.WeightsError`, or a usage error for the device."""
         if model not in self._loaded:
-            self._loaded[model] = models.load(model, self._device)
+            self._loaded[model] = models.load(model, self._device, self._dtype)
         return self._loaded[model]
 
 
