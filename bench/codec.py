@@ -116,12 +116,12 @@ def main(
     if pictures:
         files: list[Source] = [data] * pictures
         originals: list[ImageLike | Picture] = [original] * pictures
-        if not all(
-            torch.equal(shown, codec.decode(data, like="torch"))
-            for shown in codec.decode(files, like="torch")
-        ):
+        alone = codec.decode(data, like="torch").int()
+        away = max(int((shown.int() - alone).abs().max()) for shown in codec.decode(files, like="torch"))
+        # On a GPU, larger tiles may add up in another order.
+        if away > 1:
             raise click.ClickException(
-                "a list decodes to other pixels than its members; times would mean nothing"
+                f"a list decodes to pixels up to {away} levels from its members'; times would mean nothing"
             )
         times |= {
             "encode list": timed(lambda: codec.encode(originals, iterations=iterations), repeats, device),

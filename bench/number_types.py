@@ -1,55 +1,32 @@
-"""What cells with weights and products of 8 bits would cost in pictures, and gain in time. An experiment.
+"""What narrow number types do to pictures: PSNR when encoder, decoder or both work in them.
 
-    python bench/fp8.py pictures FOLDER [--model MODEL] [--json PATH]
-    python bench/fp8.py kernels [--seconds 10] [--json PATH]
-    python bench/fp8.py kernels --rehearse
+    python bench/number_types.py FOLDER [--model MODEL] [--json PATH]
 
-``pictures`` rounds what the cells' convolutions multiply to float8 e4m3, with the arithmetic of the reference else, and
-needs no GPU. ``kernels`` times the cells of rnn-1 and of the paper in bfloat16 and with weights of 8 bits, each with the
-fastest of the tiles that ``--seconds`` suffice to try, in turns, after a comparison with float64; --rehearse does all of
-it but the timing with small cells in Triton's interpreter.
+bfloat16 and float16 are those of ``recodec.load(dtype=...)``; "float8" is an experiment, cells that multiply float8 e4m3
+(recodec.kernels.fp8) in a network that is float32 else. All of it is the arithmetic of the reference, on a CPU.
 """
 
 from __future__ import annotations
 
 import copy
 import json
-import os
-import sys
-import time
-from collections.abc import Sequence
-from functools import partial
+from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 import numpy as np
 import torch
+from recodec.kernels.fp8 import quantise
 from torch import Tensor
 
 import recodec
-from kernel_cases import tensors_of, widened
-from kernel_runs import Runner, environment, microseconds, spread
 from recodec.eval.curve import load_rgb
 from recodec.networks.cells import ConvGRU, ConvLSTM
 from recodec.networks.convolution import SameConv2d
 from recodec.networks.recurrent import DecoderState, EncoderState, RecurrentCodec
-from recodec.ops import conv_lstm, residual_conv_gru
-from recodec.ops.convolution import same_convolution
-from recodec.ops.rearrange import depth_to_space
 
-if TYPE_CHECKING:
-    from recodec.kernels.trials import Trial
-
-ROUNDS = 25
-
-# ‖a − b‖/‖b‖ that bfloat16 outputs, and sums of fewer bits than float32 has, may come to.
-LIMIT = 0.01
-
-
-@click.group()
-def main() -> None:
-    """Try cells of 8 bits."""
+PLAIN = "float32"
 
 
 def rounded(x: Tensor) -> Tensor:
@@ -61,16 +38,13 @@ class RoundedConv2d(SameConv2d):
     """A convolution that multiplies 8 bits."""
 
     def convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        from recodec.kernels.fp8 import quantise
-
         (eight,), scale = quantise(weight)
         weight = eight.to(weight) * scale.to(weight)[:, None, None, None]
         return super().convolve(rounded(x), weight, bias)
 
 
 def with_rounded_cells(network: RecurrentCodec) -> RecurrentCodec:
-    """A copy whose cells multiply 8 bits; the linear paths around residual GRUs stay."""
-    network = copy.deepcopy(network)
+    """The same network, its cells multiplying 8 bits; the linear paths around residual GRUs stay."""
     for cell in network.modules():
         if isinstance(cell, ConvLSTM | ConvGRU):
             for name in ("input", "hidden", "candidate"):
@@ -79,244 +53,78 @@ def with_rounded_cells(network: RecurrentCodec) -> RecurrentCodec:
     return network
 
 
-@torch.inference_mode()
-def distortion(
-    encoder: RecurrentCodec, decoder: RecurrentCodec, pixels: Tensor
-) -> tuple[list[float], list[float]]:
-    """PSNR in dB after each iteration, and the share of codes that are not 0."""
-    target = encoder.front_end.analyse(pixels)
+def encoded(network: RecurrentCodec, pixels: Tensor) -> list[Tensor]:
+    """Codes of every iteration."""
+    target = network.front_end.analyse(pixels)
     state: EncoderState | None = None
-    known: DecoderState | None = None
     decoded: DecoderState | None = None
-    quality, density = [], []
-    for _ in range(encoder.config.iterations):
-        codes, state = encoder.encode_step(target, state, known)
-        known, decoded = encoder.decode_step(codes, known), decoder.decode_step(codes, decoded)
-        shown = (255 * (decoder.show(decoded).clamp(-0.5, 0.5) + 0.5)).round() / 255 - 0.5
-        quality.append(-10 * float((shown - pixels).square().mean().log10()))
-        density.append(float((codes != 0).float().mean()))
-    return quality, density
+    planes = []
+    for _ in range(network.config.iterations):
+        codes, state = network.encode_step(target, state, decoded)
+        decoded = network.decode_step(codes, decoded)
+        planes.append(codes)
+    return planes
 
 
-@main.command()
+def shown(network: RecurrentCodec, planes: list[Tensor]) -> Iterator[Tensor]:
+    """The picture after every iteration, levels from 0 to 255."""
+    state: DecoderState | None = None
+    for codes in planes:
+        state = network.decode_step(codes.to(network.working_type), state)
+        yield (255 * (network.show(state).float().clamp(-0.5, 0.5) + 0.5)).round()
+
+
+@torch.inference_mode()
+def compare(networks: dict[str, RecurrentCodec], pixels: Tensor) -> Iterator[tuple[str, list[float], float]]:
+    """For each pair of types: PSNR in dB by iteration, and the most levels that a float32 decoder is away."""
+    original = (255 * (pixels + 0.5)).round()
+    for writer, encoder in networks.items():
+        planes = encoded(encoder, pixels)
+        plain = list(shown(networks[PLAIN], planes))
+        for reader, decoder in networks.items():
+            if PLAIN not in (writer, reader) and writer != reader:
+                continue
+            pictures = plain if reader == PLAIN else list(shown(decoder, planes))
+            errors = [float((picture - original).square().mean()) for picture in pictures]
+            away = max(float((a - b).abs().max()) for a, b in zip(pictures, plain, strict=True))
+            yield f"{writer} to {reader}", [10 * float(np.log10(255**2 / error)) for error in errors], away
+
+
+@click.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--model", default="default", show_default=True)
 @click.option("--json", "out", type=click.Path(dir_okay=False, path_type=Path))
-def pictures(folder: Path, model: str, out: Path | None) -> None:
-    """PSNR when one side or both multiply 8 bits, means over the pictures of FOLDER."""
+def main(folder: Path, model: str, out: Path | None) -> None:
+    """Means over the pictures of FOLDER."""
     loaded = recodec.load(model).model
-    plain = loaded.network.float()
-    stride = plain.config.stride
-    networks = {"float32": plain, "float8": with_rounded_cells(plain)}
-    sides = [(encoder, decoder) for encoder in networks for decoder in networks]
-    found: dict[tuple[str, str], list[Any]] = {pair: [] for pair in sides}
+    plain = loaded.network
+    narrow = {name: copy.deepcopy(plain).compute_in(getattr(torch, name)) for name in ("bfloat16", "float16")}
+    networks = {PLAIN: plain, **narrow, "float8": with_rounded_cells(copy.deepcopy(plain))}
     paths = sorted(path for path in folder.iterdir() if path.suffix in (".png", ".jpg"))
     if not paths:
         raise click.ClickException(f"{folder} holds no PNG or JPEG pictures")
+    quality: defaultdict[str, list[list[float]]] = defaultdict(list)
+    levels: defaultdict[str, float] = defaultdict(float)
     for path in paths:
-        picture = load_rgb(path)
+        picture, stride = load_rgb(path), plain.config.stride
         height, width = (size // stride * stride for size in picture.shape[:2])
         pixels = torch.from_numpy(picture[:height, :width]).permute(2, 0, 1)[None].float() / 255 - 0.5
-        for encoder, decoder in sides:
-            found[encoder, decoder].append(distortion(networks[encoder], networks[decoder], pixels))
-    means = {f"{one} to {other}": np.mean(found[one, other], axis=0).tolist() for one, other in sides}
-    print("PSNR in dB after each chunk, and of what is not float32 alone the difference")
-    base = np.array(means["float32 to float32"])
-    for name, values in means.items():
-        shown = np.array(values) - base * (name != "float32 to float32")
-        print(f"{name:20}" + "".join(f"{value:8.3f}" for value in shown[0]))
-    if out:
-        fields = {name: {"psnr": values[0], "density": values[1]} for name, values in means.items()}
-        record = {"model": loaded.id, "hash": loaded.hash.hex(), "pictures": len(paths), "sides": fields}
-        out.write_text(json.dumps(record, indent=1) + "\n")
-
-
-class Ways(NamedTuple):
-    """A cell's step by both kernels, which take tiles, and what they should compute.
-
-    ``cost`` is how far rounding weights and feature maps to 8 bits takes the result.
-    """
-
-    operator: str
-    sizes: dict[str, int]
-    runs: dict[str, Any]
-    exact: dict[str, Sequence[Tensor]]
-    cost: float
-
-
-def cell(layer: Any, kind: str, dtype: torch.dtype, device: torch.device) -> Ways:
-    from recodec.kernels.fp8 import quantise, quantise_gru, tiles_of
-    from recodec.kernels.trials import gru_trial, lstm_trial
-    from recodec.kernels.tuning import Tiles
-
-    if kind == "lstm":
-        from recodec.kernels.conv_lstm import launch_conv_lstm_step
-
-        trial = lstm_trial(layer, True, dtype, device, 1)
-        cost = cost_of_8_bits(kind, trial)
-        x, h, c, weight, bias, hidden = trial.arguments[:6]
-        (weight, hidden), scale = quantise(weight, hidden)
-        outputs = [torch.empty_like(h), torch.empty_like(c)]
-        grown = (1, layer.channels // layer.factor**2, *(layer.factor * size for size in h.shape[2:]))
-        y = x.new_empty(grown).to(memory_format=torch.channels_last) if layer.factor > 1 else None
-
-        def run(tiles: Tiles) -> list[Tensor]:
-            launch_conv_lstm_step(
-                x, h, c, weight, bias, hidden, *outputs, y, layer.stride, layer.factor, tiles_of(tiles), scale
-            )
-            return outputs if y is None else [*outputs, y]
-
-    else:
-        from recodec.kernels.conv_gru import launch_conv_gru_step
-
-        trial = gru_trial(layer, True, True, dtype, device, 1, "residual_conv_gru_candidate")
-        cost = cost_of_8_bits(kind, trial)
-        x, h, weight, bias, hidden, candidate, *paths = trial.arguments[:8]
-        # Open reset gates: r·h is h.
-        bias[layer.channels : 2 * layer.channels] = 200
-        (weight, hidden, candidate), scale = quantise_gru(weight, hidden, candidate)
-        grown = (1, layer.channels // layer.factor**2, *(layer.factor * size for size in h.shape[2:]))
-        outputs = [torch.empty_like(h), x.new_empty(grown).to(memory_format=torch.channels_last)]
-        launch = partial(launch_conv_gru_step, x, h, weight, bias, hidden, candidate, tuple(paths), *outputs)
-
-        def run(tiles: Tiles) -> list[Tensor]:
-            share = residual_conv_gru.RESIDUAL_SHARE
-            launch(layer.stride, layer.factor, share, (tiles_of(tiles), tiles_of(tiles)), scale)
-            return outputs
-
-    # What 8 bits can say, so that all that is compared is arithmetic; Triton's interpreter does not round to them.
-    for feature_map in (x, h):
-        feature_map.copy_(rounded(feature_map))
-    exact: dict[str, Sequence[Tensor]] = {
-        "bfloat16": definition(trial),
-        "float8": definition_of_8_bits(kind, trial),
-    }
-    return Ways(trial.operator, trial.shape, {"bfloat16": trial.run, "float8": run}, exact, cost)
-
-
-def definition(trial: Trial) -> list[Tensor]:
-    """The step in float64."""
-    return list(tensors_of(trial.reference(*widened(trial.arguments))))
-
-
-def cost_of_8_bits(kind: str, trial: Trial) -> float:
-    return distance(definition_of_8_bits(kind, trial), definition(trial))
-
-
-def definition_of_8_bits(kind: str, trial: Trial) -> list[Tensor]:
-    """The step in float64 with rounded factors."""
-    from recodec.kernels.fp8 import quantise, quantise_gru
-
-    *tensors, stride, factor = widened(trial.arguments)
-
-    def convolution(weight: Tensor, scale: Tensor, bias: Tensor | None = None, stride: int = 1) -> Any:
-        weight = weight.double() * scale.double()[:, None, None, None]
-        return lambda x: same_convolution(rounded(x), weight, bias, stride)
-
-    grow = partial(depth_to_space, factor=factor)
-    if kind == "lstm":
-        x, h, c, weight, bias, hidden = tensors
-        (weight, hidden), scale = quantise(weight, hidden)
-        gates = convolution(weight, scale, bias, stride)(x) + convolution(hidden, scale)(h)
-        h, c = conv_lstm.lstm_gates(gates, c)
-        return [h, c, grow(h)] if factor > 1 else [h, c]
-    x, h, weight, bias, hidden, candidate, *paths = tensors
-    (weight, hidden, candidate), scale = quantise_gru(weight, hidden, candidate)
-    y, h = residual_conv_gru.residual_gru_update(
-        x,
-        h,
-        convolution(weight, scale, bias, stride),
-        convolution(hidden, scale[: len(hidden)]),
-        convolution(candidate, scale[len(hidden) :]),
-        partial(same_convolution, weight=paths[0], stride=stride),
-        partial(same_convolution, weight=paths[1]),
+        for pair, values, away in compare(networks, pixels):
+            quality[pair].append(values)
+            levels[pair] = max(levels[pair], away)
+    base, *others = ((pair, np.mean(values, axis=0)) for pair, values in quality.items())
+    print(
+        "encoder to decoder, levels away from a decoder in float32, PSNR in dB after each chunk or the difference"
     )
-    return [h, grow(y)] if factor > 1 else [h, y]
-
-
-def distance(results: Sequence[Tensor], exact: Sequence[Tensor]) -> float:
-    """The largest ‖a − b‖/‖b‖."""
-    pairs = zip(results, exact, strict=True)
-    return max(float((a.double() - b).norm() / b.norm()) for a, b in pairs)
-
-
-def best_tiles(ways: Ways, way: str, seconds: float) -> Any:
-    """The fastest of the tiles that there is time to try, of those that are right."""
-    from recodec.kernels.tune import candidates, shared_memory
-    from triton.runtime.errors import OutOfResources
-    from triton.testing import do_bench
-
-    device = torch.device("cuda", torch.cuda.current_device())
-    choice = candidates(ways.operator, ways.sizes, "bfloat16", shared_memory(device))
-    end, best = time.monotonic() + seconds, (float("inf"), choice[0])
-    for number, tiles in enumerate(choice):
-        if number and time.monotonic() > end:
-            break
-        try:
-            if not distance(ways.runs[way](tiles), ways.exact[way]) <= LIMIT:
-                continue
-            took = do_bench(lambda chosen=tiles: ways.runs[way](chosen), rep=30, return_mode="median")
-        except OutOfResources:
-            continue
-        except Exception as error:  # noqa: BLE001 - compilers raise anything
-            print(f"{way} {tiles} fails: {error}", flush=True)
-            continue
-        if took < best[0]:
-            best = took, tiles
-    return best[1]
-
-
-@main.command()
-@click.option("--seconds", default=10.0, show_default=True, help="To look for tiles, for each cell and type.")
-@click.option("--rehearse", is_flag=True, help="Small cells, interpreted, without times.")
-@click.option("--json", "out", type=click.Path(dir_okay=False, path_type=Path))
-def kernels(seconds: float, rehearse: bool, out: Path | None) -> None:
-    """Errors and times of single cells."""
-    if rehearse and os.environ.get("TRITON_INTERPRET") != "1":
-        os.execve(sys.executable, sys.orig_argv, {**os.environ, "TRITON_INTERPRET": "1"})
-    from recodec.kernels.fp8 import LEAST_CAPABILITY
-    from recodec.kernels.layers import FOLDED, PAPER, SHIPPED
-    from recodec.kernels.tuning import Tiles
-
-    device = torch.device("cpu" if rehearse else "cuda")
-    if not rehearse and not torch.cuda.is_available():
-        raise click.ClickException("no CUDA device is there to measure; --rehearse goes through all on a CPU")
-    if not rehearse and torch.cuda.get_device_capability() < divmod(LEAST_CAPABILITY, 10):
-        raise click.ClickException(f"this GPU is below capability {LEAST_CAPABILITY / 10}")
-    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
-    rows: dict[str, Any] = {}
-    wrong = 0
-    for layer, kind in [*((one, "gru") for one in SHIPPED), *((one, "lstm") for one in (*PAPER, FOLDED))]:
-        if rehearse:
-            layer = layer._replace(inputs=8, channels=16, height=3, width=4)
-        ways = cell(layer, kind, torch.float16 if rehearse else torch.bfloat16, device)
-        tiles = {way: Tiles(16, 16, 32) if rehearse else best_tiles(ways, way, seconds) for way in ways.runs}
-        errors = {way: distance(run(tiles[way]), ways.exact[way]) for way, run in ways.runs.items()}
-        right = all(error <= LIMIT for error in errors.values())
-        wrong += not right
-        row: dict[str, Any] = {
-            "errors": errors,
-            "cost": ways.cost,
-            "tiles": {k: str(v) for k, v in tiles.items()},
-        }
-        line = f"{layer.name:24} errors " + ", ".join(f"{way} {error:.1e}" for way, error in errors.items())
-        if not rehearse and right:
-            runners = {
-                way: Runner(lambda run=run, chosen=tiles[way]: run(chosen), [()], graph=True)
-                for way, run in ways.runs.items()
-            }
-            times = {way: spread(values) for way, values in microseconds(runners, 1, ROUNDS).items()}
-            row["us"] = {way: {"median": median, "iqr": iqr} for way, (median, iqr) in times.items()}
-            row["float8_times_as_fast"] = times["bfloat16"][0] / times["float8"][0]
-            line += "; " + ", ".join(f"{way} {median:.1f} us" for way, (median, _) in times.items())
-            line += f", {row['float8_times_as_fast']:.2f} times as fast"
-        print(f"{line}; rounding to 8 bits changes the result by {ways.cost:.1e}", flush=True)
-        rows[layer.name] = row
+    for pair, values in (base, *((pair, values - base[1]) for pair, values in others)):
+        print(f"{pair:21}{levels[pair]:3.0f}" + "".join(f"{value:8.3f}" for value in values))
     if out:
-        record = {"environment": environment(device), "rehearsal": rehearse, "rows": rows}
+        pairs = {
+            pair: {"psnr": np.mean(values, axis=0).tolist(), "levels": levels[pair]}
+            for pair, values in quality.items()
+        }
+        record = {"model": loaded.id, "hash": loaded.hash.hex(), "pictures": len(paths), "pairs": pairs}
         out.write_text(json.dumps(record, indent=1) + "\n")
-    if wrong:
-        raise click.ClickException(f"{wrong} cells are wrong")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from PIL import Image
 
 # Triton is not to be had everywhere, and these are about its kernels.
 collect_ignore = (
-    [] if find_spec("triton") else ["ops", "kernels", "test_bench_kernels.py", "test_bench_fp8.py"]
+    [] if find_spec("triton") else ["ops", "kernels", "test_bench_kernels.py", "test_bench_number_types.py"]
 )
 
 # Triton reads this when kernels are defined, so it comes before any of its imports.

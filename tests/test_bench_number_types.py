@@ -1,4 +1,4 @@
-"""The experiment with cells of 8 bits, rehearsed."""
+"""The benchmarks of narrow number types, rehearsed."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import pytest
 import torch
 from PIL import Image
 
-BENCH = Path(__file__).parents[1] / "bench" / "fp8.py"
+BENCH = Path(__file__).parents[1] / "bench"
 CLEAN = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(BENCH), *arguments]
+def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(BENCH / script), *arguments]
     return subprocess.run(command, check=False, capture_output=True, text=True, env=CLEAN)
 
 
 def test_a_rehearsal_compares_all_cells_and_times_none(tmp_path: Path) -> None:
     path = tmp_path / "fp8.json"
-    done = run("kernels", "--rehearse", "--json", str(path))
+    done = run("fp8.py", "--rehearse", "--json", str(path))
     assert done.returncode == 0, done.stdout + done.stderr
     rows = json.loads(path.read_text())["rows"]
     assert len(rows) == 10
@@ -36,21 +36,23 @@ def test_a_rehearsal_compares_all_cells_and_times_none(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU to measure")
 def test_without_a_gpu_it_says_so_in_a_line() -> None:
-    done = run("kernels")
+    done = run("fp8.py")
     assert done.returncode == 1
     assert done.stderr.startswith("Error: no CUDA device")
     assert done.stderr.count("\n") == 1
 
 
 def test_pictures_are_nearly_the_same(tmp_path: Path, picture: Image.Image) -> None:
-    picture.crop((0, 0, 96, 64)).save(tmp_path / "photo.png")
+    picture.save(tmp_path / "photo.png")
     path = tmp_path / "out.json"
-    done = run("pictures", str(tmp_path), "--json", str(path))
+    done = run("number_types.py", str(tmp_path), "--json", str(path))
     assert done.returncode == 0, done.stdout + done.stderr
-    sides = json.loads(path.read_text())["sides"]
-    base = sides["float32 to float32"]["psnr"]
-    for name, side in sides.items():
-        assert len(side["psnr"]) == len(base)
-        worst = max(abs(a - b) for a, b in zip(side["psnr"], base, strict=True))
+    pairs = json.loads(path.read_text())["pairs"]
+    plain = pairs["float32 to float32"]
+    assert plain["levels"] == 0
+    assert len(pairs) == 1 + 3 * 3
+    for name, pair in pairs.items():
+        worst = max(abs(a - b) for a, b in zip(pair["psnr"], plain["psnr"], strict=True))
         assert worst < 0.3
-        assert (worst > 0) == ("float8" in name)
+        assert (worst > 0) == (name != "float32 to float32")
+        assert (pair["levels"] > 0) == (not name.endswith("to float32"))

@@ -41,7 +41,9 @@ def test_pictures_are_those_of_float32(photo: Image.Image, dtype: str, writer: s
         # Measured: 0.006 dB; with all that is decoded so far in bfloat16, 0.06 dB and 4 levels.
         assert abs(psnr(original, found) - psnr(original, expected)) <= 0.02
         assert np.abs(found.astype(int) - expected).max() <= 1
-    assert np.array_equal(half.decode(data, like="numpy"), found)
+    # In one go; on a GPU, its library may take another way to the same product.
+    whole = half.decode(data, like="numpy").astype(int)
+    assert np.abs(whole - found).max() <= (DEVICE == "cuda")
 
 
 @half_types
