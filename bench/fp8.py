@@ -14,7 +14,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -31,7 +31,11 @@ from recodec.ops.convolution import same_convolution
 from recodec.ops.rearrange import depth_to_space
 
 if TYPE_CHECKING:
+    from recodec.kernels.layers import Layer
     from recodec.kernels.trials import Trial
+    from recodec.kernels.tuning import Tiles
+
+    Run = Callable[[Tiles], Sequence[Tensor]]
 
 ROUNDS = 25
 
@@ -52,49 +56,22 @@ class Ways(NamedTuple):
     cost: float
 
 
-def cell(layer: Any, kind: str, dtype: torch.dtype, device: torch.device) -> Ways:
-    from recodec.kernels.fp8 import quantise, quantise_gru, tiles_of
+def cell(layer: Layer, kind: str, dtype: torch.dtype, device: torch.device) -> Ways:
+    """A layer's step from a state, as an LSTM or as a residual GRU."""
     from recodec.kernels.trials import gru_trial, lstm_trial
-    from recodec.kernels.tuning import Tiles
 
     if kind == "lstm":
-        from recodec.kernels.conv_lstm import launch_conv_lstm_step
-
         trial = lstm_trial(layer, True, dtype, device, 1)
-        cost = cost_of_8_bits(kind, trial)
-        x, h, c, weight, bias, hidden = trial.arguments[:6]
-        (weight, hidden), scale = quantise(weight, hidden)
-        outputs = [torch.empty_like(h), torch.empty_like(c)]
-        grown = (1, layer.channels // layer.factor**2, *(layer.factor * size for size in h.shape[2:]))
-        y = x.new_empty(grown).to(memory_format=torch.channels_last) if layer.factor > 1 else None
-
-        def run(tiles: Tiles) -> list[Tensor]:
-            launch_conv_lstm_step(
-                x, h, c, weight, bias, hidden, *outputs, y, layer.stride, layer.factor, tiles_of(tiles), scale
-            )
-            return outputs if y is None else [*outputs, y]
-
     else:
-        from recodec.kernels.conv_gru import launch_conv_gru_step
-
         trial = gru_trial(layer, True, True, dtype, device, 1, "residual_conv_gru_candidate")
-        cost = cost_of_8_bits(kind, trial)
-        x, h, weight, bias, hidden, candidate, *paths = trial.arguments[:8]
-        # Open reset gates: r·h is h.
-        bias[layer.channels : 2 * layer.channels] = 200
-        (weight, hidden, candidate), scale = quantise_gru(weight, hidden, candidate)
-        grown = (1, layer.channels // layer.factor**2, *(layer.factor * size for size in h.shape[2:]))
-        outputs = [torch.empty_like(h), x.new_empty(grown).to(memory_format=torch.channels_last)]
-        launch = partial(launch_conv_gru_step, x, h, weight, bias, hidden, candidate, tuple(paths), *outputs)
-
-        def run(tiles: Tiles) -> list[Tensor]:
-            share = residual_conv_gru.RESIDUAL_SHARE
-            launch(layer.stride, layer.factor, share, (tiles_of(tiles), tiles_of(tiles)), scale)
-            return outputs
-
+    cost = distance(definition_of_8_bits(kind, trial), definition(trial))
     # What 8 bits can say, so that all that is compared is arithmetic; Triton's interpreter does not round to them.
-    for feature_map in (x, h):
+    for feature_map in trial.arguments[:2]:
         feature_map.copy_(rounded(feature_map))
+    if kind == "gru":
+        # Open reset gates: r·h is h.
+        trial.arguments[3][layer.channels : 2 * layer.channels] = 200
+    run = (lstm_of_8_bits if kind == "lstm" else gru_of_8_bits)(layer, trial)
     exact: dict[str, Sequence[Tensor]] = {
         "bfloat16": definition(trial),
         "float8": definition_of_8_bits(kind, trial),
@@ -102,13 +79,55 @@ def cell(layer: Any, kind: str, dtype: torch.dtype, device: torch.device) -> Way
     return Ways(trial.operator, trial.shape, {"bfloat16": trial.run, "float8": run}, exact, cost)
 
 
+def grown(layer: Layer, x: Tensor) -> Tensor:
+    """A buffer for what the next layer gets."""
+    size = layer.factor * layer.height, layer.factor * layer.width
+    buffer = x.new_empty(1, layer.channels // layer.factor**2, *size)
+    return buffer.to(memory_format=torch.channels_last)
+
+
+def lstm_of_8_bits(layer: Layer, trial: Trial) -> Run:
+    from recodec.kernels.conv_lstm import launch_conv_lstm_step
+    from recodec.kernels.fp8 import quantise, tiles_of
+
+    x, h, c, weight, bias, hidden = trial.arguments[:6]
+    (weight, hidden), scale = quantise(weight, hidden)
+    h_out, c_out = torch.empty_like(h), torch.empty_like(c)
+    y = grown(layer, x) if layer.factor > 1 else None
+
+    def run(tiles: Tiles) -> list[Tensor]:
+        launch_conv_lstm_step(
+            x, h, c, weight, bias, hidden, h_out, c_out, y, layer.stride, layer.factor, tiles_of(tiles), scale
+        )
+        return [h_out, c_out] if y is None else [h_out, c_out, y]
+
+    return run
+
+
+def gru_of_8_bits(layer: Layer, trial: Trial) -> Run:
+    from recodec.kernels.conv_gru import launch_conv_gru_step
+    from recodec.kernels.fp8 import quantise_gru, tiles_of
+    from recodec.kernels.tuning import guess
+
+    x, h, weight, bias, hidden, candidate, *paths = trial.arguments[:8]
+    (weight, hidden, candidate), scale = quantise_gru(weight, hidden, candidate)
+    h_out, y = torch.empty_like(h), grown(layer, x)
+    # As in the trial, the first of the two kernels has tiles that stay.
+    first = tiles_of(guess("conv_gru_gates", trial.shape, "bfloat16"))
+
+    def run(tiles: Tiles) -> list[Tensor]:
+        launch_conv_gru_step(
+            x, h, weight, bias, hidden, candidate, (paths[0], paths[1]), h_out, y, layer.stride, layer.factor,
+            residual_conv_gru.RESIDUAL_SHARE, (first, tiles_of(tiles)), scale,
+        )  # fmt: skip
+        return [h_out, y]
+
+    return run
+
+
 def definition(trial: Trial) -> list[Tensor]:
     """The step in float64."""
     return list(tensors_of(trial.reference(*widened(trial.arguments))))
-
-
-def cost_of_8_bits(kind: str, trial: Trial) -> float:
-    return distance(definition_of_8_bits(kind, trial), definition(trial))
 
 
 def definition_of_8_bits(kind: str, trial: Trial) -> list[Tensor]:
