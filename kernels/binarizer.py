@@ -17,12 +17,12 @@ import triton.language as tl
 from recodec.kernels.activations import tanh
 from recodec.kernels.feature_maps import (
     contiguous,
+    flat_tile,
     grid_of,
     in_nhwc,
     load_tile,
     outputs_in_nhwc,
     store_tile,
-    tile_of,
 )
 from recodec.kernels.pointwise import layers_of, project, specimen
 from recodec.kernels.tuning import Specimen, Tiles, on_device, tiles_for
@@ -72,9 +72,7 @@ def binarize_fwd_kernel(
 
     Two symbols without ``zone``, to which ``noise`` may be added; three with it. What is None is left out.
     """
-    tile, first = tile_of(depth, CHANNELS)
-    pixel = tile.to(tl.int64) * PIXELS + tl.arange(0, PIXELS)
-    inside = pixel < count
+    pixel, inside, first = flat_tile(count, depth, PIXELS, CHANNELS)
     out = first + tl.arange(0, CHANNELS)
     # Bits beyond the last channel are 0.
     known = (out < depth)[None, :]
@@ -109,9 +107,7 @@ def unpack_codes_fwd_kernel(
     CHANNELS: tl.constexpr,
 ):
     """Bits to −1, 0 and +1 (two planes) or −1 and +1 (one)."""
-    tile, first = tile_of(depth, CHANNELS)
-    pixel = tile.to(tl.int64) * PIXELS + tl.arange(0, PIXELS)
-    inside = pixel < count
+    pixel, inside, first = flat_tile(count, depth, PIXELS, CHANNELS)
     out = first + tl.arange(0, CHANNELS)
     last = (pixel // area * PLANES + PLANES - 1) * area + pixel % area
     octets = (depth + 7) // 8
@@ -164,10 +160,8 @@ def specimens() -> Iterator[Specimen]:
     for layer, dtype in layers_of("binarize"):
         constants = {"inputs": layer.inputs, "depth": layer.channels}
         three = layer.name.startswith("rnn-1")
-        for label, absent in (("", ["noise"]), ("training", ["bits"])):
-            absent += [] if three else ["zone"]
-            if label and three:
-                continue
+        parts = {"": ["noise"]} if three else {"": ["zone", "noise"], "training": ["zone", "bits"]}
+        for label, absent in parts.items():
             yield specimen(layer, dtype, binarize_fwd_kernel, constants, absent, label, bits="*u8:16")
     for layer, dtype in layers_of("unpack_codes"):
         constants = {"depth": layer.channels, "PLANES": layer.inputs}

@@ -50,6 +50,14 @@ def program_tile(count, height, width, channels, PIXELS: tl.constexpr, CHANNELS:
 
 
 @triton.jit
+def flat_tile(count, channels, PIXELS: tl.constexpr, CHANNELS: tl.constexpr):
+    """Positions of this program, which are inside, and its first channel, where no neighbours are needed."""
+    tile, first = tile_of(channels, CHANNELS)
+    pixel = tile.to(tl.int64) * PIXELS + tl.arange(0, PIXELS)
+    return pixel, pixel < count, first
+
+
+@triton.jit
 def load_tile(x, pixel, inside, channel, channels: tl.constexpr):
     """(positions, channels) of a map of ``channels``, 0 where there is nothing."""
     kept = inside[:, None] & (channel < channels)[None, :]

@@ -15,12 +15,12 @@ import triton
 import triton.language as tl
 from recodec.kernels.feature_maps import (
     contiguous,
+    flat_tile,
     grid_of,
     in_nhwc,
     load_tile,
     outputs_in_nhwc,
     store_tile,
-    tile_of,
 )
 from recodec.kernels.pointwise import layers_of, load_weight, specimen
 from recodec.kernels.tuning import Specimen, Tiles, on_device, tiles_for
@@ -44,10 +44,8 @@ def feedback_fwd_kernel(
     INPUTS: tl.constexpr,
 ):
     """W∗[base + linear·exp(log_gain)/gain, linear] + b; what is None is left out."""
-    tile, first = tile_of(channels, CHANNELS)
+    pixel, inside, first = flat_tile(count, channels, PIXELS, CHANNELS)
     out = first + tl.arange(0, CHANNELS)
-    pixel = tile.to(tl.int64) * PIXELS + tl.arange(0, PIXELS)
-    inside = pixel < count
     if gain is not None:
         divisor = tl.load(gain + pixel, mask=inside, other=1.0).to(tl.float32)
     total = tl.zeros((PIXELS, CHANNELS), tl.float32)

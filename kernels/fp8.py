@@ -1,8 +1,8 @@
 """Weights of 8 bits for the cells' kernels: float8 e4m3 of Micikevicius et al. 2022, with a scale for every row.
 
-An experiment that no operator takes part in yet; ``bench/fp8.py`` says what it does to pictures and to time. The feature
-maps keep their type in memory and are rounded where they are multiplied. They need no scale: those of rnn-1 and of the
-paper are far from both ends of what e4m3 can say, 2⁻⁹ and 448. Wants a GPU of capability 8.9 or more.
+An experiment that no operator takes part in yet: ``bench/number_types.py`` says what it does to pictures,
+``bench/fp8.py`` what to time. The feature maps keep their type in memory and are rounded where they are multiplied,
+without a scale. Wants a GPU of capability 8.9 or more.
 """
 
 from __future__ import annotations

@@ -15,12 +15,12 @@ import triton
 import triton.language as tl
 from recodec.kernels.feature_maps import (
     contiguous,
+    flat_tile,
     grid_of,
     in_nhwc,
     load_tile,
     outputs_in_nhwc,
     store_tile,
-    tile_of,
 )
 from recodec.kernels.pointwise import layers_of, project, specimen
 from recodec.kernels.tuning import Specimen, Tiles, guess, on_device, tiles_for
@@ -57,9 +57,7 @@ def reconstruct_fwd_kernel(
     stores the masking gain of what it stored. No program reads what another one writes, so ``y`` may be
     ``base`` and then ``next_gain`` may be ``gain``.
     """
-    tile, first = tile_of(channels, BLOCKS * CHANNELS)
-    pixel = tile.to(tl.int64) * PIXELS + tl.arange(0, PIXELS)
-    inside = pixel < count
+    pixel, inside, first = flat_tile(count, channels, PIXELS, BLOCKS * CHANNELS)
     if gain is not None:
         divisor = tl.load(gain + pixel, mask=inside, other=1.0).to(tl.float32)
     energy = tl.zeros((PIXELS,), tl.float32)

@@ -24,7 +24,10 @@ _CONTEXT = multiprocessing.get_context("spawn")
 
 
 class Codecs:
-    """Codecs on a device in one type of number, each loaded when first needed; another process that is handed it loads its own."""
+    """Codecs on a device in one type of number, each loaded when first needed.
+
+    Another process that is handed it loads its own.
+    """
 
     def __init__(self, device: str, dtype: str):
         self._device, self._dtype = device, dtype

@@ -197,8 +197,8 @@ class RecurrentCodec(nn.Module):
     def compute_in(self, dtype: torch.dtype) -> RecurrentCodec:
         """Let the layers work in ``dtype``, float32 or narrower; returns the same codec.
 
-        The front end, gains and dead zones stay in float32, and so does what is decoded so far: in bfloat16 they would
-        cost rnn-1 0.05 dB at 12 iterations, as they are they cost 0.002 dB.
+        The front end, gains and dead zones stay in float32, and so does what is decoded so far, to which every
+        iteration adds.
         """
         for module in self.modules():
             if not isinstance(module, BlockDCT | Gain):
