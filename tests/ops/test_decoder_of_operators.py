@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from recodec.networks.config import LayerConfig, NetworkConfig
 from recodec.networks.convolution import Projection
-from recodec.networks.recurrent import DecoderState, RecurrentCodec
+from recodec.networks.pixel.config import LayerConfig, NetworkConfig
+from recodec.networks.pixel.recurrent import DecoderState, RecurrentCodec
 from recodec.ops.backend import Backend, use_backend
 from recodec.ops.feedback import feedback
 from recodec.ops.projection import projection
@@ -73,7 +73,7 @@ def decode_by_operators(network: RecurrentCodec, codes: Tensor, state: DecoderSt
     linear = projection(codes, *own(decoder.shortcut, iteration), factor=decoder.grid_factor)
     side = feedback(linear, *own(decoder.feedback, iteration), log_gain=log_gain, gain=gain, base=base)
     x = projection(codes, *own(decoder.embedding, iteration))
-    x, layers = decoder.layers.step(x, layers, side)
+    x, layers = decoder.layers(x, layers, side)
     y, next_gain = reconstruct(
         x,
         *own(decoder.output, iteration),

@@ -1,6 +1,6 @@
 """The 1×1 convolution between codes and features: W∗x + b, then depth-to-space by ``factor``.
 
-It is the shortcut and the embedding of :class:`recodec.networks.recurrent.Decoder`; the caller passes the
+It is the shortcut and the embedding of :class:`recodec.networks.pixel.recurrent.Decoder`; the caller passes the
 weights of the iteration.
 """
 

@@ -1,8 +1,8 @@
 """The decoder's last 1×1 convolution, all that makes a reconstruction of it, and the masking gain of that.
 
 y = base + (W∗x + b + linear)·exp(log_gain)/gain, after the recurrent layers of
-:meth:`recodec.networks.recurrent.Decoder.step`. The paper's last layer, to three colours and without a
-nonlinearity here, needs no more of it than ``base``. Masking is :class:`recodec.networks.gains.Masking`.
+:meth:`recodec.networks.pixel.recurrent.Decoder.step`. The paper's last layer, to three colours and without a
+nonlinearity here, needs no more of it than ``base``. Masking is :class:`recodec.networks.pixel.gains.Masking`.
 
 Reconstruction and gain are float32 where x is float16 or bfloat16: iterations add to what is decoded, and another
 decoder, in float32, does the same to its own.
@@ -84,7 +84,7 @@ def reconstruct(
 
     ``x`` is (N, width_in, H, W), ``weight`` (width, width_in, 1, 1), ``bias`` (width,), ``linear`` and
     ``base`` (N, width, H, W), ``log_gain`` (width,) and ``gain`` (N, 1, H, W). What is None is left out.
-    ``scale`` (192,) is that of :class:`recodec.networks.transforms.BlockDCT`; masking gains have no gradient.
+    ``scale`` (192,) is that of :class:`recodec.networks.pixel.transforms.BlockDCT`; masking gains have no gradient.
     ``log_gain``, ``gain``, ``base`` and ``scale`` may be of a wider type than the others.
     ``backend`` None is what :func:`~recodec.ops.backend.use_backend` says.
     """

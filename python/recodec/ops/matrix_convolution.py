@@ -1,4 +1,4 @@
-"""Convolution as one matrix product, for training on a CPU.
+"""SAME convolution as one matrix product, for training on a CPU.
 
 Training crops are tiny at 1/16 of their size. There, gathering the taps and calling the BLAS once is
 1.2 to 1.5 times as fast, forward and backward together, as the library's convolution.
@@ -12,14 +12,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from recodec.networks.convolution import SameConv2d
 
-
-class GemmConvolution(torch.autograd.Function):
-    """Same result as :class:`SameConv2d` without its bias, for any kernel size and stride."""
+class _MatrixConvolution(torch.autograd.Function):
+    """(N, C, H, W), (C_out, C, k, k) and a stride to (N, C_out, ⌈H/stride⌉, ⌈W/stride⌉)."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, stride: int) -> Tensor:  # noqa: D102
+    def forward(ctx: Any, x: Tensor, weight: Tensor, stride: int) -> Tensor:
         n, channels, height, width = x.shape
         kernel = weight.shape[2]
         before, after = (kernel - 1) // 2, kernel // 2
@@ -40,7 +38,7 @@ class GemmConvolution(torch.autograd.Function):
         return (taps @ matrix.t()).view(n, out_height, out_width, -1).permute(0, 3, 1, 2)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor, None]:  # noqa: D102
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor, None]:
         taps, matrix = ctx.saved_tensors
         (n, channels, height, width), kernel, stride, before, out_height, out_width = ctx.geometry
         grad = grads[0].permute(0, 2, 3, 1).reshape(taps.shape[0], -1)
@@ -60,13 +58,7 @@ class GemmConvolution(torch.autograd.Function):
         return grad_x.permute(0, 3, 1, 2), grad_weight, None
 
 
-def _convolve(self: SameConv2d, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    y: Tensor = GemmConvolution.apply(x, weight, self.stride[0])  # type: ignore[no-untyped-call]
+def matrix_convolution(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int) -> Tensor:
+    """Same result as :func:`~recodec.ops.convolution.same_convolution` by the library, for any kernel size."""
+    y: Tensor = _MatrixConvolution.apply(x, weight, stride)  # type: ignore[no-untyped-call]
     return y if bias is None else y + bias[:, None, None]
-
-
-def use_gemm_convolutions(network: torch.nn.Module) -> None:
-    """Make every :class:`SameConv2d` in ``network`` compute through :class:`GemmConvolution`."""
-    for module in network.modules():
-        if isinstance(module, SameConv2d):
-            module.convolve = _convolve.__get__(module)  # type: ignore[method-assign]
