@@ -18,11 +18,11 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from recodec.networks.config import LayerConfig, NetworkConfig
 from recodec.networks.convolution import lay_weights_in_nhwc
-from recodec.networks.folding import fold_pointwise
-from recodec.networks.paper import paper_config
-from recodec.networks.recurrent import RecurrentCodec
+from recodec.networks.pixel.config import LayerConfig, NetworkConfig
+from recodec.networks.pixel.folding import fold_pointwise
+from recodec.networks.pixel.paper import paper_config
+from recodec.networks.pixel.recurrent import RecurrentCodec
 from recodec.ops import binarizer
 from recodec.ops.backend import use_backend
 from recodec.ops.convolution import same_convolution

@@ -24,7 +24,7 @@ import recodec
 from recodec.eval.curve import load_rgb
 from recodec.networks.cells import ConvGRU, ConvLSTM
 from recodec.networks.convolution import SameConv2d
-from recodec.networks.recurrent import DecoderState, EncoderState, RecurrentCodec
+from recodec.networks.pixel.recurrent import DecoderState, EncoderState, RecurrentCodec
 
 PLAIN = "float32"
 
@@ -71,7 +71,7 @@ def shown(network: RecurrentCodec, planes: list[Tensor]) -> Iterator[Tensor]:
     state: DecoderState | None = None
     for codes in planes:
         state = network.decode_step(codes.to(network.working_type), state)
-        yield (255 * (network.show(state).float().clamp(-0.5, 0.5) + 0.5)).round()
+        yield (255 * (network.synthesise(state).float().clamp(-0.5, 0.5) + 0.5)).round()
 
 
 @torch.inference_mode()

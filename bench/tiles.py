@@ -29,7 +29,7 @@ from PIL import Image
 import recodec
 from recodec import encoding
 from recodec.cli.environment import describe
-from recodec.train.photographs import Photographs
+from recodec.train.data.photographs import Photographs
 
 # Pixels on either side of a border that count as along it: one position of the code grid.
 NEAR = 16

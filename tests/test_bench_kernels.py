@@ -14,9 +14,9 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from recodec.networks.folding import fold_pointwise
-from recodec.networks.paper import paper_config
-from recodec.networks.recurrent import RecurrentCodec
+from recodec.networks.pixel.folding import fold_pointwise
+from recodec.networks.pixel.paper import paper_config
+from recodec.networks.pixel.recurrent import RecurrentCodec
 
 BENCH = Path(__file__).parents[1] / "bench"
 

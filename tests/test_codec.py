@@ -29,8 +29,9 @@ from recodec.errors import (
 )
 from recodec.images import read_picture
 from recodec.networks.context import ContextConfig, ContextNetwork
-from recodec.networks.recurrent import RecurrentCodec
-from recodec.tiling import Region, Samples
+from recodec.networks.pixel.recurrent import RecurrentCodec
+from recodec.tiled_network import Samples
+from recodec.tiling import Region
 from recodec.weights import load_model, save_model
 from tests.zoned import ZONED
 

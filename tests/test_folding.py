@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from recodec.networks.config import LayerConfig, LayerKind
-from recodec.networks.folding import Folded, fold_pointwise
-from recodec.networks.paper import paper_config
-from recodec.networks.recurrent import RecurrentCodec
+from recodec.networks.pixel.config import LayerConfig, LayerKind
+from recodec.networks.pixel.folding import Folded, fold_pointwise
+from recodec.networks.pixel.paper import paper_config
+from recodec.networks.pixel.recurrent import RecurrentCodec
 
 from .test_networks import small_config
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from recodec.networks.config import LayerConfig, NetworkConfig
-from recodec.networks.gains import Masking
-from recodec.networks.recurrent import RecurrentCodec
-from recodec.networks.transforms import BlockDCT
+from recodec.networks.pixel.config import LayerConfig, NetworkConfig
+from recodec.networks.pixel.gains import Masking
+from recodec.networks.pixel.recurrent import RecurrentCodec
+from recodec.networks.pixel.transforms import BlockDCT
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ import recodec
 from recodec import _core
 from recodec.errors import UnsupportedError, WeightsError
 from recodec.networks.context import ContextConfig, ContextNetwork
-from recodec.networks.recurrent import RecurrentCodec
+from recodec.networks.pixel.recurrent import RecurrentCodec
 from recodec.weights import load_model, save_model
 
 from .slow_network import NetworkDecoder

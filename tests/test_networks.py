@@ -11,12 +11,18 @@ import torch
 from recodec.errors import WeightsError
 from recodec.networks.binarizer import Binarizer, dead_zone_for
 from recodec.networks.cells import AssociativeConvLSTM, ConvLSTM
-from recodec.networks.config import LayerConfig, LayerKind, NetworkConfig, PostFilterConfig, Reconstruction
 from recodec.networks.convolution import Projection, SameConv2d
-from recodec.networks.paper import paper_config
-from recodec.networks.recurrent import RecurrentCodec
-from recodec.networks.stack import StackState
-from recodec.networks.transforms import BlockDCT
+from recodec.networks.pixel.config import (
+    LayerConfig,
+    LayerKind,
+    NetworkConfig,
+    PostFilterConfig,
+    Reconstruction,
+)
+from recodec.networks.pixel.paper import paper_config
+from recodec.networks.pixel.recurrent import RecurrentCodec
+from recodec.networks.pixel.stack import StackState
+from recodec.networks.pixel.transforms import BlockDCT
 from recodec.ops.binarizer import signs, ternarize
 from recodec.ops.rearrange import depth_to_space, space_to_depth
 
@@ -423,7 +429,7 @@ def test_priming_repeats_the_first_step_and_diffusion_every_later_one() -> None:
     state, layers = None, None
     for iteration, repeats in enumerate((3, 2, 2)):
         for _ in range(repeats):
-            expected, layers = plain.encoder.layers.step(x, layers)
+            expected, layers = plain.encoder.layers(x, layers)
         y, state = primed.encoder.step(x, state)
         assert state.iteration == iteration + 1
         torch.testing.assert_close(y, expected, rtol=0, atol=1e-12)
@@ -431,7 +437,7 @@ def test_priming_repeats_the_first_step_and_diffusion_every_later_one() -> None:
     layers = None
     for plane, repeats in zip(codes, (3, 2), strict=True):
         for _ in range(repeats):
-            expected, layers = plain.decoder.layers.step(plane, layers)
+            expected, layers = plain.decoder.layers(plane, layers)
     torch.testing.assert_close(
         features_after(primed, x, codes), plain.decoder.output(expected, 0), rtol=0, atol=1e-12
     )

@@ -55,6 +55,6 @@ def test_what_is_decoded_stays_in_float32(dtype: str) -> None:
         state = network.decode_step(
             torch.zeros(1, network.config.depth, 2, 3, dtype=network.working_type), None
         )
-        shown = network.show(state)
+        shown = network.synthesise(state)
     assert state.reconstruction.dtype == state.gain.dtype == shown.dtype == torch.float32
     assert {part.dtype for layer in state.layers if layer for part in layer} == {network.working_type}

@@ -10,20 +10,12 @@ import torch
 from numpy.typing import NDArray
 
 from recodec.errors import LimitError
-from recodec.networks.config import LayerConfig, NetworkConfig
-from recodec.networks.paper import paper_config
-from recodec.networks.recurrent import RecurrentCodec
+from recodec.networks.pixel.config import LayerConfig, NetworkConfig
+from recodec.networks.pixel.reach import reach_of
+from recodec.networks.pixel.recurrent import RecurrentCodec
 from recodec.states import Workplace
-from recodec.tiling import (
-    Region,
-    Samples,
-    TiledDecoder,
-    TiledEncoder,
-    TileGrid,
-    decoder_halo,
-    encoder_halo,
-    plan_tiles,
-)
+from recodec.tiled_network import Samples, TiledDecoder, TiledEncoder
+from recodec.tiling import Region, TileGrid, plan_tiles
 from recodec.weights import load_model
 from tests.zoned import ZONED
 
@@ -45,11 +37,10 @@ def test_cores_cover_every_position_once(height: int, width: int, rows: int, col
 
 
 def test_small_pictures_stay_whole() -> None:
-    config = paper_config("lstm", width=1 / 64)
-    assert plan_tiles(64, 20, config, 64) == TileGrid(64, 20)
-    grid = plan_tiles(65, 200, config, 64)
+    assert plan_tiles(64, 20, 8, 64) == TileGrid(64, 20)
+    grid = plan_tiles(65, 200, 8, 64)
     assert (grid.rows, grid.columns) == (2, 4)
-    assert grid.halo == decoder_halo(config)
+    assert grid.halo == 8
 
 
 def test_halos_follow_the_kernels() -> None:
@@ -62,17 +53,17 @@ def test_halos_follow_the_kernels() -> None:
         decoder=(LayerConfig("lstm", 8, 3, 1, resample=2), LayerConfig("gru", 8, 3, 1)),
     )
     # Decoder: 1 position, then 1 at half the distance. Encoder: half a position, then 2.
-    assert decoder_halo(config) == 2
-    assert encoder_halo(config) == 4
+    assert reach_of(config).decoder == 2
+    assert reach_of(config).encoder == 4
     wider = replace(config, decoder=(LayerConfig("lstm", 8, 3, 3, resample=2), config.decoder[1]))
-    assert decoder_halo(wider) == 5
-    assert decoder_halo(replace(wider, iterations=100)) == 8
+    assert reach_of(wider).decoder == 5
+    assert reach_of(replace(wider, iterations=100)).decoder == 8
     # Linear encoders and masking look at one position.
     config = replace(config, encoder=(), shortcut=True, reconstruction="masking")
-    assert decoder_halo(config) == encoder_halo(config) == 2
+    assert reach_of(config).decoder == reach_of(config).encoder == 2
     # Feedback reaches half a position further with every iteration: 1.5 + 3 halves.
-    assert decoder_halo(replace(config, feedback=4)) == 3
-    assert decoder_halo(replace(config, feedback=4, iterations=6)) == 4
+    assert reach_of(replace(config, feedback=4)).decoder == 3
+    assert reach_of(replace(config, feedback=4, iterations=6)).decoder == 4
 
 
 def samples(height: int, width: int, stride: int, channels: int = 3) -> Samples:
@@ -112,7 +103,7 @@ def test_tiles_equal_the_whole_picture(tiny_model: str, batch: int, channels: in
     height, width, iterations = 9, 11, 4
     source = samples(16 * height - 5, 16 * width - 9, 16, channels)
     place = Workplace(CPU, torch.float64, batch)
-    grids = [TileGrid(height, width), TileGrid(height, width, 3, 2, decoder_halo(network.config))]
+    grids = [TileGrid(height, width), TileGrid(height, width, 3, 2, reach_of(network.config).decoder)]
     results = []
     for grid in grids:
         encoder = TiledEncoder(network, source, grid, place)
@@ -144,7 +135,7 @@ def test_states_are_kept_in_half_precision_where_they_must_be(tiny_model: str) -
     source = samples(96, 128, 16)
     source = Samples(source.samples, 16, CPU)
     # Values per position: 2 x 16 in the encoder; 2 x 16, four times 2 x 8 and four DCT blocks in the decoder.
-    windows = [tile.window for tile in grid.tiles(encoder_halo(network.config))]
+    windows = [tile.window for tile in grid.tiles(reach_of(network.config).encoder)]
     whole = 4 * (2 * 16 + 2 * 16 + 4 * 2 * 8 + 4 * 192) * sum(w.height * w.width for w in windows)
     pictures = []
     for limit in (whole, whole - 1):

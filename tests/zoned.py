@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recodec.networks.config import LayerConfig, NetworkConfig
+from recodec.networks.pixel.config import LayerConfig, NetworkConfig
 
 ZONED = NetworkConfig(
     depth=8,

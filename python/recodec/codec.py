@@ -33,7 +33,7 @@ from recodec.images import ImageLike, Kind, Picture, check_kind
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS
 from recodec.ops.backend import Backend
 from recodec.sources import Buffer, Source, read_blocks
-from recodec.tiling import TiledDecoder
+from recodec.tiled_network import TiledDecoder
 from recodec.weights import Model
 
 __all__ = ["Codec", "DecodeOptions", "EncodeOptions", "Entropy", "Output"]
@@ -76,7 +76,7 @@ class Codec:
     @property
     def iterations(self) -> int:
         """The most iterations a file of this model can hold."""
-        return self.model.network.config.iterations
+        return self._engine.network.iterations
 
     @overload
     def encode(self, image: list[AnyImage], **options: Unpack[EncodeOptions]) -> list[bytes]: ...

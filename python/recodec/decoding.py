@@ -22,7 +22,8 @@ from recodec.images import Kind, make_image, to_uint8
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, check_pixels, check_tiles
 from recodec.rate import whole
 from recodec.sources import Source, read_source
-from recodec.tiling import Region, TiledDecoder, TileGrid, decode_windows
+from recodec.tiled_network import TiledDecoder, decode_windows
+from recodec.tiling import Region, TileGrid
 
 Output: TypeAlias = Image.Image | NDArray[np.uint8] | Tensor
 
@@ -87,7 +88,7 @@ def read(
     threads: int = 1,
 ) -> Content:
     """All of a file but its picture. Raises like :meth:`recodec.Codec.decode`."""
-    wanted = engine.network.config.iterations if iterations is None else whole("iterations", iterations)
+    wanted = engine.network.iterations if iterations is None else whole("iterations", iterations)
     reader = Reader(read_source(source))
     planes = open_planes(engine, reader, max_pixels)
     chunks: list[Chunk] = []
@@ -109,13 +110,13 @@ def read(
 
 def open_planes(engine: Engine, reader: Reader, max_pixels: int) -> PlaneDecoder:
     """Check the header against limits and model, before any memory is taken."""
-    header, config = reader.header(), engine.network.config
+    header, network = reader.header(), engine.network
     check_pixels(header.width, header.height, max_pixels, header.stride)
     engine.model.require(header)
-    if (header.stride, header.depth) != (config.stride, config.depth):
+    if (header.stride, header.depth) != (network.stride, network.depth):
         raise FormatError(
             f"the file has stride {header.stride} and depth {header.depth}, but model {engine.model.id} has "
-            f"{config.stride} and {config.depth}: the file is damaged"
+            f"{network.stride} and {network.depth}: the file is damaged"
         )
     check_tiles(header, max_pixels)
     return PlaneDecoder(header, max_pixels, engine.model.contexts)
@@ -123,7 +124,7 @@ def open_planes(engine: Engine, reader: Reader, max_pixels: int) -> PlaneDecoder
 
 def check_iterations(engine: Engine, reader: Reader) -> None:
     """Raise :class:`FormatError` for more code chunks than a file of the model can have."""
-    most = engine.network.config.iterations
+    most = engine.network.iterations
     if reader.iterations > most:
         raise FormatError(f"the file has more code chunks than the {most} of model {engine.model.id}")
 

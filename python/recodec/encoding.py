@@ -18,15 +18,8 @@ from recodec.errors import TargetError, WeightsError
 from recodec.images import ImageLike, Picture, read_picture, to_uint8
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, check_pixels
 from recodec.rate import Targets, resolve_target
-from recodec.tiling import (
-    Region,
-    Samples,
-    TiledDecoder,
-    TiledEncoder,
-    TileGrid,
-    encode_windows,
-    plan_tiles,
-)
+from recodec.tiled_network import Samples, TiledDecoder, TiledEncoder, encode_windows
+from recodec.tiling import Region, TileGrid, plan_tiles
 from recodec.writer import FileWriter
 
 # Positions along a tile's side. Larger ones leave the processor's caches, smaller ones are mostly halo.
@@ -104,19 +97,19 @@ def start(
     **targets: Unpack[Targets],
 ) -> Job:
     """Read a picture and begin its file."""
-    config = engine.network.config
+    network = engine.network
     picture = read_picture(image, max_pixels, convert=convert, strip=strip)
-    check_pixels(picture.width, picture.height, max_pixels, config.stride)
+    check_pixels(picture.width, picture.height, max_pixels, network.stride)
     target = resolve_target(picture.width * picture.height, **targets)
     contexts = _contexts(engine, entropy)
-    if target.iterations is not None and target.iterations > config.iterations:
+    if target.iterations is not None and target.iterations > network.iterations:
         raise TargetError(
-            f"iterations is {target.iterations}; model {engine.model.id} has {config.iterations}"
+            f"iterations is {target.iterations}; model {engine.model.id} has {network.iterations}"
         )
-    rows, columns = grid_shape(picture.width, picture.height, config.stride)
-    grid = plan_tiles(rows, columns, config, TILE_SIDE)
+    rows, columns = grid_shape(picture.width, picture.height, network.stride)
+    grid = plan_tiles(rows, columns, network.reach.decoder, TILE_SIDE)
     header = _header(engine, picture, grid, contexts)
-    writer = FileWriter(header, picture, target, config.iterations, contexts)
+    writer = FileWriter(header, picture, target, network.iterations, contexts)
     return Job(picture, target.psnr, grid, writer, max_memory)
 
 
@@ -124,7 +117,7 @@ def start(
 def fill(engine: Engine, job: Job) -> None:
     """Complete the file of one picture."""
     picture = job.picture
-    samples = Samples(picture.samples, engine.network.config.stride, engine.device)
+    samples = Samples(picture.samples, engine.network.stride, engine.device)
     place = engine.workplace(picture.width * picture.height, job.max_memory)
     encoder = TiledEncoder(engine.network, samples, job.grid, place)
     while True:
@@ -147,7 +140,7 @@ def fill(engine: Engine, job: Job) -> None:
 @torch.inference_mode()
 def fill_together(engine: Engine, jobs: Sequence[Job]) -> None:
     """Complete the files of pictures of one kind."""
-    grid, stride = jobs[0].grid, engine.network.config.stride
+    grid, stride = jobs[0].grid, engine.network.stride
     region = Region(0, 0, grid.height, grid.width)
     pixels = [Samples(job.picture.samples, stride, engine.device).pixels(region) for job in jobs]
     place = engine.workplace(sum(job.picture.width * job.picture.height for job in jobs))
@@ -184,12 +177,12 @@ def _header(
     header.alpha = int(picture.alpha is not None)
     header.tile_rows, header.tile_columns, header.tile_halo = grid.rows, grid.columns, grid.halo
     header.model, header.model_hash = engine.model.id, engine.model.hash
-    config = engine.network.config
-    header.stride, header.depth = config.stride, config.depth
+    network = engine.network
+    header.stride, header.depth = network.stride, network.depth
     header.arithmetic = _ARITHMETIC[engine.dtype]
     if contexts is not None:
         header.entropy = NETWORK
-    elif config.dead_zone:
+    elif network.symbols == 3:
         # Readers from before version 3 can read what does not need it.
         header.entropy_version = 3
     return header

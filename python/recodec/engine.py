@@ -10,8 +10,6 @@ import torch
 from recodec.errors import DeviceError
 from recodec.graphs import GraphCache
 from recodec.limits import DEFAULT_MAX_MEMORY
-from recodec.networks.convolution import lay_weights_in_nhwc
-from recodec.networks.folding import fold_pointwise
 from recodec.ops.backend import Backend, use_backend, use_kernels
 from recodec.ops.projection import projection
 from recodec.rate import whole
@@ -56,7 +54,7 @@ class Engine:
             self.device = torch.device(device)
             if self.device.type == "meta":
                 raise RuntimeError("it holds no values")
-            self.network = model.network.to(self.device).compute_in(self.dtype)
+            self.network = model.plane_network().to(self.device).compute_in(self.dtype)
         # A build of torch without a back end fails an assertion instead.
         except (RuntimeError, AssertionError) as error:
             reason = str(error).splitlines()[0]
@@ -76,8 +74,7 @@ class Engine:
             )
             self.backend, kernels = "reference", False
         if kernels:
-            self.network = fold_pointwise(self.network)
-            lay_weights_in_nhwc(self.network)
+            self.network = self.network.for_kernels()
         cuda = self.device.type == "cuda"
         self.graphs = GraphCache() if cuda and kernels else None
         self.at_once = _AT_ONCE if cuda else 1

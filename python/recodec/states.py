@@ -12,7 +12,7 @@ from torch import Tensor
 
 from recodec.errors import LimitError
 from recodec.graphs import GraphCache
-from recodec.networks.recurrent import RecurrentCodec
+from recodec.networks.plane_network import PlaneNetwork
 from recodec.ops.backend import Backend, carried_type, use_backend
 
 
@@ -39,12 +39,12 @@ class Workplace:
 
 
 @torch.inference_mode()
-def state_sizes(network: RecurrentCodec, place: Workplace) -> dict[str, int]:
+def state_sizes(network: PlaneNetwork, place: Workplace) -> dict[str, int]:
     """Numbers per position in the states of "encoder" and "decoder", from running both on one position."""
-    side = network.config.stride
+    side = network.stride
     pixels = torch.zeros(1, 3, side, side, device=place.device, dtype=carried_type(place.dtype))
     with use_backend(place.backend):
-        codes, encoder = network.encode_step(network.front_end.analyse(pixels), None, None)
+        codes, encoder = network.encode_step(network.analyse(pixels), None, None)
         return {"encoder": _count(encoder), "decoder": _count(network.decode_step(codes, None))}
 
 
@@ -57,7 +57,7 @@ class StateStore:
     room for it; steps are computed as ever.
     """
 
-    def __init__(self, network: RecurrentCodec, areas: Sequence[int], sides: Sequence[str], place: Workplace):
+    def __init__(self, network: PlaneNetwork, areas: Sequence[int], sides: Sequence[str], place: Workplace):
         self._network, self._sides, self._place = network, sides, place
         self._sizes: dict[str, int] = {}
         self._starts = list(accumulate(areas, initial=0))

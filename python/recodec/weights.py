@@ -23,31 +23,48 @@ from torch import Tensor
 
 from recodec import _core
 from recodec.errors import WeightsError
-from recodec.networks.config import NetworkConfig
-from recodec.networks.recurrent import RecurrentCodec
+from recodec.networks.architectures import find_architecture
+from recodec.networks.plane_network import PlaneNetwork
 
 DEFAULT_MODEL = "rnn-1"
 SEARCH_PATH_VARIABLE = "RECODEC_WEIGHTS"
 
 MODEL_ID = re.compile(r"[a-z0-9-]{1,32}")
-_FORMAT = "recodec-weights-1"
-# What a decoder computes with; the encoder may improve without touching old files.
-_ENTROPY_PART = "entropy."
-_DECODER_PARTS = ("decoder.", _ENTROPY_PART, "front_end.")
+_FORMAT, _SUFFIX = "recodec-weights-1", ".safetensors"
+# Of an entropy network, and of what only training reads.
+_ENTROPY_PART, _TRAINING_PART = "entropy.", "training."
+_DEFAULT_ARCHITECTURE = "pixel"
 
 
 @dataclass(frozen=True)
 class Model:
     """Weights in memory. ``hash`` is what files made with this model carry (8 bytes).
 
-    ``tables`` are those of its entropy network, as integers, empty if it has none.
+    ``network`` is one of the model's architecture. ``tables`` are those of its entropy network, as integers, empty if it
+    has none; ``training`` is what nothing but its further training reads.
     """
 
     id: str
     hash: bytes
-    network: RecurrentCodec
+    network: Any
     notes: dict[str, Any]
     tables: Mapping[str, Tensor] = field(default_factory=dict)
+    training: Mapping[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def architecture(self) -> str:
+        """The architecture's name."""
+        return str(self.network.architecture)
+
+    def plane_network(self) -> PlaneNetwork:
+        """The network, to code pictures with. Raises :class:`WeightsError` if its architecture does not yet."""
+        if not find_architecture(self.architecture).codes_pictures:
+            raise WeightsError(
+                f"model {self.id} is of architecture {self.architecture!r}, which this version trains but codes no "
+                "pictures with; use another model, or a newer version of recodec"
+            )
+        network: PlaneNetwork = self.network
+        return network
 
     def require(self, header: _core.Header) -> None:
         """Raise :class:`WeightsError` unless a file was made with these very weights."""
@@ -67,11 +84,10 @@ class Model:
             contexts = _core.ContextTables(arrays)
         except _core.CoreError as error:
             raise WeightsError(f"model {self.id}: {error.args[1]}") from None
-        config = self.network.config
-        symbols = 3 if config.dead_zone else 2
-        if (contexts.depth, contexts.symbols) != (config.depth, symbols):
+        network = self.plane_network()
+        if (contexts.depth, contexts.symbols) != (network.depth, network.symbols):
             raise WeightsError(
-                f"model {self.id} has {config.depth} codes of {symbols} symbols per position, but its entropy network "
+                f"model {self.id} has {network.depth} codes of {network.symbols} symbols per position, but its entropy network "
                 f"{contexts.depth} of {contexts.symbols}"
             )
         return contexts
@@ -84,7 +100,7 @@ def _search_path() -> list[Path]:
 
 def available_models() -> tuple[str, ...]:
     """Ids of all models that can be loaded: those in ``$RECODEC_WEIGHTS`` and those in the package."""
-    found = {path.stem for folder in _search_path() for path in folder.glob("*.safetensors")}
+    found = {path.stem for folder in _search_path() for path in folder.glob(f"*{_SUFFIX}")}
     return tuple(sorted(name for name in found if MODEL_ID.fullmatch(name)))
 
 
@@ -95,7 +111,7 @@ def find_model(model: str) -> Path:
     """
     if MODEL_ID.fullmatch(model):
         for folder in _search_path():
-            path = folder / f"{model}.safetensors"
+            path = folder / f"{model}{_SUFFIX}"
             if path.is_file():
                 return path
     raise WeightsError(
@@ -104,11 +120,15 @@ def find_model(model: str) -> Path:
     )
 
 
-def decoder_hash(decoder_text: str, tensors: dict[str, Tensor]) -> bytes:
-    """First 8 bytes of the SHA-256 over everything that decoding depends on; defined in FORMAT.md."""
+def decoder_hash(decoder_text: str, tensors: Mapping[str, Tensor], parts: tuple[str, ...]) -> bytes:
+    """First 8 bytes of the SHA-256 over everything that decoding depends on; defined in FORMAT.md.
+
+    That is the configuration's text, the entropy network, and tensors whose names begin with one of ``parts``: the
+    encoder may improve without touching old files.
+    """
     digest = hashlib.sha256(decoder_text.encode())
     for name in sorted(tensors):
-        if name.startswith(_DECODER_PARTS):
+        if name.startswith((*parts, _ENTROPY_PART)):
             tensor = tensors[name].contiguous()
             kind = str(tensor.dtype).removeprefix("torch.")
             shape = "x".join(map(str, tensor.shape))
@@ -118,20 +138,26 @@ def decoder_hash(decoder_text: str, tensors: dict[str, Tensor]) -> bytes:
 
 
 def save_model(
-    path: Path, network: RecurrentCodec, notes: dict[str, Any], tables: Mapping[str, Tensor] | None = None
+    path: Path,
+    network: Any,
+    notes: dict[str, Any],
+    tables: Mapping[str, Tensor] | None = None,
+    training: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Write weights as fp16 with their configuration; ``notes`` (JSON data) says where they come from.
 
-    ``tables`` are those of an entropy network, integers that are kept as they are. Raises :class:`WeightsError` if a value is not finite or too large for fp16.
+    ``tables`` are those of an entropy network, integers that are kept as they are; ``training`` has tensors that only
+    further training reads. Raises :class:`WeightsError` if a value is not finite or too large for fp16.
     """
-    tensors = {
-        name: value.to("cpu", torch.float16).contiguous() for name, value in network.state_dict().items()
-    }
+    floats = network.state_dict() | {_TRAINING_PART + name: value for name, value in (training or {}).items()}
+    tensors = {name: value.to("cpu", torch.float16).contiguous() for name, value in floats.items()}
     for name, tensor in tensors.items():
         if not bool(torch.isfinite(tensor).all()):
             raise WeightsError(f"tensor {name} holds values that are not finite in fp16; it is not written")
     tensors |= {_ENTROPY_PART + name: value.cpu().contiguous() for name, value in (tables or {}).items()}
     metadata = {"format": _FORMAT, "notes": json.dumps(notes, sort_keys=True), **network.config.to_texts()}
+    if network.architecture != _DEFAULT_ARCHITECTURE:
+        metadata["architecture"] = network.architecture
     temporary = path.with_suffix(".tmp")
     temporary.write_bytes(save(tensors, metadata))
     os.replace(temporary, path)
@@ -156,16 +182,16 @@ def load_model(model: str | os.PathLike[str]) -> Model:
         raise WeightsError(
             f"{path} is not a file of recodec weights: its format is {metadata.get('format')!r}"
         )
-    config = NetworkConfig.from_texts(metadata)
-    hash_ = decoder_hash(metadata["decoder"], tensors)
+    try:
+        architecture = find_architecture(metadata.get("architecture", _DEFAULT_ARCHITECTURE))
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error}") from None
+    config = architecture.config.from_texts(metadata)
+    hash_ = decoder_hash(metadata["decoder"], tensors, architecture.network.decoder_tensors)
     for name, tensor in tensors.items():
         if not bool(torch.isfinite(tensor).all()):
             raise WeightsError(f"{path}: tensor {name} holds values that are not finite; get the file anew")
-    tables = {
-        name.removeprefix(_ENTROPY_PART): tensors.pop(name)
-        for name in sorted(tensors)
-        if name.startswith(_ENTROPY_PART)
-    }
+    tables, training = _taken(tensors, _ENTROPY_PART), _taken(tensors, _TRAINING_PART)
     for name, tensor in tables.items():
         if tensor.dtype not in (torch.int8, torch.int32):
             raise WeightsError(
@@ -173,18 +199,31 @@ def load_model(model: str | os.PathLike[str]) -> Model:
             )
     # Shapes first, without memory: a configuration may claim anything.
     with torch.device("meta"):
-        shapes = {name: tuple(value.shape) for name, value in RecurrentCodec(config).state_dict().items()}
+        shapes = {
+            name: tuple(value.shape) for name, value in architecture.network(config).state_dict().items()
+        }
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if found != shapes:
         wrong = sorted(name for name in shapes | found if shapes.get(name) != found.get(name))
         raise WeightsError(f"{path} does not fit its own network configuration: see tensor {wrong[0]}")
-    network = RecurrentCodec(config)
+    network = architecture.network(config)
     network.load_state_dict(tensors)
     try:
         notes = json.loads(metadata.get("notes", "{}"))
     except json.JSONDecodeError as error:
         raise WeightsError(f"{path}: its notes are not JSON: {error}") from error
     network.eval().requires_grad_(False)
-    loaded = Model(path.stem, hash_, network, notes, tables)
+    loaded = Model(path.stem, hash_, network, notes, tables, training)
     _ = loaded.contexts  # refuses tables that do not fit
     return loaded
+
+
+def open_model(source: str) -> Model:
+    """Read a model by id, or by the path of its ``.safetensors`` file. Raises :class:`WeightsError`."""
+    return load_model(Path(source) if source.endswith(_SUFFIX) else source)
+
+
+def _taken(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Take the tensors whose names begin so out of ``tensors``, without the prefix."""
+    names = sorted(name for name in tensors if name.startswith(prefix))
+    return {name.removeprefix(prefix): tensors.pop(name) for name in names}

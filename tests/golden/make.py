@@ -31,8 +31,8 @@ from recodec import _core
 from recodec.bitstream import ALPHA, CODES, NETWORK, Reader, attached_chunk, code_chunk, end_chunk
 from recodec.codec import Codec
 from recodec.entropy import PlaneDecoder
-from recodec.networks.config import LayerConfig, NetworkConfig
-from recodec.networks.recurrent import RecurrentCodec
+from recodec.networks.pixel.config import LayerConfig, NetworkConfig
+from recodec.networks.pixel.recurrent import RecurrentCodec
 from recodec.tiling import TileGrid
 from recodec.weights import load_model, save_model
 

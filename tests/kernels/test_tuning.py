@@ -18,7 +18,7 @@ from recodec.kernels.trials import plans
 from recodec.kernels.tune import candidates, checker
 from recodec.kernels.tuning import Tiles, distance, guess, load, path_of, save, tiles_for
 
-from recodec.networks.paper import paper_config
+from recodec.networks.pixel.paper import paper_config
 from recodec.train.recipe import Recipe
 
 OPERATORS = ["conv_lstm_step", "conv_gru_gates", "residual_conv_gru_candidate", "anything"]

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
-from typing import Any, Literal, TypeVar, get_args
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
 
 from recodec.errors import WeightsError
+from recodec.tables import from_table
 
 Reconstruction = Literal["one-shot", "additive", "residual-scaling", "masking"]
 FrontEnd = Literal["pixels", "dct8"]
 LayerKind = Literal["conv", "lstm", "associative-lstm", "gru", "residual-gru"]
 GainInput = Literal["reconstruction", "residual"]
-
-Table = TypeVar("Table")
 
 _LARGEST_SIZE = 1 << 16
 _MOST_BLOCKS = 64
@@ -79,7 +78,7 @@ class LayerConfig:
 
 @dataclass(frozen=True, slots=True)
 class PostFilterConfig:
-    """A filter behind the loop (:class:`recodec.networks.post_filter.PostFilter`).
+    """A filter behind the loop (:class:`recodec.networks.pixel.post_filter.PostFilter`).
 
     ``blocks`` residual blocks of ``width`` features work at 1/4 of the picture's size, ``inner_blocks`` of
     ``inner_width`` at 1/8.
@@ -120,7 +119,7 @@ class NetworkConfig:
     every iteration 1×1 layers of its own next to the codes: binarizer, output and shortcut.
 
     ``reconstruction`` ``"masking"`` is additive, with residuals scaled by how little the picture decoded so
-    far hides of them (:class:`recodec.networks.gains.Masking`). An ``encoder`` without layers is linear: only
+    far hides of them (:class:`recodec.networks.pixel.gains.Masking`). An ``encoder`` without layers is linear: only
     its residuals recur. With a ``dead_zone``, codes are −1, 0 or +1: 0 where the binarizer's feature is small
     (:class:`recodec.networks.binarizer.Binarizer`). ``embedding`` above 0 is the width of a 1×1 layer between
     codes and decoder. ``feedback`` above 0 is the width of a 1×1 view of the provisional reconstruction, the
@@ -252,32 +251,19 @@ class NetworkConfig:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> NetworkConfig:
         """Build from nested plain data, as found in JSON or TOML. Raises :class:`WeightsError`."""
-        nested: dict[str, Any] = {}
+        tables = dict(data)
         for side in ("encoder", "decoder"):
             if side not in data:
                 continue
             found = data[side]
             if not isinstance(found, list | tuple):
                 raise WeightsError(f"network: {side} is {found!r}; it must be a list of layers")
-            nested[side] = tuple(
-                _from_table(LayerConfig, layer, f"{side} layer {number}")
+            tables[side] = tuple(
+                from_table(LayerConfig, layer, f"{side} layer {number}", WeightsError, typed=False)
                 for number, layer in enumerate(found, start=1)
             )
         if data.get("post_filter") is not None:
-            nested["post_filter"] = _from_table(PostFilterConfig, data["post_filter"], "post_filter")
-        return _from_table(cls, {**data, **nested}, "network")
-
-
-def _from_table(kind: type[Table], table: object, where: str) -> Table:
-    """A dataclass from a table whose keys are all known and that lacks none."""
-    if not isinstance(table, Mapping):
-        raise WeightsError(f"{where} is {table!r}; it must be a table")
-    known = {f.name: f.default is MISSING for f in fields(kind)}  # type: ignore[arg-type]
-    if unknown := sorted(set(table) - set(known)):
-        raise WeightsError(f"{where} has the unknown key {unknown[0]!r}; known are {', '.join(known)}")
-    if absent := [name for name, required in known.items() if required and name not in table]:
-        raise WeightsError(f"{where} lacks {absent[0]!r}")
-    try:
-        return kind(**table)
-    except WeightsError as error:
-        raise WeightsError(f"{where}: {error}") from error
+            tables["post_filter"] = from_table(
+                PostFilterConfig, data["post_filter"], "post_filter", WeightsError, typed=False
+            )
+        return from_table(cls, tables, "network", WeightsError, typed=False)

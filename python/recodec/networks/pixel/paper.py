@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recodec.networks.config import LayerConfig, LayerKind, NetworkConfig, Reconstruction
+from recodec.networks.pixel.config import LayerConfig, LayerKind, NetworkConfig, Reconstruction
 
 
 def paper_config(

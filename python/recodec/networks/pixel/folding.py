@@ -8,6 +8,7 @@ padded with zeros like the rest.
 from __future__ import annotations
 
 import copy
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +16,12 @@ from torch.nn import functional
 
 from recodec.networks.cells import CellState, FeedForward
 from recodec.networks.convolution import SameConv2d
-from recodec.networks.recurrent import RecurrentCodec
-from recodec.networks.stack import Stack
+from recodec.networks.pixel.stack import Stack
+
+if TYPE_CHECKING:
+    from recodec.networks.pixel.recurrent import RecurrentCodec
+
+Codec = TypeVar("Codec", bound="RecurrentCodec")
 
 # Kernels read rows of so many channels in whole words; with 33, one number at a time.
 _CHANNELS = 16
@@ -35,7 +40,7 @@ class Folded(nn.Module):
 
 
 @torch.no_grad()
-def fold_pointwise(network: RecurrentCodec) -> RecurrentCodec:
+def fold_pointwise(network: Codec) -> Codec:
     """The same codec with 1×1 layers in front of cells folded into them; itself, if it has none.
 
     For inference: the weights of both layers are mixed.

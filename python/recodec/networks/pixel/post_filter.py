@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from recodec.networks.config import PostFilterConfig
+from recodec.networks.pixel.config import PostFilterConfig
 from recodec.ops.rearrange import depth_to_space, space_to_depth
 
 _FACTOR, _INNER = 4, 2

@@ -17,7 +17,7 @@ from recodec.networks.cells import (
     FeedForward,
     ResidualConvGRU,
 )
-from recodec.networks.config import LayerConfig
+from recodec.networks.pixel.config import LayerConfig
 
 StackState = tuple[CellState, ...] | None
 
@@ -53,6 +53,7 @@ class Stack(nn.ModuleList):
     ):
         super().__init__()
         self.side_layer = side_layer
+        self.autocast_type: torch.dtype | None = None
         self.factors = [layer.resample if grow else 1 for layer in layers]
         self.width = width_in
         for index, (layer, factor) in enumerate(zip(layers, self.factors, strict=True)):
@@ -60,11 +61,22 @@ class Stack(nn.ModuleList):
             self.append(make_cell(width, layer, 1 if grow else layer.resample))
             self.width = layer.width // factor**2
 
-    def step(self, x: Tensor, states: StackState, side: Tensor | None = None) -> tuple[Tensor, StackState]:
+    def compute_under(self, dtype: torch.dtype | None) -> None:
+        """Let the layers multiply in ``dtype``, under autocast, or as they are; results and states stay float32."""
+        self.autocast_type = dtype
+
+    def forward(self, x: Tensor, states: StackState, side: Tensor | None = None) -> tuple[Tensor, StackState]:
         """One iteration of every layer; ``states`` None is the zero state.
 
         ``side`` joins the input of the layer that was made for it.
         """
+        if self.autocast_type is None:
+            return self._iterate(x, states, side)
+        with torch.autocast(x.device.type, self.autocast_type):
+            y, after = self._iterate(x, states, side)
+        return y.float(), tuple(state and tuple(part.float() for part in state) for state in after or ())
+
+    def _iterate(self, x: Tensor, states: StackState, side: Tensor | None) -> tuple[Tensor, StackState]:
         after = []
         cells = cast("list[Cell]", self)
         triples = zip(cells, self.factors, states or [None] * len(self), strict=True)
@@ -80,5 +92,6 @@ class Stack(nn.ModuleList):
     ) -> tuple[Tensor, StackState]:
         """One iteration after ``extra`` more on the same input, of which only the states are kept."""
         for _ in range(extra):
-            _, states = self.step(x, states, side)
-        return self.step(x, states, side)
+            _, states = self(x, states, side)
+        y, after = self(x, states, side)
+        return y, after

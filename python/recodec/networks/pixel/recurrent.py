@@ -9,18 +9,21 @@ end (the pixels themselves, or their block DCT): residuals, reconstructions and 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
 
 from recodec.networks.binarizer import Binarizer, dead_zone_for, density_at
-from recodec.networks.config import NetworkConfig
-from recodec.networks.convolution import Projection
-from recodec.networks.gains import GAIN_PATCH, Gain, GainNetwork, Masking, hold
-from recodec.networks.post_filter import PostFilter
-from recodec.networks.stack import Stack, StackState
-from recodec.networks.transforms import BlockDCT, Pixels
+from recodec.networks.convolution import Projection, lay_weights_in_nhwc
+from recodec.networks.loop import iterate
+from recodec.networks.pixel.config import NetworkConfig
+from recodec.networks.pixel.gains import GAIN_PATCH, Gain, GainNetwork, Masking, hold
+from recodec.networks.pixel.post_filter import PostFilter
+from recodec.networks.pixel.reach import reach_of
+from recodec.networks.pixel.stack import Stack, StackState
+from recodec.networks.pixel.transforms import BlockDCT, Pixels
+from recodec.networks.plane_network import Choose, Reach
 from recodec.ops.backend import use_kernels
 from recodec.ops.binarizer import ternarize
 from recodec.ops.feedback import feedback, feedback_input
@@ -173,8 +176,12 @@ class Decoder(nn.Module):
 class RecurrentCodec(nn.Module):
     """Front end, encoder, binarizer and decoder of one model.
 
-    Holds weights only: all state is passed in and out, so one instance serves many threads.
+    A :class:`~recodec.networks.plane_network.PlaneNetwork`. Holds weights only: all state is passed in and out, so one
+    instance serves many threads.
     """
+
+    architecture: ClassVar[str] = "pixel"
+    decoder_tensors: ClassVar[tuple[str, ...]] = ("decoder.", "front_end.")
 
     def __init__(self, config: NetworkConfig):
         super().__init__()
@@ -189,12 +196,37 @@ class RecurrentCodec(nn.Module):
         self.masking = Masking() if config.reconstruction == "masking" else None
 
     @property
+    def stride(self) -> int:
+        """Pixels per position along each axis."""
+        return self.config.stride
+
+    @property
+    def depth(self) -> int:
+        """Codes per position and iteration."""
+        return self.config.depth
+
+    @property
+    def symbols(self) -> int:
+        """3 with a dead zone, 2 without."""
+        return 3 if self.config.dead_zone else 2
+
+    @property
+    def iterations(self) -> int:
+        """The most iterations a file may hold."""
+        return self.config.iterations
+
+    @property
+    def reach(self) -> Reach:
+        """What a tile's halo must cover."""
+        return reach_of(self.config)
+
+    @property
     def working_type(self) -> torch.dtype:
         """The type of number that the layers work in."""
         return self.binarizer.conv.weight.dtype
 
     @torch.no_grad()
-    def compute_in(self, dtype: torch.dtype) -> RecurrentCodec:
+    def compute_in(self, dtype: torch.dtype) -> Self:
         """Let the layers work in ``dtype``, float32 or narrower; returns the same codec.
 
         The front end, gains and dead zones stay in float32, and so does what is decoded so far, to which every
@@ -205,6 +237,18 @@ class RecurrentCodec(nn.Module):
                 for parameter in module.parameters(recurse=False):
                     parameter.data = parameter.data.to(dtype)
         return self
+
+    def for_kernels(self) -> Self:
+        """With 1×1 layers folded into the cells behind them, and weights laid out as kernels read them."""
+        from recodec.networks.pixel.folding import fold_pointwise
+
+        network = fold_pointwise(self)
+        lay_weights_in_nhwc(network)
+        return network
+
+    def analyse(self, pixels: Tensor) -> Tensor:
+        """Pixels (N, 3, H, W) to feature maps (N, width, H', W') of the front end."""
+        return self.front_end.analyse(pixels)
 
     def encode_features(
         self, target: Tensor, state: EncoderState | None, decoded: DecoderState | None
@@ -219,11 +263,18 @@ class RecurrentCodec(nn.Module):
         return self.encoder.step(residual, state, self.working_type)
 
     def encode_step(
-        self, target: Tensor, state: EncoderState | None, decoded: DecoderState | None
+        self,
+        target: Tensor,
+        state: EncoderState | None,
+        decoded: DecoderState | None,
+        choose: Choose | None = None,
     ) -> tuple[Tensor, EncoderState]:
-        """Codes of one iteration; arguments as in :meth:`encode_features`."""
+        """Codes of one iteration; arguments as in :meth:`encode_features`.
+
+        ``choose`` replaces :class:`Binarizer` as files have it: codes from features and the iteration's number.
+        """
         features, state = self.encode_features(target, state, decoded)
-        return self.binarizer(features, state.iteration - 1), state
+        return (choose or self.binarizer)(features, state.iteration - 1), state
 
     def decode_step(self, codes: Tensor, state: DecoderState | None) -> DecoderState:
         """What is decoded after one more iteration; ``state`` None at the first.
@@ -254,12 +305,12 @@ class RecurrentCodec(nn.Module):
         """Reconstructed features to (N, 3, H, W) pixels, not clamped, as the loop knows them."""
         return self.front_end.synthesise(reconstruction)
 
-    def show(self, state: DecoderState) -> Tensor:
+    def synthesise(self, decoded: DecoderState) -> Tensor:
         """What is decoded so far as (N, 3, H, W) pixels for the eye, not clamped."""
-        pixels = self.pixels(state.reconstruction)
+        pixels = self.pixels(decoded.reconstruction)
         if self.decoder.post_filter is None:
             return pixels
-        shown: Tensor = self.decoder.post_filter(pixels.to(self.working_type), state.iteration - 1)
+        shown: Tensor = self.decoder.post_filter(pixels.to(self.working_type), decoded.iteration - 1)
         return shown
 
     def unroll(
@@ -277,19 +328,16 @@ class RecurrentCodec(nn.Module):
         or signs after ``noise`` was added. With a dead zone, ``density`` has the share of codes in the batch
         that are not 0 for each iteration, later ones sharing the last; without it, the zone is that of files.
         """
-        target = self.front_end.analyse(pixels)
-        encoder_state: EncoderState | None = None
-        decoder_state: DecoderState | None = None
-        pictures = []
-        for iteration in range(lead_in + iterations):
-            with torch.set_grad_enabled(iteration >= lead_in):
-                features, encoder_state = self.encode_features(target, encoder_state, decoder_state)
-                share = density_at(density, iteration) if density else None
-                codes = self.binarizer.train_codes(features, iteration, noise, share)
-                decoder_state = self.decode_step(codes, decoder_state)
-                if iteration >= lead_in:
-                    pictures.append(self.show(decoder_state))
-        return pictures
+
+        def choose(features: Tensor, iteration: int) -> Tensor:
+            share = density_at(density, iteration) if density else None
+            return self.binarizer.train_codes(features, iteration, noise, share)
+
+        loop = iterate(self, self.analyse(pixels), lead_in + iterations, choose)
+        with torch.no_grad():
+            for _ in range(lead_in):
+                next(loop)
+        return [self.synthesise(decoded) for _, decoded in loop]
 
     @torch.no_grad()
     def extend(self, trained: int, prefix: str = "") -> None:
@@ -315,15 +363,15 @@ class RecurrentCodec(nn.Module):
         """Make the dead zones of files such that sample photographs (N, 3, H, W) get codes of this density."""
         if self.binarizer.dead_zone is None:
             return
-        target = self.front_end.analyse(pixels)
-        encoder_state: EncoderState | None = None
-        decoder_state: DecoderState | None = None
-        for iteration in range(self.config.iterations):
-            features, encoder_state = self.encode_features(target, encoder_state, decoder_state)
+        zones = self.binarizer.dead_zone
+
+        def choose(features: Tensor, iteration: int) -> Tensor:
             features = self.binarizer.conv(features, iteration)
-            zone = dead_zone_for(features, density_at(density, iteration))
-            self.binarizer.dead_zone[iteration] = zone
-            decoder_state = self.decode_step(ternarize(features, zone), decoder_state)
+            zones[iteration] = dead_zone_for(features, density_at(density, iteration))
+            return ternarize(features, zones[iteration])
+
+        for _ in iterate(self, self.analyse(pixels), self.config.iterations, choose, decode_last=False):
+            pass
 
     @torch.no_grad()
     def calibrate(self, pixels: Tensor) -> None:

@@ -1,0 +1,46 @@
+"""Every architecture by the name that weights files give it; imported when one is asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from recodec.errors import WeightsError
+
+
+class Architecture(NamedTuple):
+    """Where configuration and network are defined, and whether pictures can be coded with it."""
+
+    config_module: str
+    config_name: str
+    network_module: str
+    network_name: str
+    codes_pictures: bool
+
+    @property
+    def config(self) -> Any:
+        """The class of configurations, with ``to_texts``, ``from_texts`` and ``from_dict``."""
+        return getattr(import_module(self.config_module), self.config_name)
+
+    @property
+    def network(self) -> Any:
+        """The class of networks, made from a configuration."""
+        return getattr(import_module(self.network_module), self.network_name)
+
+
+_PIXEL, _LATENT = "recodec.networks.pixel", "recodec.networks.latent"
+
+ARCHITECTURES = {
+    "pixel": Architecture(f"{_PIXEL}.config", "NetworkConfig", f"{_PIXEL}.recurrent", "RecurrentCodec", True),
+    "latent": Architecture(f"{_LATENT}.config", "LatentConfig", f"{_LATENT}.network", "LatentNetwork", False),
+}
+
+
+def find_architecture(name: str) -> Architecture:
+    """Raises :class:`WeightsError` for one that this version does not know."""
+    if name not in ARCHITECTURES:
+        raise WeightsError(
+            f"the architecture is {name!r}; this version of recodec knows {' and '.join(ARCHITECTURES)}, a newer one "
+            "may know more"
+        )
+    return ARCHITECTURES[name]

@@ -1,0 +1,172 @@
+"""Networks over tiles of a picture: what is decoded of each, and what is encoded next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recodec import _core
+from recodec.entropy import Codes
+from recodec.networks.loop import decode, iterate
+from recodec.networks.plane_network import PlaneNetwork, State
+from recodec.ops.backend import use_backend
+from recodec.states import StateStore, Workplace
+from recodec.tiling import Region, Tile, TileGrid, group_tiles
+
+# After every one, a third of the time would go into getting the memory back.
+_GROUPS_PER_RELEASE = 8
+
+
+class Samples:
+    """The samples of a picture as the networks want them, region by region.
+
+    ``samples`` is (C, H, W): uint8, or floating point in [0, 1]; C is 1 or 3.
+    """
+
+    def __init__(
+        self, samples: Tensor, stride: int, device: torch.device, dtype: torch.dtype = torch.float32
+    ):
+        self.samples, self._stride, self._device, self._dtype = samples, stride, device, dtype
+
+    def original(self, region: Region) -> Tensor:
+        """(C, h, w) samples of a region of positions, as far as the picture goes."""
+        box = region.scaled(self._stride)
+        part: Tensor = box.of(self.samples)
+        return part
+
+    def pixels(self, region: Region) -> Tensor:
+        """(3, h, w) in [−0.5, 0.5] for a region of positions, with the last row and column repeated."""
+        part = self.original(region).to(self._device)
+        values = part.float() / 255 if part.dtype == torch.uint8 else part.float()
+        box = region.scaled(self._stride)
+        missing = (0, box.width - part.shape[2], 0, box.height - part.shape[1])
+        padded = torch.nn.functional.pad(values[None], missing, mode="replicate")[0]
+        return (padded - 0.5).to(self._dtype).expand(3, -1, -1)
+
+
+class TiledDecoder:
+    """What a picture looks like after the planes so far. Holds the states of every tile on all ``sides``."""
+
+    def __init__(
+        self,
+        network: PlaneNetwork,
+        tiles: Sequence[Tile],
+        place: Workplace,
+        sides: Sequence[str] = ("decoder",),
+    ):
+        self._network, self._place = network, place
+        self.groups = group_tiles(tiles, place.batch)
+        areas = [sum(tile.window.height * tile.window.width for tile in group) for group in self.groups]
+        self.states = StateStore(network, areas, sides, place)
+
+    def __iter__(self) -> Iterator[int]:
+        """Groups of tiles, one after the other."""
+        for index in range(len(self.groups)):
+            yield index
+            if index % _GROUPS_PER_RELEASE == _GROUPS_PER_RELEASE - 1:
+                # glibc seldom reuses what torch frees, since it is aligned: gigabytes of holes add up.
+                _core.release_free_memory()
+
+    def advance(self, plane: Codes) -> None:
+        """Decode one more plane (D, h, w). Raises :class:`LimitError` if states would not fit."""
+        for index in self:
+            self.states.put("decoder", index, self._step(index, plane, self.state(index)))
+
+    def state(self, group: int) -> State:
+        """State of a group of tiles, None before the first plane."""
+        state: State = self.states.get("decoder", group)
+        return state
+
+    def _step(self, group: int, plane: Codes, state: State) -> State:
+        with use_backend(self._place.backend):
+            return self._network.decode_step(self._codes(group, [plane])[0].to(self._place.dtype), state)
+
+    def _codes(self, group: int, planes: Sequence[Codes]) -> Tensor:
+        """Codes of the windows of a group, (planes, windows, depth, h, w) of int8."""
+        windows = np.stack([[tile.window.of(plane) for tile in self.groups[group]] for plane in planes])
+        return torch.from_numpy(windows).to(self._place.device)
+
+    def pixels(self) -> Iterator[tuple[Region, Tensor]]:
+        """Core by core, in positions, its (3, h·s, w·s) pixels in [−0.5, 0.5], not clamped."""
+        for index in self:
+            state = self.state(index)
+            assert state is not None
+            with use_backend(self._place.backend):
+                pictures = self._network.synthesise(state)
+            yield from self._cores(index, pictures)
+
+    def _cores(self, group: int, pictures: Tensor) -> Iterator[tuple[Region, Tensor]]:
+        stride = self._network.stride
+        for tile, picture in zip(self.groups[group], pictures, strict=True):
+            yield tile.core, tile.inner.scaled(stride).of(picture)
+
+    def decode(self, planes: Sequence[Codes]) -> Iterator[tuple[Region, Tensor]]:
+        """Like advancing by all planes and asking for the pixels, with the state of one group at a time."""
+        for index in self:
+            pictures = decode_windows(self._network, self._codes(index, planes), self._place)
+            yield from self._cores(index, pictures)
+
+
+def decode_windows(network: PlaneNetwork, codes: Tensor, place: Workplace) -> Tensor:
+    """(N, 3, h·s, w·s) pixels in [−0.5, 0.5], not clamped, of codes (planes, N, depth, h, w)."""
+    return place.run(
+        "decode", lambda codes: network.synthesise(decode(network, codes.to(place.dtype))), codes
+    )
+
+
+def encode_windows(network: PlaneNetwork, pixels: Tensor, iterations: int, place: Workplace) -> Tensor:
+    """Codes (planes, N, depth, h, w), int8, of all iterations of (N, 3, h·s, w·s) pixels in [−0.5, 0.5]."""
+
+    def encode(pixels: Tensor) -> Tensor:
+        loop = iterate(network, network.analyse(pixels), iterations, decode_last=False)
+        return torch.stack([codes.to(torch.int8) for codes, _ in loop])
+
+    return place.run(f"encode {iterations}", encode, pixels)
+
+
+class TiledEncoder:
+    """Codes of a picture, plane by plane. Holds the state of every tile."""
+
+    def __init__(
+        self,
+        network: PlaneNetwork,
+        samples: Samples,
+        grid: TileGrid,
+        place: Workplace,
+    ):
+        whole = grid.rows == grid.columns == 1
+        # As wide as codes reach: each tile's own decoder is right wherever its encoder looks.
+        tiles = grid.tiles(halo=0 if whole else network.reach.encoder)
+        self._network, self._samples, self._grid, self._place = network, samples, grid, place
+        self.decoder = TiledDecoder(network, tiles, place, sides=("encoder", "decoder"))
+
+    def next_plane(self) -> Codes:
+        """Codes (D, h, w) of the next iteration. Decode them before asking for more."""
+        plane = np.empty((self._network.depth, self._grid.height, self._grid.width), np.int8)
+        for index in self.decoder:
+            group = self.decoder.groups[index]
+            windows = torch.stack([self._samples.pixels(tile.window) for tile in group])
+            state: State = self.decoder.states.get("encoder", index)
+            decoded = self.decoder.state(index)
+            with use_backend(self._place.backend):
+                target = self._network.analyse(windows)
+                codes, state = self._network.encode_step(target, state, decoded)
+            self.decoder.states.put("encoder", index, state)
+            for tile, window in zip(group, codes.to(torch.int8).cpu().numpy(), strict=True):
+                tile.core.of(plane)[:] = tile.inner.of(window)
+        return plane
+
+    def decode(self, plane: Codes) -> None:
+        """Take the codes as sent, so that the next iteration corrects what they leave."""
+        self.decoder.advance(plane)
+
+    def planes(self, iterations: int) -> Iterator[Codes]:
+        """Codes of each iteration, from the first on."""
+        for iteration in range(iterations):
+            plane = self.next_plane()
+            yield plane
+            if iteration < iterations - 1:
+                self.decode(plane)
