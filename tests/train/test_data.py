@@ -12,6 +12,7 @@ import threading
 import time
 import tracemalloc
 import warnings
+import zlib
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -23,16 +24,11 @@ import torch
 from PIL import Image
 
 from recodec.errors import ImageError
-from recodec.train.crops import (
-    CropBatch,
-    CropOptions,
-    Crops,
-    crop_batches,
-    high_entropy_tiles,
-    random_crop,
-    to_pixels,
-)
-from recodec.train.photographs import Photographs
+from recodec.train.data.batches import CropBatch, crop_batches, to_pixels
+from recodec.train.data.crops import Crops
+from recodec.train.data.options import CropOptions
+from recodec.train.data.photographs import Photographs
+from recodec.train.data.tiles import high_entropy_tiles, random_crop
 
 TRUNCATED = "truncated.jpg"
 
@@ -289,7 +285,7 @@ def test_crops_depend_on_seed_and_index_only(photographs: Photographs, selection
     other = Crops(photographs, 16, options, (3, 4), cache_bytes=0)
     for index in (7, 0, 10**12, 3, 7):
         assert torch.equal(one[index].pixels, other[index].pixels)
-        assert one[index].unreadable == other[index].unreadable
+        assert one[index].skipped == other[index].skipped
     assert one[0].pixels.shape == (3, 16, 16)
     assert one[0].pixels.dtype == torch.uint8
     assert not torch.equal(one[0].pixels, one[1].pixels)
@@ -310,11 +306,30 @@ def test_crops_are_pictures_of_their_photographs(tmp_path: Path) -> None:
     assert min(rightwards.values()) > 15
 
 
+@pytest.mark.parametrize(
+    ("options", "checksum"),
+    [
+        ({}, 1945539688),
+        ({"scale": (0.5, 1), "mirror": False}, 1134585442),
+        ({"scale": (1, 1)}, 1297851686),
+        ({"selection": "high-entropy"}, 1078448828),
+    ],
+)
+def test_recipes_draw_the_pixels_they_always_drew(
+    tmp_path: Path, options: dict[str, Any], checksum: int
+) -> None:
+    for index in range(4):
+        noise(120 - 7 * index, 70 + 9 * index, index).save(tmp_path / f"{index}.png")
+    crops = Crops(Photographs([tmp_path]), 48, CropOptions(**options), (5, 6))
+    drawn = np.stack([crops[index].pixels.numpy() for index in range(8)])
+    assert zlib.crc32(drawn.tobytes()) == checksum
+
+
 def test_unreadable_photographs_are_named_and_never_black(photographs: Photographs) -> None:
     crops = [Crops(photographs, 16, CropOptions(), 1)[index] for index in range(60)]
-    named = {name for crop in crops for name in crop.unreadable}
+    named = {name for crop in crops for name in crop.skipped}
     assert [Path(name).name for name in named] == [TRUNCATED]
-    assert 2 < sum(bool(crop.unreadable) for crop in crops) < 30
+    assert 2 < sum(bool(crop.skipped) for crop in crops) < 30
     assert all(crop.pixels.float().mean() > 64 for crop in crops)
 
 
@@ -436,7 +451,7 @@ def test_batches_are_the_crops_in_order(crops: Crops) -> None:
         torch.cat([batch.pixels for batch in batches]), torch.stack([crops[i].pixels for i in range(18)])
     )
     for number, batch in enumerate(batches):
-        assert batch.unreadable == {name for i in range(6) for name in crops[6 * number + i].unreadable}
+        assert batch.skipped == {name for i in range(6) for name in crops[6 * number + i].skipped}
 
 
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")
@@ -447,8 +462,8 @@ def test_processes_make_the_same_batches_and_leave_the_random_numbers_alone(crop
     assert torch.equal(torch.get_rng_state(), state)
     for batch, other in zip(batches, expected, strict=True):
         assert torch.equal(batch.pixels, other.pixels)
-        assert batch.unreadable == other.unreadable
-    assert any(batch.unreadable for batch in batches)
+        assert batch.skipped == other.skipped
+    assert any(batch.skipped for batch in batches)
 
 
 def test_ranks_share_a_batch(crops: Crops) -> None:
@@ -489,7 +504,7 @@ def test_errors_arrive_as_they_are(folder: Path, workers: int) -> None:
     batches = crop_batches(crops, 2, workers=workers)
     with pytest.raises(ImageError) as caught:
         next(batches)
-    assert str(caught.value).startswith("100 photographs drawn in a row are unreadable")
+    assert str(caught.value).startswith("100 photographs drawn in a row cannot be used")
     assert "Traceback" not in str(caught.value)
 
 
@@ -553,8 +568,10 @@ def test_unused_batches_start_nothing(crops: Crops) -> None:
 def test_program_ends_with_batches_open(folder: Path) -> None:
     program = f"""
 from pathlib import Path
-from recodec.train.crops import CropOptions, Crops, crop_batches
-from recodec.train.photographs import Photographs
+from recodec.train.data.batches import crop_batches
+from recodec.train.data.crops import Crops
+from recodec.train.data.options import CropOptions
+from recodec.train.data.photographs import Photographs
 if __name__ == "__main__":
     crops = Crops(Photographs([Path({str(folder)!r})]), 16, CropOptions(), 1, cache_bytes=0)
     batches = [crop_batches(crops, 100, workers=workers) for workers in (0, 1)]
