@@ -26,16 +26,19 @@ import torch
 
 from recodec.cli.environment import describe
 from recodec.eval.auc import nominal_auc
-from recodec.networks.config import LayerConfig, LayerKind, NetworkConfig, Reconstruction
-from recodec.networks.recurrent import RecurrentCodec
-from recodec.train.crops import CropOptions
-from recodec.train.journal import Teller
+from recodec.networks.pixel.config import LayerConfig, LayerKind, NetworkConfig, Reconstruction
+from recodec.networks.pixel.recurrent import RecurrentCodec
+from recodec.train.data.options import CropOptions
+from recodec.train.data.photographs import Photographs
+from recodec.train.journal import Console, Journal
 from recodec.train.losses import LossWeights
-from recodec.train.photographs import Photographs
 from recodec.train.processes import Processes
-from recodec.train.recipe import Optimizer, Phase, Recipe, Validation
+from recodec.train.recipe import Validation
+from recodec.train.task import Setting
+from recodec.train.tasks.pixel import PixelTask
+from recodec.train.tasks.pixel.recipe import PixelOptimizer, PixelPhase, PixelRecipe
 from recodec.train.trainer import Trainer
-from recodec.weights import load_model, save_model
+from recodec.weights import load_model
 
 CELLS: tuple[LayerKind, ...] = get_args(LayerKind)[1:]
 MODES: tuple[Reconstruction, ...] = get_args(Reconstruction)
@@ -72,7 +75,7 @@ def name_of(cell: LayerKind, mode: Reconstruction) -> str:
     return f"{cell.removesuffix('-lstm')}-{mode}"
 
 
-def recipes(steps: int) -> Iterator[Recipe]:
+def recipes(steps: int) -> Iterator[PixelRecipe]:
     """All twelve pairs, then what the default and later work added, one at a time, to one of them."""
     for cell in CELLS:
         for mode in MODES:
@@ -101,35 +104,37 @@ def recipes(steps: int) -> Iterator[Recipe]:
     yield replace(plain, model=f"{base}-high-entropy", data=CropOptions(selection="high-entropy"))
 
 
-def recipe(model: str, network: NetworkConfig, steps: int) -> Recipe:
-    phase = Phase(
+def recipe(model: str, network: NetworkConfig, steps: int) -> PixelRecipe:
+    phase = PixelPhase(
         steps=steps, crop=64, batch=8, iterations=16, unroll="random", learning_rate=3e-3, warm_up_steps=50
     )
-    return Recipe(
-        model,
-        network,
-        (phase,),
-        optimizer=Optimizer(ema=0.995),
+    return PixelRecipe(
+        model=model,
+        network=network,
+        phases=(phase,),
+        optimizer=PixelOptimizer(ema=0.995),
         validation=Validation(every_minutes=1e6, images=VALIDATION_IMAGES),
     )
 
 
-def train(recipe: Recipe, data: Photographs, valid: Photographs, folder: Path, teller: Teller) -> None:
+def train(recipe: PixelRecipe, data: Photographs, valid: Photographs, folder: Path, console: Console) -> None:
     processes = Processes(0, 1, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
-    trainer = Trainer(recipe, data, folder, processes, validation=valid, teller=teller)
+    folder.mkdir(parents=True, exist_ok=True)
+    task = PixelTask(recipe, Setting(data, valid, processes, Journal(folder / "log.jsonl", console)))
+    trainer = Trainer(task, folder)
     trainer.resume()
     if not trainer.run():
         raise click.ClickException(f"stopped in {recipe.model}; run the same command again to go on")
-    curve = trainer.validate()
-    assert curve is not None
-    save_model(folder / WEIGHTS, trainer.averaged_network(), {})
+    if not trainer.validate():
+        raise click.ClickException(f"{recipe.model} cannot be judged; see {folder / 'log.jsonl'}")
+    task.export(folder / WEIGHTS, trainer.averaged(), {})
     result = {
         "model": recipe.model,
-        "parameters": sum(p.numel() for p in trainer.network.parameters()),
+        "parameters": sum(p.numel() for p in task.network.parameters()),
         "steps": trainer.progress.step,
         "minutes": trainer.progress.seconds / 60,
         "phase": asdict(recipe.phases[0]),
-        "curve": curve.to_dict(),
+        "curve": task.figures(),
         "environment": describe(),
     }
     (folder / "result.json").write_text(json.dumps(result, indent=1))
@@ -161,14 +166,14 @@ def run(
     torch.set_num_threads(threads)
     number, parts = map(int, part.split("/"))
     data, judged = Photographs(sources), Photographs(valid)
-    teller = Teller(sys.stdout)
+    console = Console(sys.stdout)
     chosen = [r for r in recipes(steps) if not only or r.model in only]
     for plan in chosen[number::parts]:
         folder = out / plan.model
         if (folder / "result.json").exists():
             continue
-        teller.say(plan.model)
-        train(plan, data, judged, folder, teller)
+        console.say(plan.model)
+        train(plan, data, judged, folder, console)
 
 
 def milliseconds(network: RecurrentCodec, iterations: int = 4, repeats: int = 5) -> tuple[float, float]:

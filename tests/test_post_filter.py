@@ -17,17 +17,18 @@ from torch import Tensor
 from recodec.bitstream import CODES, Reader
 from recodec.codec import Codec
 from recodec.errors import TrainingError
-from recodec.networks.config import LayerConfig, NetworkConfig, PostFilterConfig
-from recodec.networks.post_filter import PostFilter
-from recodec.networks.recurrent import DecoderState, EncoderState, RecurrentCodec
+from recodec.networks.pixel.config import LayerConfig, NetworkConfig, PostFilterConfig
+from recodec.networks.pixel.post_filter import PostFilter
+from recodec.networks.pixel.reach import reach_of
+from recodec.networks.pixel.recurrent import DecoderState, EncoderState, RecurrentCodec
 from recodec.states import Workplace
-from recodec.tiling import Samples, TiledDecoder, TiledEncoder, TileGrid, decoder_halo, encoder_halo
-from recodec.train.photographs import Photographs
-from recodec.train.processes import Processes
-from recodec.train.recipe import Optimizer, Phase, Recipe
-from recodec.train.trainer import Trainer
-from recodec.train.transform import start_from_transform
+from recodec.tiled_network import Samples, TiledDecoder, TiledEncoder
+from recodec.tiling import TileGrid
+from recodec.train.data.photographs import Photographs
+from recodec.train.tasks.pixel.recipe import PixelOptimizer, PixelPhase, PixelRecipe
+from recodec.train.tasks.pixel.start import start_from_transform
 from recodec.weights import Model, find_model, load_model, save_model
+from tests.train.running import make_trainer
 from tests.zoned import ZONED
 
 CPU = torch.device("cpu")
@@ -161,7 +162,7 @@ def test_codes_and_states_of_the_loop_know_nothing_of_it() -> None:
             assert decoded.gain is not None
             carried = [part for layer in decoded.layers for part in layer or ()]
             steps.append((codes, decoded.reconstruction, decoded.gain, *carried))
-            shown.append(network.show(decoded))
+            shown.append(network.synthesise(decoded))
         assert all(torch.equal(a, b) for a, b in zip(*steps, strict=True))
         assert torch.equal(shown[0], plain.pixels(steps[0][1]))
         assert torch.equal(shown[1], filtered.decoder.post_filter(shown[0], iteration))
@@ -189,7 +190,7 @@ def test_training_sees_what_is_shown() -> None:
     for picture in unrolled:
         codes, encoder = filtered.encode_step(target, encoder, decoded)
         decoded = filtered.decode_step(codes, decoded)
-        torch.testing.assert_close(picture, filtered.show(decoded), rtol=0, atol=1e-9)
+        torch.testing.assert_close(picture, filtered.synthesise(decoded), rtol=0, atol=1e-9)
     unrolled[1].sum().backward()
     assert filtered.decoder.post_filter is not None
     for name, parameter in filtered.decoder.post_filter.named_parameters():
@@ -199,10 +200,10 @@ def test_training_sees_what_is_shown() -> None:
 
 def test_the_decoder_s_halo_counts_it_and_the_encoder_s_does_not() -> None:
     # 3 positions of the decoder and 20 pixels.
-    assert (decoder_halo(ZONED), decoder_halo(FILTERED)) == (3, 5)
-    assert encoder_halo(ZONED) == encoder_halo(FILTERED) == 3
+    assert (reach_of(ZONED).decoder, reach_of(FILTERED).decoder) == (3, 5)
+    assert reach_of(ZONED).encoder == reach_of(FILTERED).encoder == 3
     large = replace(ZONED, post_filter=PostFilterConfig())
-    assert (decoder_halo(large), encoder_halo(large)) == (8, 3)
+    assert (reach_of(large).decoder, reach_of(large).encoder) == (8, 3)
 
 
 @torch.inference_mode()
@@ -212,7 +213,7 @@ def test_tiles_equal_the_whole_picture() -> None:
     samples = (255 * (pictures(1, 16 * height, 16 * width)[0] + 0.5)).round().to(torch.uint8)
     source = Samples(samples[:, :-5, :-9], 16, CPU, torch.float64)
     place = Workplace(CPU, torch.float64)
-    halo = decoder_halo(FILTERED)
+    halo = reach_of(FILTERED).decoder
     whole, tiled = TileGrid(height, width), TileGrid(height, width, 3, 2, halo)
     planes: dict[str, list[NDArray[np.int8]]] = {}
     for name, network, grid in (
@@ -237,7 +238,7 @@ def test_tiles_equal_the_whole_picture() -> None:
     expected = picture(whole)
     torch.testing.assert_close(picture(tiled), expected, rtol=0, atol=1e-9)
     # As wide as the decoder alone would want it.
-    narrow = picture(replace(tiled, halo=decoder_halo(ZONED)))
+    narrow = picture(replace(tiled, halo=reach_of(ZONED).decoder))
     assert not torch.allclose(narrow, expected, rtol=0, atol=1e-9)
 
 
@@ -265,10 +266,9 @@ def test_the_hash_of_a_model_covers_it(tmp_path: Path) -> None:
     assert len(hashes) == 3
 
 
-PHASE = Phase(
+PHASE = PixelPhase(
     steps=40, crop=32, batch=4, iterations=2, unroll="random", lead_in=2, learning_rate=2e-2, warm_up_steps=5
 )
-ALONE = Processes(0, 1, CPU)
 
 
 @pytest.fixture(scope="module")
@@ -298,11 +298,12 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
 
 @pytest.fixture
 def few_crops(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("recodec.train.trainer._CALIBRATION_CROPS", 8)
+    monkeypatch.setattr("recodec.train.tasks.pixel.task._CALIBRATION_CROPS", 8)
 
 
-def recipe(phase: Phase = PHASE, config: NetworkConfig = FILTERED) -> Recipe:
-    return Recipe("filtered", config, (phase,), optimizer=Optimizer(trains="post-filter", ema=0.9))
+def recipe(phase: PixelPhase = PHASE, config: NetworkConfig = FILTERED) -> PixelRecipe:
+    optimizer = PixelOptimizer(trains="post-filter", ema=0.9)
+    return PixelRecipe(model="filtered", network=config, phases=(phase,), optimizer=optimizer)
 
 
 def code_chunks(codec: Codec, image: Image.Image) -> list[bytes]:
@@ -314,21 +315,21 @@ def code_chunks(codec: Codec, image: Image.Image) -> list[bytes]:
 def test_training_it_alone_lowers_the_loss_and_leaves_all_codes(
     tmp_path: Path, photographs: Photographs, model: Model
 ) -> None:
-    trainer = Trainer(recipe(), photographs, tmp_path, ALONE)
+    trainer = make_trainer(recipe(), photographs, tmp_path)
     trainer.start_from(model)
-    before = {name: value.clone() for name, value in trainer.network.state_dict().items()}
-    pixels = trainer._sample_pixels(8)
+    before = {name: value.clone() for name, value in trainer.task.network.state_dict().items()}
+    pixels = trainer.task._sample(8)
     assert not trainer.run(steps=20)
-    again = Trainer(recipe(), photographs, tmp_path, ALONE)
+    again = make_trainer(recipe(), photographs, tmp_path)
     assert again.resume()
     assert again.run()
 
-    for name, value in again.network.state_dict().items():
+    for name, value in again.task.network.state_dict().items():
         filters = name.startswith("decoder.post_filter.")
         assert torch.equal(value, before[name]) != filters, name
-        assert torch.equal(again.average[name], before[name]) != filters, name
+        assert torch.equal(again.averaged()[f"network.{name}"], before[name]) != filters, name
     path = tmp_path / "filtered.safetensors"
-    save_model(path, again.averaged_network(), {})
+    save_model(path, again.task.averaged_network(again.averaged()), {})
     written = load_model(path)
     weights = model.network.state_dict()
     for name, value in weights.items():
@@ -351,9 +352,9 @@ def test_training_it_alone_lowers_the_loss_and_leaves_all_codes(
 def test_the_frozen_loop_remembers_nothing_for_gradients(
     tmp_path: Path, photographs: Photographs, model: Model
 ) -> None:
-    trainer = Trainer(recipe(), photographs, tmp_path, ALONE)
+    trainer = make_trainer(recipe(), photographs, tmp_path)
     trainer.start_from(model)
-    network = trainer.network
+    network = trainer.task.network
     with torch.no_grad():
         assert network.decoder.post_filter is not None
         torch.nn.init.normal_(network.decoder.post_filter.output.weight)
@@ -372,10 +373,10 @@ def test_iterations_that_were_not_trained_take_biases_and_gain_of_the_last_that_
     tmp_path: Path, photographs: Photographs, model: Model
 ) -> None:
     short = replace(PHASE, steps=4, lead_in=0, warm_up_steps=1, learning_rate=0.02)
-    trainer = Trainer(recipe(short), photographs, tmp_path, ALONE)
+    trainer = make_trainer(recipe(short), photographs, tmp_path)
     trainer.start_from(model)
     assert trainer.run()
-    written = trainer.averaged_network()
+    written = trainer.task.averaged_network(trainer.averaged())
     for name, value in model.network.state_dict().items():
         assert torch.equal(written.state_dict()[name], value), name
     assert written.decoder.post_filter is not None
@@ -390,24 +391,24 @@ def test_a_start_takes_a_filter_of_the_same_shape_and_keeps_its_own_otherwise(
     tmp_path: Path, photographs: Photographs, model: Model
 ) -> None:
     source = replace(model, id="source", network=networks()[1].float())
-    trainer = Trainer(recipe(), photographs, tmp_path / "same", ALONE)
+    trainer = make_trainer(recipe(), photographs, tmp_path / "same")
     trainer.start_from(source)
     for name, value in source.network.state_dict().items():
-        assert torch.equal(trainer.network.state_dict()[name], value), name
+        assert torch.equal(trainer.task.network.state_dict()[name], value), name
 
     wider = replace(FILTERED, post_filter=replace(SMALL, width=7))
-    trainer = Trainer(recipe(config=wider), photographs, tmp_path / "wider", ALONE)
-    before = {name: value.clone() for name, value in trainer.network.state_dict().items()}
+    trainer = make_trainer(recipe(config=wider), photographs, tmp_path / "wider")
+    before = {name: value.clone() for name, value in trainer.task.network.state_dict().items()}
     trainer.start_from(source)
-    for name, value in trainer.network.state_dict().items():
+    for name, value in trainer.task.network.state_dict().items():
         own = name.startswith("decoder.post_filter.")
         assert torch.equal(value, before[name] if own else source.network.state_dict()[name]), name
     other = replace(FILTERED, decoder=(LayerConfig("gru", 12, resample=2), LayerConfig("gru", 12)))
     with pytest.raises(TrainingError, match="another network than the recipe"):
-        Trainer(recipe(config=other), photographs, tmp_path / "other", ALONE).start_from(source)
+        make_trainer(recipe(config=other), photographs, tmp_path / "other").start_from(source)
 
 
 @pytest.mark.usefixtures("few_crops")
 def test_training_it_behind_random_weights_is_refused(tmp_path: Path, photographs: Photographs) -> None:
     with pytest.raises(TrainingError, match="a model to start from"):
-        Trainer(recipe(), photographs, tmp_path, ALONE).run(steps=1)
+        make_trainer(recipe(), photographs, tmp_path).run(steps=1)

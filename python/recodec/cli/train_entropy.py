@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from recodec.cli import jobs, options
-from recodec.outputs import OutputError, make_folder
+from recodec.outputs import OutputError
 
 _IMAGES = 1000
 _MINUTES = 45.0
@@ -63,7 +63,6 @@ _MINUTES = 45.0
     metavar="ID",
     help="Take the entropy network of a model with the same codes instead of training one.",
 )
-@options.device
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads.")
 @options.quiet
 def train_entropy(
@@ -80,7 +79,6 @@ def train_entropy(
     width: int,
     embedding_width: int | None,
     other: str | None,
-    device: str,
     threads: int | None,
     quiet: bool,
 ) -> None:
@@ -98,56 +96,45 @@ def train_entropy(
 
     import torch
 
-    from recodec.codec import Codec
-    from recodec.errors import DeviceError
-    from recodec.train import entropy_report
-    from recodec.train.entropy import EntropyRecipe, EntropyTrainer, Kind
-    from recodec.train.journal import Journal, Teller
-    from recodec.train.photographs import Photographs
+    from recodec.train.recipe import recipe_from_dict
+    from recodec.train.run import train
+    from recodec.train.tasks.entropy.report import check_name, take_tables
     from recodec.weights import DEFAULT_MODEL, find_model, load_model
 
     if threads:
         torch.set_num_threads(threads)
     with jobs.one_line_errors("train-entropy"):
-        found = load_model(DEFAULT_MODEL if model == "default" else model)
-        name = name or f"{found.id}-entropy"
-        entropy_report.check_name(name)
+        model = DEFAULT_MODEL if model == "default" else model
+        name = name or f"{model}-entropy"
+        check_name(name)
         weights = folder / f"{name}.safetensors"
-        if weights.exists() and weights.samefile(find_model(found.id)):
+        source = find_model(model)
+        if weights.exists() and weights.samefile(source):
             raise OutputError(f"{weights} is the model itself; give another --name or --out")
-        teller = Teller(None if quiet else sys.stdout)
         if other is not None:
-            source = load_model(other)
-            tables = entropy_report.tables_from(found, source)
-            make_folder(folder)
-            notes = {**source.notes.get("entropy", {}), "taken_from": f"{source.id} {source.hash.hex()}"}
-            entropy_report.write_model(weights, found, tables, notes)
-            teller.say(f"weights: {weights}")
+            take_tables(load_model(model), load_model(other), weights)
+            if not quiet:
+                click.echo(f"weights: {weights}")
             return
-        kind: Kind = network  # type: ignore[assignment]
-        recipe = EntropyRecipe(kind, minutes, steps or 0, images, seed, width, embedding_width or 0)
-        try:
-            place = Codec(found, device).device
-        except DeviceError as error:
-            raise click.UsageError(str(error)) from error
-        photographs, judges = Photographs(sources), Photographs(validation)
-        make_folder(folder)
-        trainer = EntropyTrainer(
-            found, recipe, photographs, folder, Journal(folder / "log.jsonl", teller), place
+        length = {"steps": steps} if steps else {"minutes": minutes}
+        recipe = recipe_from_dict(
+            {
+                "model": name,
+                "task": "entropy",
+                "codes_of": model,
+                "kind": network,
+                "images": images,
+                "seed": seed,
+                "width": width,
+                "embedding_width": embedding_width or 0,
+                "phases": [length],
+            }
         )
-        teller.say(f"{found.id}: {len(photographs)} photographs on {place}")
-        if trainer.resume():
-            teller.say(f"resumed at step {trainer.step}")
-        if not trainer.run():
-            teller.say("run the same command again to go on")
-            return
-        averaged = trainer.averaged_network()
-        report = entropy_report.measure(found, averaged, judges, place)
-        for line in report.lines():
-            teller.say(line)
-        trainer.journal.record("report", step=trainer.step, **report.to_dict())
-        notes = entropy_report.training_notes(trainer, sources, validation, report)
-        entropy_report.write_report(folder, notes)
-        if network == "context":
-            entropy_report.write_model(weights, found, averaged.tables(), notes)  # type: ignore[operator]
-            teller.say(f"weights: {weights}")
+        train(
+            recipe,
+            sources,
+            folder,
+            validation=validation,
+            stream=None if quiet else sys.stdout,
+            command=f"recodec train-entropy {model}",
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ import torch
 from torch import Tensor
 
 from recodec.errors import TrainingError
-from recodec.networks.config import NetworkConfig
 
 _LARGEST_HALF = torch.finfo(torch.float16).max
 _UNPICKLING = (AttributeError, EOFError, pickle.UnpicklingError)
@@ -36,33 +36,32 @@ class Checkpoint:
     ``origin`` says which weights the run started from, "" for none.
     """
 
-    network: dict[str, Tensor]
+    task: dict[str, Tensor]
     average: dict[str, Tensor]
     optimizer: dict[str, Any]
-    loss: dict[str, Tensor]
     progress: Progress
-    unreadable: list[str]
+    skipped: list[str]
     origin: str
 
-    def write(self, path: Path, config: NetworkConfig) -> None:
+    def write(self, path: Path, identity: Mapping[str, str]) -> None:
         """Write all of it or nothing: the former checkpoint stays until this one is complete.
 
-        Raises :class:`TrainingError` if weights are not finite as fp16, or there is no room.
+        ``identity`` is what whoever reads it must agree in. Raises :class:`TrainingError` if weights are not finite
+        as fp16, or there is no room.
         """
-        for name, value in (*self.network.items(), *self.average.items()):
+        for name, value in (*self.task.items(), *self.average.items()):
             if not bool((value.abs() <= _LARGEST_HALF).all()):
                 raise TrainingError(
                     f"{name} holds values that are not finite or above {_LARGEST_HALF:g}, which weights files "
                     "cannot hold; the last good checkpoint is kept, lower the learning rate"
                 )
         data = {
-            "config": config.to_texts(),
-            "network": self.network,
+            "identity": dict(identity),
+            "task": self.task,
             "average": self.average,
             "optimizer": self.optimizer,
-            "loss": self.loss,
             "progress": asdict(self.progress),
-            "unreadable": self.unreadable,
+            "skipped": self.skipped,
             "origin": self.origin,
         }
         temporary = path.with_suffix(".tmp")
@@ -74,11 +73,11 @@ class Checkpoint:
             raise TrainingError(f"{path} cannot be written: {error}") from error
 
     @classmethod
-    def read(cls, path: Path, config: NetworkConfig, device: torch.device) -> Checkpoint:
-        """Read a checkpoint of this very network. Raises :class:`TrainingError`."""
+    def read(cls, path: Path, identity: Mapping[str, str], device: torch.device) -> Checkpoint:
+        """Read a checkpoint of this very identity. Raises :class:`TrainingError`."""
         try:
             data = torch.load(path, map_location=device, weights_only=True)
-            found = data.pop("config")
+            found = data.pop("identity")
             checkpoint = cls(**{**data, "progress": Progress(**data["progress"])})
         # Whatever a file that is no checkpoint makes of the reader.
         except (OSError, RuntimeError, LookupError, TypeError, ValueError, *_UNPICKLING) as error:
@@ -86,6 +85,15 @@ class Checkpoint:
             raise TrainingError(
                 f"{path} cannot be read as a checkpoint: {reason}; move it away to start anew"
             ) from error
-        if found != config.to_texts():
-            raise TrainingError(f"{path} holds another network than the recipe; use another folder")
+        for name, value in identity.items():
+            if found.get(name) != value:
+                raise TrainingError(
+                    f"{path} is of another {name} than the recipe: {_short(found.get(name))} and not {_short(value)}; "
+                    "use another folder"
+                )
         return checkpoint
+
+
+def _short(text: object, most: int = 60) -> str:
+    shown = str(text)
+    return shown if len(shown) <= most else f"{shown[:most]}…"

@@ -16,34 +16,32 @@ from recodec.train.processes import Processes
 _SECONDS_BETWEEN_LINES = 15.0
 
 
-class Losses:
-    """Running mean of the loss of each iteration, gathered without waiting for the device."""
+class Means:
+    """Running means of named terms, gathered without waiting for the device."""
 
-    def __init__(self, iterations: int, processes: Processes):
+    def __init__(self, processes: Processes):
         self._processes = processes
-        # Loss and count of every iteration, then gradient norm and count of steps.
-        self._sums = torch.zeros(2, iterations + 1, device=processes.device)
+        self._sums: dict[str, Tensor] = {}
+        self._counts: dict[str, int] = {}
 
-    def add(self, lead_in: int, losses: Tensor, gradient_norm: Tensor) -> None:
-        """Losses (T,) of iterations lead_in … lead_in + T − 1 of one step."""
-        part = slice(lead_in, lead_in + len(losses))
-        self._sums[0, part] += losses
-        self._sums[1, part] += 1
-        self._sums[0, -1] += gradient_norm
-        self._sums[1, -1] += 1
+    def add(self, terms: dict[str, Tensor]) -> None:
+        """Terms of one step, which may have others than the steps before but has the same in all processes."""
+        for name, value in terms.items():
+            self._sums[name] = self._sums[name] + value if name in self._sums else value
+            self._counts[name] = self._counts.get(name, 0) + 1
 
-    def take(self) -> tuple[list[float | None], float]:
-        """Mean losses and gradient norm over steps and processes since the last call.
-
-        None for iterations that did not run; not finite where a value was not.
-        """
-        sums, counts = self._processes.total(self._sums)
-        self._sums.zero_()
-        means = [float(s / c) if c else None for s, c in zip(sums, counts, strict=True)]
-        return means[:-1], means[-1] or 0.0
+    def take(self) -> dict[str, float]:
+        """Means over steps and processes since the last call; not finite where a value was not."""
+        names = list(self._sums)
+        if not names:
+            return {}
+        totals = self._processes.total(torch.stack([self._sums[name].float() for name in names]))
+        counts = [self._processes.count * self._counts[name] for name in names]
+        self._sums, self._counts = {}, {}
+        return {name: float(total) / count for name, total, count in zip(names, totals, counts, strict=True)}
 
 
-class Teller:
+class Console:
     """Lines for a reader: some stay, one is passing."""
 
     def __init__(self, stream: TextIO | None):
@@ -72,8 +70,13 @@ class Teller:
 class Journal:
     """Appends records to ``log.jsonl`` and tells the reader how things stand."""
 
-    def __init__(self, path: Path, teller: Teller):
-        self._path, self.teller = path, teller
+    def __init__(self, path: Path, console: Console):
+        self._path, self.console = path, console
+
+    @property
+    def folder(self) -> Path:
+        """Where the run keeps what it makes."""
+        return self._path.parent
 
     def record(self, event: str, **values: Any) -> None:
         """Append one JSON line. Values that are not finite become null: JSON has no name for them."""
@@ -82,12 +85,12 @@ class Journal:
             file.write(json.dumps(_finite(line)) + "\n")
 
     def progress(
-        self, step: int, losses: list[float | None], crops_per_second: float, seconds_left: float
+        self, step: int, terms: dict[str, float], samples_per_second: float, seconds_left: float
     ) -> None:
-        """Tell step, loss of each iteration, speed and time left in one line."""
-        values = " ".join("-" if loss is None else f"{loss:.4f}" for loss in losses)
+        """Tell step, terms, speed and time left in one line."""
+        values = "  ".join(f"{name} {value:.4g}" for name, value in terms.items())
         left = f"{seconds_left / 60:.0f} min left" if math.isfinite(seconds_left) else "time left unknown"
-        self.teller.pass_by(f"step {step}  {values}  {crops_per_second:.1f} crops/s  {left}")
+        self.console.pass_by(f"step {step}  {values}  {samples_per_second:.1f} samples/s  {left}")
 
 
 def _finite(value: Any) -> Any:

@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar
 
 import torch
 from torch import Tensor, distributed
 
 from recodec.errors import TrainingError
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,14 @@ class Processes:
         gathered: list[set[str]] = [set()] * self.count
         distributed.all_gather_object(gathered, names, group=self._control)
         return set().union(*gathered)
+
+    def gather(self, items: list[Item]) -> list[Item]:
+        """Everything that any process has, process by process."""
+        if self._control is None:
+            return items
+        gathered: list[list[Item]] = [[]] * self.count
+        distributed.all_gather_object(gathered, items, group=self._control)
+        return [item for part in gathered for item in part]
 
     def wait(self) -> None:
         """Until all processes are here."""

@@ -15,10 +15,11 @@ from torch import Tensor
 from recodec.encoding import TILE_SIDE
 from recodec.entropy import grid_shape
 from recodec.errors import ImageError
-from recodec.networks.recurrent import RecurrentCodec
+from recodec.networks.plane_network import PlaneNetwork
 from recodec.states import Workplace
-from recodec.tiling import Samples, TiledEncoder, plan_tiles
-from recodec.train.photographs import Photographs
+from recodec.tiled_network import Samples, TiledEncoder
+from recodec.tiling import plan_tiles
+from recodec.train.data.photographs import Photographs
 
 # Photographs give this much at most, so that one does not outweigh the others.
 _MOST_PIXELS = 640
@@ -37,23 +38,17 @@ class Coded(NamedTuple):
 
 
 @torch.inference_mode()
-def code_picture(network: RecurrentCodec, image: Image.Image, device: torch.device) -> Coded:
+def code_picture(network: PlaneNetwork, image: Image.Image, device: torch.device) -> Coded:
     """Codes of all iterations, as :meth:`recodec.Codec.encode` writes them."""
-    config = network.config
-    rows, columns = grid_shape(image.width, image.height, config.stride)
+    rows, columns = grid_shape(image.width, image.height, network.stride)
     samples = torch.from_numpy(np.array(image)).permute(2, 0, 1)
     encoder = TiledEncoder(
         network,
-        Samples(samples, config.stride, device),
-        plan_tiles(rows, columns, config, TILE_SIDE),
+        Samples(samples, network.stride, device),
+        plan_tiles(rows, columns, network.reach.decoder, TILE_SIDE),
         Workplace(device, torch.float32),
     )
-    planes = []
-    while True:
-        planes.append(encoder.next_plane())
-        if len(planes) == config.iterations:
-            return Coded(image.width, image.height, np.stack(planes))
-        encoder.decode(planes[-1])
+    return Coded(image.width, image.height, np.stack(list(encoder.planes(network.iterations))))
 
 
 def first_readable(photographs: Photographs, count: int) -> list[Image.Image]:

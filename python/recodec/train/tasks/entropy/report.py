@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,12 +15,11 @@ from recodec import _core, outputs
 from recodec.entropy import PlaneEncoder
 from recodec.errors import WeightsError
 from recodec.networks.context import ContextNetwork
-from recodec.train.codes import Coded, code_picture, first_readable
-from recodec.train.entropy import EntropyNetwork, EntropyTrainer
-from recodec.train.photographs import Photographs
+from recodec.train.data.photographs import Photographs
+from recodec.train.tasks.entropy.codes import Coded, code_picture, first_readable
+from recodec.train.tasks.entropy.network import EntropyNetwork
 from recodec.weights import MODEL_ID, Model, save_model
 
-VALIDATION_IMAGES = 16
 _POST_FILTER = "decoder.post_filter."
 
 
@@ -56,16 +53,18 @@ class Report:
 
 
 @torch.no_grad()
-def measure(model: Model, network: EntropyNetwork, photographs: Photographs, device: torch.device) -> Report:
+def measure(
+    model: Model, network: EntropyNetwork, photographs: Photographs, count: int, device: torch.device
+) -> Report:
     """Code the first photographs in every way. Raises :class:`ImageError` if none can be read."""
-    images = first_readable(photographs, VALIDATION_IMAGES)
+    images = first_readable(photographs, count)
     contexts = None
     if isinstance(network, ContextNetwork):
         contexts = replace(model, tables=network.tables()).contexts
     rows: dict[str, list[list[float]]] = {"float": [], "adaptive": [], "network": []}
-    version = 3 if model.network.config.dead_zone else 1
+    version = 3 if model.plane_network().symbols == 3 else 1
     for image in images:
-        coded = code_picture(model.network, image, device)
+        coded = code_picture(model.plane_network(), image, device)
         pixels = coded.width * coded.height
         lengths = network.code_length(torch.from_numpy(coded.codes)[None].float())
         rows["float"].append((lengths.sum((0, 2, 3)) / pixels).tolist())
@@ -86,39 +85,6 @@ def check_name(name: str) -> None:
     """Raise :class:`WeightsError` unless a model may be called that."""
     if not MODEL_ID.fullmatch(name):
         raise WeightsError(f"{name!r} is no model id; give 1 to 32 of a-z, 0-9 and '-'")
-
-
-def write_report(folder: Path, report: Mapping[str, Any]) -> None:
-    """Write ``report.json``, whole or not at all."""
-    outputs.write(folder / "report.json", (json.dumps(report, indent=1) + "\n").encode())
-
-
-def training_notes(
-    trainer: EntropyTrainer, sources: Sequence[Path], validation: Sequence[Path], report: Report
-) -> dict[str, Any]:
-    """Where a trained network comes from and what it gives, without names of folders."""
-    recipe = trainer.recipe
-    names = [source.name for source in sources]
-    flags = [f"--data {name}" for name in names] + [f"--valid {source.name}" for source in validation]
-    return {
-        "command": " ".join(["recodec train-entropy", trainer.model.id, *flags]),
-        "codes_of": f"{trainer.model.id} {trainer.model.hash.hex()}",
-        "recipe": asdict(recipe),
-        "data": {
-            "sources": names,
-            "photographs": len(trainer.photographs),
-            "unreadable": trainer.unreadable,
-        },
-        "training": {
-            "steps": trainer.step,
-            "minutes": round(trainer.seconds / 60, 1),
-            "device": torch.cuda.get_device_name(trainer.device)
-            if trainer.device.type == "cuda"
-            else platform.machine(),
-            "torch": torch.__version__,
-        },
-        "validation": report.to_dict(),
-    }
 
 
 def write_model(path: Path, model: Model, tables: Mapping[str, Tensor], notes: Mapping[str, Any]) -> None:
@@ -154,3 +120,11 @@ def tables_from(model: Model, other: Model) -> Mapping[str, Tensor]:
 
 def _same_bits(one: Tensor, two: Tensor) -> bool:
     return torch.equal(one.view(torch.int32), two.view(torch.int32))
+
+
+def take_tables(model: Model, other: Model, path: Path) -> None:
+    """Write ``model`` with the entropy network of ``other``, whose codes must be those of ``model``."""
+    tables = tables_from(model, other)
+    outputs.make_folder(path.parent)
+    notes = {**other.notes.get("entropy", {}), "taken_from": f"{other.id} {other.hash.hex()}"}
+    write_model(path, model, tables, notes)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,8 +17,7 @@ from recodec.errors import ImageError
 from recodec.eval.comparison import Panel, draw_comparison
 from recodec.eval.curve import Step, measure
 from recodec.eval.metrics import Pixels
-from recodec.networks.recurrent import RecurrentCodec
-from recodec.train.photographs import Photographs
+from recodec.train.data.photographs import Photographs
 from recodec.weights import Model
 
 _PICTURES = 2
@@ -54,7 +54,7 @@ class Validator:
         if not self._originals:
             raise ImageError(f"none of {len(photographs)} validation photographs can be read")
 
-    def run(self, network: RecurrentCodec, iterations: int, pictures: Path | None = None) -> Curve:
+    def run(self, network: Any, iterations: int, pictures: Path | None = None) -> Curve:
         """Curve over ``iterations`` iterations; ``pictures`` is a folder for comparisons."""
         # The files live as long as this function, so the model needs no true identity.
         model = Model("validation", bytes(8), network.eval().requires_grad_(False), {})

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from recodec.networks.binarizer import density_at
-from recodec.networks.config import NetworkConfig
-from recodec.networks.recurrent import RecurrentCodec
-from recodec.networks.transforms import BlockDCT
+from recodec.networks.pixel.config import NetworkConfig
+from recodec.networks.pixel.recurrent import RecurrentCodec
+from recodec.networks.pixel.transforms import BlockDCT
 from recodec.ops.binarizer import ternarize
 from recodec.ops.rearrange import depth_to_space, space_to_depth
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from recodec.networks.config import LayerConfig, NetworkConfig
-from recodec.networks.recurrent import DecoderState, EncoderState, RecurrentCodec
-from recodec.train.transform import _visibility, can_start_from_transform, start_from_transform
+from recodec.networks.pixel.config import LayerConfig, NetworkConfig
+from recodec.networks.pixel.recurrent import DecoderState, EncoderState, RecurrentCodec
+from recodec.train.tasks.pixel.start import _visibility, can_start_from_transform, start_from_transform
 from tests.zoned import ZONED
 
 DENSITY = (0.08, 0.12, 0.2)

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from recodec.errors import RecipeError
-from recodec.networks.config import PostFilterConfig
-from recodec.networks.paper import paper_config
-from recodec.train.recipe import Phase, Recipe, find_recipe
-from recodec.train.schedule import learning_rate, noise_amplitude, unroll_length
+from recodec.networks.pixel.config import PostFilterConfig
+from recodec.networks.pixel.paper import paper_config
+from recodec.train.recipe import find_recipe, load_recipe
+from recodec.train.schedule import learning_rate
+from recodec.train.tasks.pixel.recipe import PixelPhase, PixelRecipe
 from recodec.weights import load_model
-
-from .conftest import GOLDEN
+from tests.conftest import GOLDEN
 
 TEXT = """
 model = "small"
@@ -49,10 +49,12 @@ minutes = 1
 """
 
 
-def load(folder: Path, text: str) -> Recipe:
+def load(folder: Path, text: str) -> PixelRecipe:
     path = folder / "recipe.toml"
     path.write_text(text)
-    return Recipe.load(path)
+    recipe = load_recipe(path)
+    assert isinstance(recipe, PixelRecipe)
+    return recipe
 
 
 def test_a_recipe_says_everything(tmp_path: Path) -> None:
@@ -70,30 +72,32 @@ SHIPPED = [find_recipe(name) for name in ("dev-1", "dev-large", "paper-lstm", "p
 
 @pytest.mark.parametrize("path", [GOLDEN / "tiny.toml", *SHIPPED], ids=lambda path: path.stem)
 def test_recipes_of_the_project_load(path: Path) -> None:
-    assert Recipe.load(path).model == path.stem
+    assert load_recipe(path).model == path.stem
 
 
 def test_the_documented_recipe_is_made_of_defaults(tmp_path: Path) -> None:
-    guide = (Path(__file__).parent.parent / "docs" / "training.md").read_text()
+    guide = (Path(__file__).parent.parent.parent / "docs" / "training.md").read_text()
     recipe = load(tmp_path, guide.split("```toml\n")[1].split("```")[0])
     (phase,) = recipe.phases
-    assert recipe == Recipe(recipe.model, recipe.network, (Phase(steps=phase.steps),))
+    assert recipe == PixelRecipe(
+        model=recipe.model, network=recipe.network, phases=(PixelPhase(steps=phase.steps),)
+    )
 
 
 @pytest.mark.parametrize("name", ["dev-1", "rnn-1"])
 def test_recipes_make_the_networks_that_are_shipped(name: str) -> None:
-    assert Recipe.load(find_recipe(name)).network == load_model(name).network.config
+    assert load_recipe(find_recipe(name)).network == load_model(name).network.config
 
 
 def test_the_large_recipe_is_the_default_with_a_filter_behind_it() -> None:
-    recipe = Recipe.load(find_recipe("dev-large"))
+    recipe = load_recipe(find_recipe("dev-large"))
     assert recipe.network.post_filter is not None
     assert replace(recipe.network, post_filter=None) == load_model("rnn-1").network.config
     assert recipe.optimizer.trains == "post-filter"
 
 
 def test_the_paper_recipe_is_the_paper() -> None:
-    assert Recipe.load(find_recipe("paper-lstm")).network == paper_config()
+    assert load_recipe(find_recipe("paper-lstm")).network == paper_config()
 
 
 @pytest.mark.parametrize(
@@ -317,7 +321,7 @@ def test_an_unknown_recipe_names_those_that_are_known() -> None:
 
 
 def test_learning_rate_warms_up_and_falls_along_a_cosine() -> None:
-    phase = Phase(steps=100, learning_rate=2.0, final_rate=0.5, warm_up_steps=10)
+    phase = PixelPhase(steps=100, learning_rate=2.0, final_rate=0.5, warm_up_steps=10)
     assert learning_rate(phase, 0, 0.0) == pytest.approx(0.2)
     assert learning_rate(phase, 9, 0.0) == pytest.approx(2.0)
     assert learning_rate(phase, 50, 0.5) == pytest.approx(1.25)
@@ -326,17 +330,19 @@ def test_learning_rate_warms_up_and_falls_along_a_cosine() -> None:
 
 
 def test_noise_goes_from_sampled_to_sign() -> None:
-    phase = Phase(steps=1, noise=(1.0, 0.0))
-    assert [noise_amplitude(phase, done) for done in (0.0, 0.25, 1.0)] == [1.0, 0.75, 0.0]
+    phase = PixelPhase(steps=1, noise=(1.0, 0.0))
+    assert [phase.noise_amplitude(done) for done in (0.0, 0.25, 1.0)] == [1.0, 0.75, 0.0]
 
 
 def test_unrolls_are_full_random_or_growing() -> None:
     rng = np.random.default_rng(0)
-    assert unroll_length(Phase(steps=1, iterations=8), 0.1, rng) == (0, 8)
-    drawn = {unroll_length(Phase(steps=1, iterations=3, unroll="random"), 0.1, rng)[1] for _ in range(100)}
+    assert PixelPhase(steps=1, iterations=8).unroll_length(0.1, rng) == (0, 8)
+    drawn = {
+        PixelPhase(steps=1, iterations=3, unroll="random").unroll_length(0.1, rng)[1] for _ in range(100)
+    }
     assert drawn == {1, 2, 3}
-    growing = Phase(steps=1, iterations=4, unroll="growing")
-    assert [unroll_length(growing, done, rng)[1] for done in (0.0, 0.24, 0.26, 0.8, 1.0)] == [1, 1, 2, 4, 4]
-    lead_ins = [unroll_length(Phase(steps=1, lead_in=3), 0.1, rng)[0] for _ in range(400)]
+    growing = PixelPhase(steps=1, iterations=4, unroll="growing")
+    assert [growing.unroll_length(done, rng)[1] for done in (0.0, 0.24, 0.26, 0.8, 1.0)] == [1, 1, 2, 4, 4]
+    lead_ins = [PixelPhase(steps=1, lead_in=3).unroll_length(0.1, rng)[0] for _ in range(400)]
     assert set(lead_ins) == {0, 1, 2, 3}
     assert lead_ins.count(0) == pytest.approx(250, abs=60)

@@ -23,18 +23,21 @@ from recodec.cli import main
 from recodec.codec import Codec
 from recodec.entropy import PlaneEncoder
 from recodec.errors import ImageError, TrainingError, WeightsError
-from recodec.networks.config import PostFilterConfig
-from recodec.networks.recurrent import RecurrentCodec
-from recodec.train.codes import Border, Coded, code_picture, draw_windows, training_pictures
-from recodec.train.entropy import EntropyRecipe, EntropyTrainer, Kind, code_groups, make_network
-from recodec.train.entropy_report import measure, tables_from, write_model
-from recodec.train.journal import Journal, Teller
-from recodec.train.photographs import Photographs
+from recodec.networks.pixel.config import PostFilterConfig
+from recodec.networks.pixel.recurrent import RecurrentCodec
+from recodec.train.data.photographs import Photographs
+from recodec.train.tasks.entropy.codes import Border, Coded, code_picture, draw_windows, training_pictures
+from recodec.train.tasks.entropy.network import EntropyNetwork, code_groups, make_network
+from recodec.train.tasks.entropy.recipe import EntropyKind, EntropyPhase, EntropyRecipe
+from recodec.train.tasks.entropy.report import measure, tables_from, write_model
+from recodec.train.trainer import Trainer
 from recodec.weights import Model, load_model, save_model
+from tests.train import running
+from tests.train.running import logged, train_with_and_without_a_stop
 from tests.zoned import ZONED
 
 CPU = torch.device("cpu")
-KINDS: list[Kind] = ["context", "binary-rnn", "progressive"]
+KINDS: list[EntropyKind] = ["context", "binary-rnn", "progressive"]
 
 
 @pytest.fixture(scope="session")
@@ -75,29 +78,31 @@ def zoned(codec_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
     return load_model("zoned")
 
 
-SHORT = EntropyRecipe(steps=30, images=4, width=8, batch=4, learning_rate=0.02)
+PHASE = EntropyPhase(steps=30, batch=4, learning_rate=0.02)
+SHORT = EntropyRecipe(model="trained", codes_of="zoned", phases=(PHASE,), images=4, width=8)
 
 
-def make_trainer(
-    model: Model, photographs: Photographs, folder: Path, recipe: EntropyRecipe = SHORT
-) -> EntropyTrainer:
-    folder.mkdir(exist_ok=True)
-    return EntropyTrainer(model, recipe, photographs, folder, Journal(folder / "log.jsonl", Teller(None)))
+def lasting(steps: int, **change: Any) -> EntropyRecipe:
+    return replace(SHORT, phases=(replace(PHASE, steps=steps),), **change)
 
 
-def logged(folder: Path, event: str) -> list[dict[str, Any]]:
-    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
-    return [line for line in lines if line["event"] == event]
+def make_trainer(photographs: Photographs, folder: Path, recipe: EntropyRecipe = SHORT) -> Trainer:
+    return running.make_trainer(recipe, photographs, folder)
+
+
+def network_of(trainer: Trainer) -> EntropyNetwork:
+    network: EntropyNetwork = trainer.task.averaged_network(trainer.averaged())
+    return network
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_training_lowers_the_code_length(
-    tmp_path: Path, zoned: Model, photographs: Photographs, kind: Kind
+    tmp_path: Path, zoned: Model, photographs: Photographs, kind: EntropyKind
 ) -> None:
-    trainer = make_trainer(zoned, photographs, tmp_path, replace(SHORT, kind=kind, steps=40))
-    before = measure(zoned, trainer.averaged_network(), photographs, CPU)
+    trainer = make_trainer(photographs, tmp_path, lasting(40, kind=kind))
+    before = measure(zoned, network_of(trainer), photographs, 16, CPU)
     assert trainer.run()
-    after = measure(zoned, trainer.averaged_network(), photographs, CPU)
+    after = measure(zoned, network_of(trainer), photographs, 16, CPU)
     assert sum(after.float_bpp) < 0.9 * sum(before.float_bpp)
     assert (after.network_bpp is None) == (kind != "context")
     assert after.adaptive_bpp == before.adaptive_bpp
@@ -108,47 +113,40 @@ def test_training_lowers_the_code_length(
 def test_resumed_training_equals_training_straight(
     tmp_path: Path, zoned: Model, photographs: Photographs
 ) -> None:
-    straight = make_trainer(zoned, photographs, tmp_path / "straight")
-    assert straight.run()
-    assert not make_trainer(zoned, photographs, tmp_path / "resumed").run(stop_after=12)
-    again = make_trainer(zoned, photographs, tmp_path / "resumed")
-    assert again.resume()
-    assert again.step == 12
-    assert again.run()
-    assert again.step == 30
-    for name, value in straight.network.state_dict().items():
-        assert torch.equal(value, again.network.state_dict()[name]), name
-        assert torch.equal(straight.average[name], again.average[name]), name
+    straight, again = train_with_and_without_a_stop(SHORT, photographs, tmp_path, 15)
+    assert straight.progress.step == again.progress.step == 30
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_codes_of_two_symbols_can_be_trained_on(
-    tmp_path: Path, tiny_model: str, photographs: Photographs, kind: Kind
+    tmp_path: Path, tiny_model: str, photographs: Photographs, kind: EntropyKind
 ) -> None:
     model = load_model(tiny_model)
-    trainer = make_trainer(model, photographs, tmp_path, replace(SHORT, kind=kind, steps=2))
+    trainer = make_trainer(photographs, tmp_path, lasting(2, kind=kind, codes_of="tiny"))
     assert trainer.run()
-    report = measure(model, trainer.averaged_network(), photographs, CPU)
+    report = measure(model, network_of(trainer), photographs, 16, CPU)
     assert len(report.float_bpp) == len(report.adaptive_bpp) == 8
     # After two steps a code costs about a bit.
     assert sum(report.float_bpp) == pytest.approx(8 * 16 / 256, rel=0.2)
 
 
 def test_minutes_end_a_run(tmp_path: Path, zoned: Model, photographs: Photographs) -> None:
-    trainer = make_trainer(zoned, photographs, tmp_path, replace(SHORT, steps=0, minutes=0.01))
+    trainer = make_trainer(
+        photographs, tmp_path, replace(SHORT, phases=(replace(PHASE, steps=0, minutes=0.01),))
+    )
     assert trainer.run()
-    assert 0.6 <= trainer.seconds < 6
-    assert trainer.step > 0
+    assert 0.6 <= trainer.progress.seconds < 6
+    assert trainer.progress.step > 0
     assert trainer.run()  # has nothing left to do
 
 
 def test_the_report_counts_the_bytes_of_real_files(
     tmp_path: Path, zoned: Model, photos: Path, photographs: Photographs
 ) -> None:
-    trainer = make_trainer(zoned, photographs, tmp_path)
+    trainer = make_trainer(photographs, tmp_path)
     assert trainer.run()
-    network = trainer.averaged_network()
-    report = measure(zoned, network, photographs, CPU)
+    network = network_of(trainer)
+    report = measure(zoned, network, photographs, 16, CPU)
     write_model(tmp_path / "with.safetensors", zoned, network.tables(), {})  # type: ignore[union-attr,operator]
     codec = recodec.load(tmp_path / "with.safetensors")
     images = [photographs.read(index) for index in range(4)]
@@ -235,49 +233,58 @@ def test_groups_are_what_the_core_takes(depth: int, symbols: int, groups: int) -
 def test_what_cannot_be_is_refused(
     tmp_path: Path, zoned: Model, photographs: Photographs, photos: Path
 ) -> None:
-    for change in ({"kind": "other"}, {"minutes": float("nan")}, {"images": 0}, {"learning_rate": 0.0}):
-        with pytest.raises(TrainingError, match=next(iter(change)) if "kind" not in change else "network"):
+    for change in (
+        {"kind": "other"},
+        {"images": 0},
+        {"width": 12},
+        {"embedding_width": 300},
+        {"codes_of": ""},
+    ):
+        with pytest.raises(ValueError, match=next(iter(change))):
             replace(SHORT, **change)  # type: ignore[arg-type]
-    with pytest.raises(TrainingError, match="width is 12"):
-        make_network("context", 12, ZONED)
+    for change in ({"minutes": float("nan")}, {"steps": 0}, {"learning_rate": 0.0}):
+        with pytest.raises(ValueError, match=next(iter(change))):
+            replace(PHASE, **change)  # type: ignore[arg-type]
+    with pytest.raises(WeightsError, match="no model 'nobody'"):
+        make_trainer(photographs, tmp_path, replace(SHORT, codes_of="nobody"))
     with pytest.raises(ImageError, match="none of 4 photographs"):
-        make_trainer(zoned, Photographs([photos / "broken.jpg"]), tmp_path).run()
+        make_trainer(Photographs([photos / "broken.jpg"]), tmp_path).run()
 
 
 def test_checkpoints_of_other_runs_and_damaged_ones_are_refused(
     tmp_path: Path, zoned: Model, photographs: Photographs
 ) -> None:
-    trainer = make_trainer(zoned, photographs, tmp_path)
+    trainer = make_trainer(photographs, tmp_path)
     trainer.save()
     for change in ({"kind": "progressive"}, {"seed": 1}, {"images": 5}, {"width": 16}):
-        with pytest.raises(TrainingError, match="another model, network"):
-            make_trainer(zoned, photographs, tmp_path, replace(SHORT, **change)).resume()  # type: ignore[arg-type]
-    longer = make_trainer(zoned, photographs, tmp_path, replace(SHORT, steps=99))
+        with pytest.raises(TrainingError, match="is of another"):
+            make_trainer(photographs, tmp_path, replace(SHORT, **change)).resume()  # type: ignore[arg-type]
+    longer = make_trainer(photographs, tmp_path, lasting(99))
     assert longer.resume()
     path = trainer.checkpoint_path
     whole = path.read_bytes()
     for damaged in (whole[: len(whole) // 2], b"", b"not a checkpoint"):
         path.write_bytes(damaged)
         with pytest.raises(TrainingError, match="cannot be read as a checkpoint"):
-            make_trainer(zoned, photographs, tmp_path).resume()
+            make_trainer(photographs, tmp_path).resume()
 
 
 def test_a_code_length_that_is_not_finite_stops_and_keeps_the_checkpoint(
     tmp_path: Path, zoned: Model, photographs: Photographs
 ) -> None:
-    trainer = make_trainer(zoned, photographs, tmp_path)
-    trainer.run(stop_after=2)
+    trainer = make_trainer(photographs, tmp_path)
+    trainer.run(steps=2)
     before = trainer.checkpoint_path.read_bytes()
     with torch.no_grad():
-        next(trainer.network.parameters()).fill_(float("nan"))
-    with pytest.raises(TrainingError, match="not finite at step 2"):
+        next(trainer.task.network.parameters()).fill_(float("nan"))
+    with pytest.raises(TrainingError, match="not finite at step 3"):
         trainer.run()
     assert trainer.checkpoint_path.read_bytes() == before
 
 
 def trained(zoned: Model, tables_seed: int = 0) -> Model:
     torch.manual_seed(tables_seed)
-    network = make_network("context", 8, zoned.network.config)
+    network = make_network(SHORT, zoned.plane_network())
     return replace(zoned, id="trained", tables=network.tables())  # type: ignore[union-attr,operator]
 
 
@@ -329,9 +336,9 @@ def test_the_command_writes_a_model_that_codes(
     assert len(report["validation"]["network_bpp"]) == 4
     assert str(tmp_path) not in json.dumps(report)
     assert str(photos) not in json.dumps(report)
-    assert logged(tmp_path / "run", "report")
+    assert logged(tmp_path / "run", "validation")
     names = {path.name for path in (tmp_path / "run").iterdir()}
-    assert names == {"entropy-checkpoint.pt", "log.jsonl", "report.json", "zoned-net.safetensors"}
+    assert names == {"checkpoint.pt", "log.jsonl", "report.json", "zoned-net.safetensors"}
 
     monkeypatch.setenv("RECODEC_WEIGHTS", os.pathsep.join([str(tmp_path / "run"), str(codec_folder)]))
     with Image.open(photos / "1.png") as image:
@@ -363,9 +370,8 @@ def test_the_papers_networks_give_a_report_and_no_model(tmp_path: Path, zoned: M
         (["--name", "No Such"], "'No Such' is no model id", 4),
         (["--data", "nothing-here"], "nothing-here", 3),
         (["--valid", "nothing-here"], "nothing-here", 3),
-        (["--width", "12"], "width is 12", 1),
+        (["--width", "12"], "width is 12", 3),
         (["--out", "/dev/null/run"], "'/dev/null/run' cannot be made", 1),
-        (["--device", "nowhere"], "'nowhere' cannot be used", 2),
         (["--minutes", "nan"], "not a number", 2),
         (["--tables-from", "zoned"], "leave --data and --valid out", 2),
     ],
@@ -424,6 +430,7 @@ def test_sigterm_stops_with_a_checkpoint_and_the_command_goes_on(
     assert process.returncode == 0
     assert "stopped at step" in output
     assert "run the same command again" in output
-    assert (tmp_path / "run" / "entropy-checkpoint.pt").exists()
-    assert not list((tmp_path / "run").glob("*.safetensors"))
-    assert not (tmp_path / "run" / "report.json").exists()
+    assert (tmp_path / "run" / "checkpoint.pt").exists()
+    report = json.loads((tmp_path / "run" / "report.json").read_text())
+    assert report["training"]["finished"] is False
+    assert "validation" not in report

@@ -1,4 +1,4 @@
-"""The training loop: it learns, it resumes exactly, it stops well, several processes equal one."""
+"""Training of the recurrent codec: it learns, it resumes exactly, it stops well, several processes equal one."""
 
 from __future__ import annotations
 
@@ -23,17 +23,16 @@ from safetensors import safe_open
 import recodec
 from recodec.cli import main
 from recodec.errors import ImageError, LimitError, TrainingError, WeightsError
-from recodec.networks.config import LayerConfig, LayerKind, NetworkConfig, Reconstruction
-from recodec.networks.paper import paper_config
-from recodec.networks.recurrent import RecurrentCodec
+from recodec.networks.pixel.config import LayerConfig, LayerKind, NetworkConfig, Reconstruction
+from recodec.networks.pixel.paper import paper_config
+from recodec.networks.pixel.recurrent import RecurrentCodec
+from recodec.train.data.photographs import Photographs
 from recodec.train.losses import LossWeights
-from recodec.train.photographs import Photographs
-from recodec.train.processes import Processes
-from recodec.train.recipe import Compute, Optimizer, Phase, Recipe, Validation
+from recodec.train.recipe import Compute, Validation
+from recodec.train.tasks.pixel.recipe import PixelOptimizer, PixelPhase, PixelRecipe
 from recodec.train.trainer import Trainer
 from recodec.weights import load_model, save_model
-
-ALONE = Processes(0, 1, torch.device("cpu"))
+from tests.train.running import logged, make_trainer, train_with_and_without_a_stop
 
 
 @pytest.fixture(scope="session")
@@ -68,7 +67,7 @@ def network(
 
 
 # Everything that is random or remembered is in it.
-PHASE = Phase(
+PHASE = PixelPhase(
     steps=200,
     crop=32,
     batch=4,
@@ -82,14 +81,17 @@ PHASE = Phase(
 )
 
 
-def make_recipe(phase: Phase = PHASE, config: NetworkConfig | None = None, **extra: Any) -> Recipe:
+def make_recipe(phase: PixelPhase = PHASE, config: NetworkConfig | None = None, **extra: Any) -> PixelRecipe:
     config = network(gains=True, shortcut=True) if config is None else config
-    return Recipe("small", config, (phase,), validation=Validation(images=1), **extra)
+    return PixelRecipe(
+        model="small", network=config, phases=(phase,), validation=Validation(images=1), **extra
+    )
 
 
-def logged(folder: Path, event: str = "train") -> list[dict[str, Any]]:
-    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
-    return [line for line in lines if line["event"] == event]
+def network_of(trainer: Trainer) -> RecurrentCodec:
+    """What is written."""
+    network: RecurrentCodec = trainer.task.averaged_network(trainer.averaged())
+    return network
 
 
 def mean_error(network: RecurrentCodec, pixels: torch.Tensor) -> float:
@@ -97,35 +99,18 @@ def mean_error(network: RecurrentCodec, pixels: torch.Tensor) -> float:
 
 
 def test_training_lowers_the_loss(tmp_path: Path, photographs: Photographs) -> None:
-    phase = Phase(steps=100, crop=32, iterations=2, learning_rate=4e-3, warm_up_steps=10)
-    trainer = Trainer(make_recipe(phase), photographs, tmp_path, ALONE)
+    phase = PixelPhase(steps=100, crop=32, iterations=2, learning_rate=4e-3, warm_up_steps=10)
+    trainer = make_trainer(make_recipe(phase), photographs, tmp_path)
     pixels = torch.from_numpy(np.asarray(photographs.read(1))[:80, :112].copy()).permute(2, 0, 1)[None]
-    before = mean_error(trainer.network, pixels / 255 - 0.5)
+    before = mean_error(trainer.task.network, pixels / 255 - 0.5)
     assert trainer.run()
-    assert mean_error(trainer.averaged_network(), pixels / 255 - 0.5) < 0.8 * before
-    assert len(trainer.unreadable) == 1
-
-
-def train_with_and_without_a_stop(
-    recipe: Recipe, photographs: Photographs, folder: Path, half: int
-) -> tuple[Trainer, Trainer]:
-    """Trainers that are done with a recipe of twice ``half`` steps and agree."""
-    straight = Trainer(recipe, photographs, folder / "straight", ALONE)
-    assert straight.run()
-    assert not Trainer(recipe, photographs, folder / "resumed", ALONE).run(steps=half)
-    again = Trainer(recipe, photographs, folder / "resumed", ALONE)
-    assert again.resume()
-    assert again.progress.step == half
-    assert again.run(steps=half)
-    for name, value in straight.network.state_dict().items():
-        assert torch.equal(value, again.network.state_dict()[name]), name
-        assert torch.equal(straight.average[name], again.average[name]), name
-    return straight, again
+    assert mean_error(network_of(trainer), pixels / 255 - 0.5) < 0.8 * before
+    assert len(trainer.skipped) == 1
 
 
 def test_resumed_training_equals_training_straight(tmp_path: Path, photographs: Photographs) -> None:
     train_with_and_without_a_stop(make_recipe(), photographs, tmp_path, 100)
-    losses = [[line["losses"] for line in logged(tmp_path / run)] for run in ("straight", "resumed")]
+    losses = [[line["terms"] for line in logged(tmp_path / run)] for run in ("straight", "resumed")]
     assert len(losses[0]) == 10
     assert losses[0] == losses[1]
 
@@ -147,13 +132,13 @@ def test_every_cell_and_mode_trains_saves_loads_and_codes_any_size(
         config = replace(paper_config(cell, reconstruction, width=1 / 64), iterations=3)
     else:
         config = replace(network(cell, reconstruction), iterations=3)
-    phase = Phase(steps=3, crop=32, batch=2, iterations=3, warm_up_steps=1)
-    trainer = Trainer(make_recipe(phase, config), photographs, tmp_path, ALONE)
-    before = {name: value.clone() for name, value in trainer.network.named_parameters()}
+    phase = PixelPhase(steps=3, crop=32, batch=2, iterations=3, warm_up_steps=1)
+    trainer = make_trainer(make_recipe(phase, config), photographs, tmp_path)
+    before = {name: value.clone() for name, value in trainer.task.network.named_parameters()}
     assert trainer.run()
-    for name, value in trainer.network.named_parameters():
+    for name, value in trainer.task.network.named_parameters():
         assert not torch.equal(value, before[name]), f"{name} was not trained"
-    save_model(tmp_path / "small.safetensors", trainer.averaged_network(), {})
+    save_model(tmp_path / "small.safetensors", network_of(trainer), {})
     monkeypatch.setenv("RECODEC_WEIGHTS", str(tmp_path))
     codec = recodec.load("small")
     for size in ((1, 1), (37, 50), (90, 33)):
@@ -165,10 +150,10 @@ def test_every_cell_and_mode_trains_saves_loads_and_codes_any_size(
 
 def test_minutes_and_steps_stop_with_a_checkpoint(tmp_path: Path, photographs: Photographs) -> None:
     recipe = make_recipe(replace(PHASE, steps=100_000))
-    trainer = Trainer(recipe, photographs, tmp_path, ALONE)
+    trainer = make_trainer(recipe, photographs, tmp_path)
     assert not trainer.run(minutes=0.01)
     first = trainer.progress.step
-    again = Trainer(recipe, photographs, tmp_path, ALONE)
+    again = make_trainer(recipe, photographs, tmp_path)
     assert again.resume()
     assert again.progress.step == first > 0
     assert not again.run(steps=7)
@@ -176,7 +161,7 @@ def test_minutes_and_steps_stop_with_a_checkpoint(tmp_path: Path, photographs: P
 
 
 def test_a_phase_of_minutes_ends_by_itself(tmp_path: Path, photographs: Photographs) -> None:
-    trainer = Trainer(make_recipe(replace(PHASE, steps=0, minutes=0.01)), photographs, tmp_path, ALONE)
+    trainer = make_trainer(make_recipe(replace(PHASE, steps=0, minutes=0.01)), photographs, tmp_path)
     assert trainer.run()
     assert trainer.progress.phase == 1
     assert trainer.progress.seconds >= 0.6
@@ -185,66 +170,66 @@ def test_a_phase_of_minutes_ends_by_itself(tmp_path: Path, photographs: Photogra
 def test_checkpoints_of_other_networks_and_damaged_ones_are_refused(
     tmp_path: Path, photographs: Photographs
 ) -> None:
-    Trainer(make_recipe(), photographs, tmp_path, ALONE).save()
+    make_trainer(make_recipe(), photographs, tmp_path).save()
     with pytest.raises(TrainingError, match="another network"):
-        Trainer(make_recipe(config=network("gru")), photographs, tmp_path, ALONE).resume()
+        make_trainer(make_recipe(config=network("gru")), photographs, tmp_path).resume()
     path = tmp_path / "checkpoint.pt"
     whole = path.read_bytes()
     for damaged in (whole[: len(whole) // 2], b"", b"not a checkpoint"):
         path.write_bytes(damaged)
         with pytest.raises(TrainingError, match="cannot be read as a checkpoint"):
-            Trainer(make_recipe(), photographs, tmp_path, ALONE).resume()
+            make_trainer(make_recipe(), photographs, tmp_path).resume()
     assert path.read_bytes() == b"not a checkpoint"
 
 
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(
     tmp_path: Path, photographs: Photographs
 ) -> None:
-    trainer = Trainer(make_recipe(), photographs, tmp_path, ALONE)
+    trainer = make_trainer(make_recipe(), photographs, tmp_path)
     trainer.run(steps=5)
     before = (tmp_path / "checkpoint.pt").read_bytes()
     with torch.no_grad():
-        trainer.network.decoder.output.weight.fill_(float("nan"))
+        trainer.task.network.decoder.output.weight.fill_(float("nan"))
     with pytest.raises(TrainingError, match="not finite"):
         trainer.run()
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
     (stop,) = logged(tmp_path, "stopped")
-    assert (stop["reason"], stop["step"]) == ("the loss or its gradient is not finite", 25)
-    # The last steps before a pause are looked at too.
-    with pytest.raises(TrainingError, match="not finite"):
-        trainer.run(steps=1)
-    assert (tmp_path / "checkpoint.pt").read_bytes() == before
+    assert (stop["reason"], stop["step"]) == ("the loss or its gradient is not finite", 6)
+    assert trainer.progress.step == 5, "seen at the step, before any weight changed"
+    fresh = make_trainer(make_recipe(), photographs, tmp_path)
+    assert fresh.resume()
+    fresh.run(steps=1)
 
 
 @pytest.mark.parametrize("rate", [1e7, 1e30])
 def test_weights_that_no_file_can_hold_stop_and_keep_the_checkpoint(
     tmp_path: Path, photographs: Photographs, rate: float
 ) -> None:
-    Trainer(make_recipe(), photographs, tmp_path, ALONE).run(steps=2)
+    make_trainer(make_recipe(), photographs, tmp_path).run(steps=2)
     before = (tmp_path / "checkpoint.pt").read_bytes()
-    wild = Trainer(make_recipe(replace(PHASE, learning_rate=rate)), photographs, tmp_path, ALONE)
+    wild = make_trainer(make_recipe(replace(PHASE, learning_rate=rate)), photographs, tmp_path)
     wild.resume()
     # One step: its loss was computed before the weights broke.
     with pytest.raises(TrainingError, match="weights files cannot hold"):
         wild.run(steps=1)
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
     with pytest.raises(WeightsError, match="not finite in fp16"):
-        save_model(tmp_path / "wild.safetensors", wild.averaged_network(), {})
+        save_model(tmp_path / "wild.safetensors", network_of(wild), {})
     assert not list(tmp_path.glob("wild*"))
 
 
 def test_a_run_can_start_from_weights(tmp_path: Path, photographs: Photographs, tiny_model: str) -> None:
     source = load_model(tiny_model)
-    trainer = Trainer(make_recipe(config=source.network.config), photographs, tmp_path, ALONE)
+    trainer = make_trainer(make_recipe(config=source.network.config), photographs, tmp_path)
     trainer.start_from(source)
     for name, value in source.network.state_dict().items():
-        assert torch.equal(trainer.average[name], value)
+        assert torch.equal(trainer.averaged()[f"network.{name}"], value)
     trainer.run(steps=1)
-    again = Trainer(make_recipe(config=source.network.config), photographs, tmp_path, ALONE)
+    again = make_trainer(make_recipe(config=source.network.config), photographs, tmp_path)
     assert again.resume()
     assert again.origin == f"tiny {source.hash.hex()}"
     with pytest.raises(TrainingError, match="another"):
-        Trainer(make_recipe(), photographs, tmp_path / "other", ALONE).start_from(source)
+        make_trainer(make_recipe(), photographs, tmp_path / "other").start_from(source)
 
 
 def test_validation_photographs_that_cannot_be_coded_cost_no_run(
@@ -252,11 +237,11 @@ def test_validation_photographs_that_cannot_be_coded_cost_no_run(
 ) -> None:
     recipe = make_recipe(replace(PHASE, steps=2))
     with pytest.raises(ImageError, match="none of 1 validation photographs"):
-        Trainer(recipe, photographs, tmp_path, ALONE, validation=Photographs([folder / "broken.jpg"]))
-    trainer = Trainer(recipe, photographs, tmp_path, ALONE, validation=photographs)
+        make_trainer(recipe, photographs, tmp_path, validation=Photographs([folder / "broken.jpg"]))
+    trainer = make_trainer(recipe, photographs, tmp_path, validation=photographs)
     assert trainer.run()
-    monkeypatch.setattr("recodec.train.validation.measure", refuse)
-    assert trainer.validate() is None
+    monkeypatch.setattr("recodec.train.tasks.pixel.validation.measure", refuse)
+    assert not trainer.validate()
     assert logged(tmp_path, "validation failed")[0]["step"] == 2
 
 
@@ -269,39 +254,39 @@ def test_a_run_with_own_projections_can_start_from_shared_ones(
 ) -> None:
     source = load_model(tiny_model)
     wanted = replace(source.network.config, own_projections=True)
-    trainer = Trainer(make_recipe(config=wanted), photographs, tmp_path, ALONE)
+    trainer = make_trainer(make_recipe(config=wanted), photographs, tmp_path)
     trainer.start_from(source)
     pixels = torch.rand(1, 3, 32, 32) - 0.5
-    for a, b in zip(source.network.unroll(pixels, 3), trainer.network.unroll(pixels, 3), strict=True):
+    for a, b in zip(source.network.unroll(pixels, 3), trainer.task.network.unroll(pixels, 3), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-5)
-    shared = Trainer(make_recipe(config=source.network.config), photographs, tmp_path / "shared", ALONE)
-    backwards = replace(source, network=trainer.network)
+    shared = make_trainer(make_recipe(config=source.network.config), photographs, tmp_path / "shared")
+    backwards = replace(source, network=trainer.task.network)
     with pytest.raises(TrainingError, match="has another network"):
         shared.start_from(backwards)
 
 
 def test_later_iterations_start_from_the_last_trained_gains(tmp_path: Path, photographs: Photographs) -> None:
-    short = Phase(steps=3, crop=32, iterations=2, learning_rate=0.05, warm_up_steps=1)
+    short = PixelPhase(steps=3, crop=32, iterations=2, learning_rate=0.05, warm_up_steps=1)
     recipe = replace(make_recipe(), phases=(short, replace(short, iterations=4, learning_rate=1e-9)))
-    trainer = Trainer(recipe, photographs, tmp_path, ALONE)
+    trainer = make_trainer(recipe, photographs, tmp_path)
     assert trainer.run()
-    gain = trainer.network.encoder.gain
+    gain = trainer.task.network.encoder.gain
     assert gain is not None
     torch.testing.assert_close(gain.log_gain[2:], gain.log_gain[[1, 1]], rtol=0, atol=1e-6)
 
     # So do those that no phase reaches at all, in what is written.
-    short_of = Trainer(replace(recipe, phases=(short,)), photographs, tmp_path / "short", ALONE)
+    short_of = make_trainer(replace(recipe, phases=(short,)), photographs, tmp_path / "short")
     assert short_of.run()
-    gain = short_of.averaged_network().encoder.gain
+    gain = network_of(short_of).encoder.gain
     assert gain is not None
     assert torch.equal(gain.log_gain[2:], gain.log_gain[[1, 1]])
 
 
 @pytest.fixture
-def zoned(monkeypatch: pytest.MonkeyPatch) -> Recipe:
+def zoned(monkeypatch: pytest.MonkeyPatch) -> PixelRecipe:
     """A recipe with a dead zone that starts from the transform of few crops."""
     for name in ("_TRANSFORM_CROPS", "_CALIBRATION_CROPS"):
-        monkeypatch.setattr(f"recodec.train.trainer.{name}", 48)
+        monkeypatch.setattr(f"recodec.train.tasks.pixel.task.{name}", 48)
     settings: dict[str, Any] = {"gains": True, "own_projections": True, "dead_zone": True}
     settings |= {"embedding": 6, "feedback": 4}
     layers = (LayerConfig("gru", 12, resample=2), LayerConfig("gru", 12))
@@ -311,35 +296,35 @@ def zoned(monkeypatch: pytest.MonkeyPatch) -> Recipe:
 
 
 def test_resumed_training_with_dead_zones_equals_training_straight(
-    tmp_path: Path, photographs: Photographs, zoned: Recipe
+    tmp_path: Path, photographs: Photographs, zoned: PixelRecipe
 ) -> None:
     straight, again = train_with_and_without_a_stop(zoned, photographs, tmp_path, 10)
-    written, other = straight.averaged_network().state_dict(), again.averaged_network().state_dict()
+    written, other = network_of(straight).state_dict(), network_of(again).state_dict()
     assert all(torch.equal(value, other[name]) for name, value in written.items())
 
 
 def test_a_start_from_the_transform_is_a_codec_already_and_training_improves_it(
-    tmp_path: Path, photographs: Photographs, zoned: Recipe
+    tmp_path: Path, photographs: Photographs, zoned: PixelRecipe
 ) -> None:
     phase = replace(zoned.phases[0], steps=60, unroll="full", learning_rate=2e-3, batch=8)
-    gentle = replace(zoned, phases=(phase,), optimizer=Optimizer(trains="decoder", shortcut_rate=0.1))
-    trainer = Trainer(gentle, photographs, tmp_path / "transform", ALONE)
-    random = Trainer(replace(zoned, start="random"), photographs, tmp_path / "random", ALONE)
-    pixels = trainer._sample_pixels(16)
-    before = mean_error(trainer.averaged_network(), pixels)
-    assert before < 0.75 * mean_error(random.averaged_network(), pixels)
+    gentle = replace(zoned, phases=(phase,), optimizer=PixelOptimizer(trains="decoder", shortcut_rate=0.1))
+    trainer = make_trainer(gentle, photographs, tmp_path / "transform")
+    random = make_trainer(replace(zoned, start="random"), photographs, tmp_path / "random")
+    pixels = trainer.task._sample(16)
+    before = mean_error(network_of(trainer), pixels)
+    assert before < 0.75 * mean_error(network_of(random), pixels)
     assert trainer.run()
-    assert mean_error(trainer.averaged_network(), pixels) < before
+    assert mean_error(network_of(trainer), pixels) < before
 
 
 def test_what_is_written_has_dead_zones_that_give_the_density(
-    tmp_path: Path, photographs: Photographs, zoned: Recipe
+    tmp_path: Path, photographs: Photographs, zoned: PixelRecipe
 ) -> None:
-    trainer = Trainer(zoned, photographs, tmp_path, ALONE)
+    trainer = make_trainer(zoned, photographs, tmp_path)
     assert trainer.run(steps=20)
-    save_model(tmp_path / "zoned.safetensors", trainer.averaged_network(), {})
+    save_model(tmp_path / "zoned.safetensors", network_of(trainer), {})
     written = load_model(tmp_path / "zoned.safetensors").network
-    target = written.front_end.analyse(trainer._sample_pixels(48))
+    target = written.front_end.analyse(trainer.task._sample(48))
     state = decoded = None
     for share in (0.1, 0.2, 0.2, 0.2):
         codes, state = written.encode_step(target, state, decoded)
@@ -349,44 +334,44 @@ def test_what_is_written_has_dead_zones_that_give_the_density(
 
 @pytest.mark.parametrize("start", ["random", "transform"])
 def test_training_the_decoder_alone_leaves_the_encoder(
-    tmp_path: Path, photographs: Photographs, zoned: Recipe, start: str
+    tmp_path: Path, photographs: Photographs, zoned: PixelRecipe, start: str
 ) -> None:
     if start == "random":
         zoned = replace(zoned, start="random", network=replace(zoned.network, encoder=network("gru").encoder))
-    recipe = replace(zoned, optimizer=Optimizer(trains="decoder"))
-    trainer = Trainer(recipe, photographs, tmp_path, ALONE)
-    before = {name: value.clone() for name, value in trainer.network.state_dict().items()}
+    recipe = replace(zoned, optimizer=PixelOptimizer(trains="decoder"))
+    trainer = make_trainer(recipe, photographs, tmp_path)
+    before = {name: value.clone() for name, value in trainer.task.network.state_dict().items()}
     assert trainer.run()
-    for name, value in trainer.network.state_dict().items():
+    for name, value in trainer.task.network.state_dict().items():
         assert torch.equal(value, before[name]) != name.startswith("decoder."), name
         if not name.startswith("decoder."):
-            assert torch.equal(trainer.average[name], value), name
+            assert torch.equal(trainer.averaged()[f"network.{name}"], value), name
 
 
 def test_gains_and_shortcuts_have_rates_of_their_own(
-    tmp_path: Path, photographs: Photographs, zoned: Recipe
+    tmp_path: Path, photographs: Photographs, zoned: PixelRecipe
 ) -> None:
-    recipe = replace(zoned, optimizer=Optimizer(gain_rate=3.0, shortcut_rate=0.0))
-    trainer = Trainer(recipe, photographs, tmp_path, ALONE)
-    before = {name: value.detach().clone() for name, value in trainer.network.named_parameters()}
+    recipe = replace(zoned, optimizer=PixelOptimizer(gain_rate=3.0, shortcut_rate=0.0))
+    trainer = make_trainer(recipe, photographs, tmp_path)
+    before = {name: value.detach().clone() for name, value in trainer.task.network.named_parameters()}
     trainer.run(steps=12)
     rates = [group["lr"] for group in trainer.optimizer.param_groups]
     assert rates == pytest.approx([rates[0], 3 * rates[0], 0])
-    for name, value in trainer.network.named_parameters():
+    for name, value in trainer.task.network.named_parameters():
         assert torch.equal(value, before[name]) == (name == "decoder.shortcut.weight"), name
-    with pytest.raises(TrainingError, match="shortcut_rate"):
-        Trainer(zoned, photographs, tmp_path, ALONE).resume()
+    with pytest.raises(TrainingError, match="at which rates"):
+        make_trainer(zoned, photographs, tmp_path).resume()
 
 
 def test_bfloat16_steps_with_dead_zones_stay_near_float32_ones(
-    tmp_path: Path, photographs: Photographs, zoned: Recipe
+    tmp_path: Path, photographs: Photographs, zoned: PixelRecipe
 ) -> None:
     losses = {}
     for precision in ("float32", "bfloat16"):
         recipe = replace(zoned, compute=Compute(precision))  # type: ignore[arg-type]
-        trainer = Trainer(recipe, photographs, tmp_path / precision, ALONE)
+        trainer = make_trainer(recipe, photographs, tmp_path / precision)
         assert trainer.run()
-        losses[precision] = logged(tmp_path / precision)[0]["losses"]
+        losses[precision] = logged(tmp_path / precision)[0]["terms"]
     assert losses["bfloat16"] != losses["float32"]
     assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.05)
 
@@ -396,9 +381,9 @@ def test_bfloat16_steps_stay_near_float32_ones(tmp_path: Path, photographs: Phot
     losses = {}
     for precision in ("float32", "bfloat16"):
         recipe = make_recipe(phase, compute=Compute(precision))  # type: ignore[arg-type]
-        trainer = Trainer(recipe, photographs, tmp_path / precision, ALONE)
+        trainer = make_trainer(recipe, photographs, tmp_path / precision)
         assert trainer.run()
-        losses[precision] = logged(tmp_path / precision)[0]["losses"]
+        losses[precision] = logged(tmp_path / precision)[0]["terms"]
     assert losses["bfloat16"] != losses["float32"]
     assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.05)
 
@@ -410,9 +395,9 @@ def test_compiled_steps_equal_plain_ones(tmp_path: Path, photographs: Photograph
     networks = []
     for switch in ("off", "on"):
         recipe = make_recipe(phase, network("gru"), compute=Compute("float32", switch))  # type: ignore[arg-type]
-        trainer = Trainer(recipe, photographs, tmp_path / switch, ALONE)
+        trainer = make_trainer(recipe, photographs, tmp_path / switch)
         assert trainer.run()
-        networks.append(trainer.network.state_dict())
+        networks.append(trainer.task.network.state_dict())
     for name, value in networks[0].items():
         torch.testing.assert_close(networks[1][name], value, rtol=1e-3, atol=1e-4)
 
@@ -466,9 +451,9 @@ def test_two_processes_equal_one(tmp_path: Path, folder: Path) -> None:
     checkpoints = [
         torch.load(tmp_path / name / "checkpoint.pt", weights_only=True) for name in ("one", "two")
     ]
-    for name, value in checkpoints[0]["network"].items():
-        torch.testing.assert_close(checkpoints[1]["network"][name], value, rtol=1e-3, atol=1e-5)
-    one, two = (logged(tmp_path / name)[0]["losses"][:3] for name in ("one", "two"))
+    for name, value in checkpoints[0]["task"].items():
+        torch.testing.assert_close(checkpoints[1]["task"][name], value, rtol=1e-3, atol=1e-5)
+    one, two = (logged(tmp_path / name)[0]["terms"] for name in ("one", "two"))
     assert two == pytest.approx(one, rel=1e-4)
     assert "FutureWarning" not in done.stderr
 
@@ -497,13 +482,18 @@ def test_the_command_writes_weights_that_say_where_they_come_from(tmp_path: Path
     assert "run the same command again" in stopped.output
     finished = CliRunner().invoke(main, arguments)
     assert finished.exit_code == 0, finished.output
-    for words in ("resumed at step 4", "the recipe is complete", "validation at step 6", "1 unreadable"):
+    for words in (
+        "resumed at step 4",
+        "the recipe is complete",
+        "validation at step 6",
+        "1 photographs were skipped",
+    ):
         assert words in finished.output
     with safe_open(tmp_path / "run" / "small.safetensors", framework="pt") as file:
         metadata = file.metadata()
     notes = json.loads(metadata["notes"])
     assert notes["recipe"] == recipe.read_text()
-    assert notes["data"] == {"sources": [folder.name], "photographs": 4, "unreadable": 1}
+    assert notes["data"] == {"sources": [folder.name], "photographs": 4, "skipped": 1}
     assert (notes["training"]["steps"], notes["training"]["finished"]) == (6, True)
     assert len(notes["validation"]["psnr"]) == 3
     assert str(tmp_path) not in json.dumps(metadata)
@@ -515,7 +505,7 @@ def test_the_command_writes_weights_that_say_where_they_come_from(tmp_path: Path
 
 def test_one_command_does_a_whole_run_and_leaves_pieces(tmp_path: Path, folder: Path) -> None:
     """Shards come in two calls, training goes on in a third, as on a machine lent for minutes."""
-    script = Path(__file__).parent.parent / "bench" / "train_run.sh"
+    script = Path(__file__).parents[2] / "bench" / "train_run.sh"
     recipe = recipe_file(tmp_path, steps=100_000)
 
     def call(*arguments: str) -> str:

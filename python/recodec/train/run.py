@@ -1,0 +1,145 @@
+"""A whole training run, from a recipe to a file of weights: what the commands do, for Python as well."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import torch
+
+from recodec.errors import TrainingError
+from recodec.outputs import make_folder
+from recodec.train.data.photographs import Photographs
+from recodec.train.journal import Console, Journal
+from recodec.train.processes import Processes, join_processes
+from recodec.train.recipe import Recipe, find_recipe, load_recipe
+from recodec.train.task import Setting, Task
+from recodec.train.tasks import make_task
+from recodec.train.trainer import Trainer
+from recodec.weights import open_model
+
+_WORKERS_PER_GPU = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What became of a run: the weights file, steps so far, whether the recipe is complete."""
+
+    weights: Path
+    steps: int
+    finished: bool
+
+
+def train(
+    recipe: Recipe | str,
+    data: Sequence[Path],
+    folder: Path,
+    *,
+    validation: Sequence[Path] = (),
+    start_from: str | None = None,
+    minutes: float | None = None,
+    steps: int | None = None,
+    workers: int | None = None,
+    stream: TextIO | None = None,
+    command: str = "recodec train",
+) -> Run:
+    """Train ``recipe``, a file or the name of one that comes with recodec, on photographs.
+
+    ``data`` and ``validation`` are folders, tar shards or files. ``folder`` gets checkpoint, log, pictures and
+    ``<model>.safetensors``; a checkpoint found there is gone on with. ``start_from`` is a model, by id or weights
+    file, that a new run starts from. Stops after ``minutes`` or ``steps``, at the recipe's end, or at SIGTERM or
+    SIGINT. ``workers`` processes read photographs; None is a thread on a CPU and 8 for each GPU. ``stream`` is told
+    how things stand. Processes that ``torchrun`` started train together. Raises :class:`RecipeError`,
+    :class:`TrainingError`, :class:`WeightsError`, :class:`ImageError`.
+    """
+    text = ""
+    if not isinstance(recipe, Recipe):
+        path = find_recipe(recipe)
+        recipe, text = load_recipe(path), path.read_text(encoding="utf-8")
+        command = f"{command} {path.name}"
+    with join_processes() as processes:
+        make_folder(folder)
+        console = Console(stream if processes.first else None)
+        photographs = Photographs(data)
+        console.say(f"{recipe.model}: {len(photographs)} photographs, {processes.count} x {processes.device}")
+        if workers is None:
+            workers = _WORKERS_PER_GPU if processes.device.type == "cuda" else 0
+        setting = Setting(
+            photographs,
+            Photographs(validation) if validation else None,
+            processes,
+            Journal(folder / "log.jsonl", console),
+            workers,
+        )
+        task = make_task(recipe, setting)
+        trainer = Trainer(task, folder)
+        if trainer.resume():
+            ignored = "; --start-from is for new runs" if start_from else ""
+            console.say(f"resumed at step {trainer.progress.step}{ignored}")
+        elif start_from:
+            trainer.start_from(open_model(start_from))
+        finished = trainer.run(minutes, steps)
+        weights = folder / f"{recipe.model}.safetensors"
+        if processes.first:
+            notes = _notes(trainer, command, text, data, validation, finished)
+            _export(trainer, task, weights, notes)
+            if trainer.skipped:
+                console.say(f"{len(trainer.skipped)} photographs were skipped, {min(trainer.skipped)} first")
+            console.say(f"weights: {weights}")
+            console.say("the recipe is complete" if finished else "run the same command again to go on")
+        return Run(weights, trainer.progress.step, finished)
+
+
+def _export(trainer: Trainer, task: Task[Any], path: Path, notes: dict[str, Any]) -> None:
+    def write() -> None:
+        figures = task.figures()
+        task.export(path, trainer.averaged(), {**notes, **({"validation": figures} if figures else {})})
+
+    try:
+        write()
+        # Who sends a signal waits for seconds, then kills.
+        if not trainer.stopped_by_signal and trainer.validate():
+            write()
+    except OSError as error:
+        raise TrainingError(f"{path} cannot be written: {error}") from error
+
+
+def _notes(
+    trainer: Trainer,
+    command: str,
+    recipe_text: str,
+    data: Sequence[Path],
+    validation: Sequence[Path],
+    finished: bool,
+) -> dict[str, Any]:
+    """Where weights come from, without names of folders: they are published, the machine is nobody's business."""
+    names = [source.name for source in data]
+    flags = [f"--data {name}" for name in names] + [f"--valid {source.name}" for source in validation]
+    if trainer.origin:
+        flags.append(f"--start-from {trainer.origin.split()[0]}")
+    return {
+        "recipe": recipe_text,
+        "command": " ".join([command, *flags]),
+        "started_from": trainer.origin,
+        "data": {
+            "sources": names,
+            "photographs": len(trainer.task.setting.photographs),
+            "skipped": len(trainer.skipped),
+        },
+        "training": {
+            "steps": trainer.progress.step,
+            "minutes": round(trainer.progress.seconds / 60, 1),
+            "finished": finished,
+            "device": _device_name(trainer.processes),
+            "processes": trainer.processes.count,
+            "torch": torch.__version__,
+        },
+    }
+
+
+def _device_name(processes: Processes) -> str:
+    cuda = processes.device.type == "cuda"
+    return torch.cuda.get_device_name(processes.device) if cuda else platform.machine()
