@@ -33,6 +33,7 @@ def test_wheel_holds_everything_and_nothing_else() -> None:
     others = {path for path in files - package if ".dist-info/" not in path and not path.startswith("../")}
     assert not others
     assert not any(path.endswith((".cpp", ".hpp", ".a")) for path in files)
+    assert not any("/train/starts/" in path for path in files), "weights that only training reads"
 
 
 def test_torch_is_not_pinned_and_triton_is_optional() -> None:
