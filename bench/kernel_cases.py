@@ -23,7 +23,6 @@ from recodec.networks.pixel.config import LayerConfig, NetworkConfig
 from recodec.networks.pixel.folding import fold_pointwise
 from recodec.networks.pixel.paper import paper_config
 from recodec.networks.pixel.recurrent import RecurrentCodec
-from recodec.ops import binarizer
 from recodec.ops.backend import use_backend
 from recodec.ops.convolution import same_convolution
 
@@ -108,7 +107,7 @@ def cases(batch: int, height: int, width: int, tiny: bool = False) -> tuple[list
     paper = [cell_case(of_size(layer), "lstm", batch) for layer in PAPER]
     linear = [linear_case(of_size(layer), batch) for layer in LINEAR]
     own = [case for case in linear if case.name.startswith("rnn-1")]
-    codes = [case for case in own if case.name in ("rnn-1-binarizer", "rnn-1-bits")]
+    codes = [case for case in own if case.name == "rnn-1-binarizer"]
     decoder = (*shipped, *(case for case in own if case not in codes))
     rest = {case.name: case for case in linear if case not in own}
     first = conv_case("paper-encoder-0", batch, 3, 64, 3, 2, height, width)
@@ -149,11 +148,7 @@ def linear_case(layer: Linear, batch: int) -> Case:
         problem = from_trial(
             linear_trial(layer, dtype, device, batch), getattr(torch.ops.recodec, layer.operator)
         )
-        if layer.operator == "binarize":
-            # Codes alone: no decoder is waiting for bits.
-            problem = problem._replace(reference=binarizer.reference)
-            problem = problem._replace(exact=lambda: binarizer.reference(*widened(problem.arguments)))
-        return problem._replace(bit_exact=layer.operator in ("binarize", "unpack_codes"))
+        return problem._replace(bit_exact=layer.operator == "binarize")
 
     return Case(layer.name, make)
 

@@ -12,7 +12,9 @@ import copy
 import json
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from unittest import mock
 
 import click
 import numpy as np
@@ -23,8 +25,9 @@ from torch import Tensor
 import recodec
 from recodec.eval.curve import load_rgb
 from recodec.networks.cells import ConvGRU, ConvLSTM
-from recodec.networks.convolution import SameConv2d
 from recodec.networks.pixel.recurrent import DecoderState, EncoderState, RecurrentCodec
+from recodec.ops import conv_gru, conv_lstm, residual_conv_gru
+from recodec.ops.convolution import same_convolution
 
 PLAIN = "float32"
 
@@ -34,23 +37,23 @@ def rounded(x: Tensor) -> Tensor:
     return x.float().to(torch.float8_e4m3fn).to(x)
 
 
-class RoundedConv2d(SameConv2d):
-    """A convolution that multiplies 8 bits."""
+def multiplying_8_bits(network: RecurrentCodec) -> ExitStack:
+    """Let the cells of ``network`` multiply 8 bits until closed; linear paths around residual GRUs stay."""
+    cells = [cell for cell in network.modules() if isinstance(cell, ConvLSTM | ConvGRU)]
+    layers = [getattr(cell, name, None) for cell in cells for name in ("input", "hidden", "candidate")]
+    narrow = {id(layer.weight) for layer in layers if layer is not None}
 
-    def convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def convolve(x: Tensor, weight: Tensor, bias: Tensor | None = None, stride: int = 1) -> Tensor:
+        if id(weight) not in narrow:
+            return same_convolution(x, weight, bias, stride)
         (eight,), scale = quantise(weight)
         weight = eight.to(weight) * scale.to(weight)[:, None, None, None]
-        return super().convolve(rounded(x), weight, bias)
+        return same_convolution(rounded(x), weight, bias, stride)
 
-
-def with_rounded_cells(network: RecurrentCodec) -> RecurrentCodec:
-    """The same network, its cells multiplying 8 bits; the linear paths around residual GRUs stay."""
-    for cell in network.modules():
-        if isinstance(cell, ConvLSTM | ConvGRU):
-            for name in ("input", "hidden", "candidate"):
-                if isinstance(layer := getattr(cell, name, None), SameConv2d):
-                    layer.__class__ = RoundedConv2d
-    return network
+    stack = ExitStack()
+    for module in (conv_lstm, conv_gru, residual_conv_gru):
+        stack.enter_context(mock.patch.object(module, "same_convolution", convolve))
+    return stack
 
 
 def encoded(network: RecurrentCodec, pixels: Tensor) -> list[Tensor]:
@@ -99,7 +102,7 @@ def main(folder: Path, model: str, out: Path | None) -> None:
     loaded = recodec.load(model).model
     plain = loaded.network
     narrow = {name: copy.deepcopy(plain).compute_in(getattr(torch, name)) for name in ("bfloat16", "float16")}
-    networks = {PLAIN: plain, **narrow, "float8": with_rounded_cells(copy.deepcopy(plain))}
+    networks = {PLAIN: plain, **narrow, "float8": copy.deepcopy(plain)}
     paths = sorted(path for path in folder.iterdir() if path.suffix in (".png", ".jpg"))
     if not paths:
         raise click.ClickException(f"{folder} holds no PNG or JPEG pictures")
@@ -109,9 +112,10 @@ def main(folder: Path, model: str, out: Path | None) -> None:
         picture, stride = load_rgb(path), plain.config.stride
         height, width = (size // stride * stride for size in picture.shape[:2])
         pixels = torch.from_numpy(picture[:height, :width]).permute(2, 0, 1)[None].float() / 255 - 0.5
-        for pair, values, away in compare(networks, pixels):
-            quality[pair].append(values)
-            levels[pair] = max(levels[pair], away)
+        with multiplying_8_bits(networks["float8"]):
+            for pair, values, away in compare(networks, pixels):
+                quality[pair].append(values)
+                levels[pair] = max(levels[pair], away)
     base, *others = ((pair, np.mean(values, axis=0)) for pair, values in quality.items())
     print(
         "encoder to decoder, levels away from a decoder in float32, PSNR in dB after each chunk or the difference"

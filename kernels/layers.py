@@ -53,9 +53,9 @@ SHIPPED = (
 
 
 class Linear(NamedTuple):
-    """One 1×1 convolution of a later iteration, or the way from bits to codes; sizes are those of its input.
+    """One 1×1 convolution of a later iteration; sizes are those of its input.
 
-    ``channels`` is what comes out before depth-to-space by ``factor``; bits have ``inputs`` planes.
+    ``channels`` is what comes out before depth-to-space by ``factor``.
     """
 
     operator: str
@@ -91,8 +91,6 @@ LINEAR = (
     Linear("feedback", "rnn-1-feedback", 192, 64, 64, 96),
     Linear("reconstruct", "rnn-1-output", 96, 192, 64, 96),
     Linear("binarize", "rnn-1-binarizer", 768, 96, 32, 48),
-    Linear("unpack_codes", "rnn-1-bits", 2, 96, 32, 48),
     Linear("reconstruct", "paper-output", 32, 3, 512, 768),
     Linear("binarize", "paper-binarizer", 512, 32, 32, 48),
-    Linear("unpack_codes", "paper-bits", 1, 32, 32, 48),
 )

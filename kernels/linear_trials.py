@@ -1,4 +1,4 @@
-"""Trials of the 1×1 convolutions around the codes, and of codes as bits."""
+"""Trials of the 1×1 convolutions around the codes."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ _Parts = tuple[Callable[[Tiles], Sequence[Tensor]], Body, tuple[Any, ...]]
 
 
 def linear_trial(layer: Linear, dtype: torch.dtype, device: torch.device, batch: int) -> Trial:
-    """One of a 1×1 convolution or of what goes from codes to bits and back."""
+    """One of a 1×1 convolution."""
     make = {
         "projection": _projection,
         "feedback": _feedback,
         "reconstruct": _reconstruct,
         "binarize": _binarize,
-        "unpack_codes": _unpack_codes,
     }[layer.operator]
     run, reference, arguments = make(layer, Tensors(dtype, device), batch)
     return Trial(layer.operator, layer.sizes(batch), run, reference, arguments)
@@ -45,7 +44,7 @@ def _projection(layer: Linear, make: Tensors, batch: int) -> _Parts:
         launch_projection(*inputs, y, factor, tiles)
         return [y]
 
-    return run, lambda *values: [reference(*values)], (*inputs, factor)
+    return run, reference, (*inputs, factor)
 
 
 def _feedback(layer: Linear, make: Tensors, batch: int) -> _Parts:
@@ -68,7 +67,7 @@ def _feedback(layer: Linear, make: Tensors, batch: int) -> _Parts:
         launch_feedback(*inputs, y, tiles)
         return [y]
 
-    return run, lambda *values: [reference(*values)], inputs
+    return run, reference, inputs
 
 
 def _reconstruct(layer: Linear, make: Tensors, batch: int) -> _Parts:
@@ -99,43 +98,16 @@ def _binarize(layer: Linear, make: Tensors, batch: int) -> _Parts:
     from recodec.kernels.binarizer import launch_binarize
 
     from recodec.ops.binarizer import reference
-    from recodec.ops.bits import bits_reference
 
     depth, area = layer.channels, (layer.height, layer.width)
     # Codes of the shipped model have a dead zone; those of the paper are signs.
-    planes = 2 if layer.name.startswith("rnn-1") else 1
     x = make.steps(batch, layer.inputs, *area, size=0.25)
     weight = make.steps(depth, layer.inputs, 1, 1, size=0.5)
-    zone = torch.full_like(x[0, 0, 0, :1], 0.5) if planes == 2 else None
+    zone = torch.full_like(x[0, 0, 0, :1], 0.5) if layer.name.startswith("rnn-1") else None
     codes = make.buffer((batch, depth, *area))
-    bits = make.bytes(batch, planes, *area, -(-depth // 8))
 
     def run(tiles: Tiles) -> Sequence[Tensor]:
-        launch_binarize(x, weight, None, zone, None, codes, bits, tiles)
-        return [codes, bits]
-
-    def definition(*values: Any) -> Sequence[Tensor]:
-        found = reference(*values)
-        return [found, bits_reference(found, 1 + planes)]
-
-    return run, definition, (x, weight, None, zone, None)
-
-
-def _unpack_codes(layer: Linear, make: Tensors, batch: int) -> _Parts:
-    from recodec.kernels.binarizer import launch_unpack_codes
-
-    from recodec.ops.bits import codes_reference
-
-    shape = (batch, layer.channels, layer.height, layer.width)
-    bits = make.bytes(batch, layer.inputs, *shape[2:], -(-layer.channels // 8))
-    codes = make.buffer(shape)
-
-    def run(tiles: Tiles) -> Sequence[Tensor]:
-        launch_unpack_codes(bits, codes, tiles)
+        launch_binarize(x, weight, None, zone, None, codes, tiles)
         return [codes]
 
-    def definition(values: Tensor, depth: int, dtype: torch.dtype) -> Sequence[Tensor]:
-        # Whoever compares in a wider type has widened the bits too.
-        return [codes_reference(values.byte(), depth, dtype)]
-
-    return run, definition, (bits, layer.channels, codes.dtype)
+    return run, reference, (x, weight, None, zone, None)

@@ -94,10 +94,6 @@ class Tensors:
         drawn = torch.randint(-2, 3, shape, generator=self._generator, device=self._device)
         return self._as_map(size * drawn)
 
-    def bytes(self, *shape: int) -> Tensor:
-        """Bits."""
-        return torch.randint(0, 256, shape, generator=self._generator, device=self._device, dtype=torch.uint8)
-
     def buffer(self, shape: Sequence[int], dtype: torch.dtype | None = None) -> Tensor:
         """What nobody has written to."""
         empty = torch.empty(tuple(shape), device=self._device, dtype=dtype or self._type)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from recodec.ops.backend import Backend, use_backend
-from tests.tolerance import assert_near, assert_same
+from tests.tolerance import assert_near
 
 COUNT, WIDTH_IN, HEIGHT, WIDTH = 2, 5, 7, 9
 # cuDNN may add up gradients in another order each time, for which torch allows 1e-12 of its own convolution.
@@ -55,10 +55,9 @@ CASES = [
 
 @dataclass(frozen=True)
 class Step:
-    """An operator: the two functions to call, its reference, and the gates whose rows weights have."""
+    """An operator: the function to call, its reference, and the gates whose rows weights have."""
 
     returning: Callable[..., Any]
-    writing: Callable[..., Any]
     reference: Callable[..., Sequence[Tensor]]
     gates: int
     hidden_rows: int
@@ -107,25 +106,6 @@ class Step:
             y, state = self.returning(x, state, *weights, stride=case.stride, factor=case.factor)
         return [*state, y]
 
-    def write(
-        self, case: Case, dtype: torch.dtype, backend: Backend, memory: torch.memory_format
-    ) -> list[Tensor]:
-        """The same into buffers full of NaN; y is the state's first part where it has no buffer."""
-        x, state, weights = self.inputs(case, dtype)
-        own_y = self.paths or case.factor > 1
-        types = [dtype] if self.parts == 1 else [dtype, torch.promote_types(dtype, torch.float32)]
-        after = tuple(
-            torch.full(case.state_shape, torch.nan, dtype=t, device=DEVICE).to(memory_format=memory)
-            for t in types
-        )
-        y = None
-        if own_y:
-            y = torch.full(case.y_shape, torch.nan, dtype=dtype, device=DEVICE).to(memory_format=memory)
-        with use_backend(backend):
-            result = self.writing(x, state, *weights, after, y, stride=case.stride, factor=case.factor)
-        assert result is None
-        return [*after, after[0] if y is None else y]
-
 
 def check_kernels(step: Step, case: Case, dtype: torch.dtype) -> None:
     """Hold the kernels to the definition, by their distance to it in float64."""
@@ -134,16 +114,6 @@ def check_kernels(step: Step, case: Case, dtype: torch.dtype) -> None:
     exact = step.run_exactly(case, dtype)
     for actual, near, value in zip(results, plain, exact, strict=True):
         assert_near(actual, near, value, dtype)
-
-
-def check_writing(
-    step: Step, case: Case, dtype: torch.dtype, backend: Backend, memory: torch.memory_format
-) -> None:
-    """Hold the mutating form to the functional one."""
-    for actual, expected in zip(
-        step.write(case, dtype, backend, memory), step.run(case, dtype, backend), strict=True
-    ):
-        assert_same(actual, expected)
 
 
 def operator_arguments(step: Step, case: Case, dtype: torch.dtype) -> tuple[Any, ...]:
@@ -155,17 +125,13 @@ def operator_arguments(step: Step, case: Case, dtype: torch.dtype) -> tuple[Any,
 
 def check_contract(step: Step, name: str, case: Case) -> None:
     """What torch asks of an operator: schema, shapes without values, gradients, tracing with any sizes."""
-    returning, writing = (getattr(torch.ops.recodec, form).default for form in (name, f"{name}_"))
+    returning = getattr(torch.ops.recodec, name).default
     wanting = operator_arguments(step, case, torch.float32)
     plain = [value.detach() if isinstance(value, Tensor) else value for value in wanting]
     # Tracing gradients with any sizes takes half a minute for most cases and is not repeated for all.
     quick = ("test_schema", "test_autograd_registration", "test_faketensor")
     torch.library.opcheck(returning, wanting, test_utils=quick)
     torch.library.opcheck(returning, plain)
-    shapes = [case.state_shape] * step.parts + [case.y_shape] * (step.paths or case.factor > 1)
-    buffers = [torch.zeros(shape, device=DEVICE).to(memory_format=torch.channels_last) for shape in shapes]
-    absent = [None] if len(shapes) == step.parts else []
-    torch.library.opcheck(writing, (*plain[:-2], *buffers, *absent, *plain[-2:]))
 
 
 def check_gradients(step: Step, name: str, state: bool) -> None:

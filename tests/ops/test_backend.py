@@ -15,7 +15,7 @@ from recodec.ops.backend import current_backend, use_backend, use_kernels
 from recodec.ops.conv_lstm import conv_lstm_step
 from tests.ops.steps import Case, Step
 
-STEP = Step(conv_lstm_step, conv_lstm.conv_lstm_step_, conv_lstm.reference, 4, 4, parts=2, candidate=False)
+STEP = Step(conv_lstm_step, conv_lstm.reference, 4, 4, parts=2, candidate=False)
 CASE = Case(1, 1, 1, 1, 4)
 
 
@@ -23,7 +23,7 @@ def test_auto_is_the_reference_on_a_cpu_without_the_dispatcher(monkeypatch: pyte
     def never(*_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(conv_lstm, "_returning", never)
+    monkeypatch.setattr(conv_lstm._step, "_registered", never)
     STEP.run(CASE, torch.float32, "auto")
     STEP.run(CASE, torch.float32, "reference")
     with pytest.raises(AssertionError):

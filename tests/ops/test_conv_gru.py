@@ -9,9 +9,9 @@ import torch
 
 from recodec.networks.cells import ConvGRU, ResidualConvGRU
 from recodec.ops import conv_gru, residual_conv_gru
-from recodec.ops.conv_gru import conv_gru_step, conv_gru_step_
+from recodec.ops.conv_gru import conv_gru_step
 from recodec.ops.rearrange import depth_to_space
-from recodec.ops.residual_conv_gru import residual_conv_gru_step, residual_conv_gru_step_
+from recodec.ops.residual_conv_gru import residual_conv_gru_step
 from tests.ops.steps import (
     CASES,
     Case,
@@ -19,16 +19,13 @@ from tests.ops.steps import (
     check_contract,
     check_gradients,
     check_kernels,
-    check_writing,
     operator_arguments,
 )
 from tests.tolerance import assert_same
 
 STEPS = {
-    "conv_gru_step": Step(conv_gru_step, conv_gru_step_, conv_gru.reference, 3, 2),
-    "residual_conv_gru_step": Step(
-        residual_conv_gru_step, residual_conv_gru_step_, residual_conv_gru.reference, 3, 2, paths=True
-    ),
+    "conv_gru_step": Step(conv_gru_step, conv_gru.reference, 3, 2),
+    "residual_conv_gru_step": Step(residual_conv_gru_step, residual_conv_gru.reference, 3, 2, paths=True),
 }
 SMALL = Case(2, 3, 2, 2, 8)
 
@@ -43,17 +40,6 @@ with_and_without_state = pytest.mark.parametrize("state", [True, False], ids=["s
 @pytest.mark.usefixtures("poisoned_memory", "few_tiles")
 def test_kernels_compute_the_definition(name: str, case: Case, state: bool, dtype: torch.dtype) -> None:
     check_kernels(STEPS[name], replace(case, state=state), dtype)
-
-
-@each_step
-@pytest.mark.parametrize("backend", ["reference", "triton"])
-@pytest.mark.parametrize("memory", [torch.channels_last, torch.contiguous_format], ids=str)
-@pytest.mark.parametrize("factor", [1, 2])
-@pytest.mark.usefixtures("poisoned_memory", "few_tiles")
-def test_writing_form_writes_all_of_its_buffers(
-    name: str, backend: str, memory: torch.memory_format, factor: int
-) -> None:
-    check_writing(STEPS[name], replace(SMALL, factor=factor), torch.float32, backend, memory)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("residual", [False, True])
@@ -91,13 +77,6 @@ def test_gradients_can_be_traced_with_any_sizes(name: str) -> None:
 @with_and_without_state
 def test_gradients_of_the_operator_are_those_of_the_definition(name: str, state: bool) -> None:
     check_gradients(STEPS[name], name, state)
-
-
-def test_a_state_cannot_be_its_own_output_buffer() -> None:
-    x, state, weights = STEPS["conv_gru_step"].inputs(replace(SMALL, factor=1), torch.float32)
-    assert state is not None
-    with pytest.raises(RuntimeError, match="output buffer is also an input"):
-        conv_gru_step_(x, state, *weights, state, stride=2)  # type: ignore[arg-type]
 
 
 def test_paths_of_another_size_are_refused() -> None:

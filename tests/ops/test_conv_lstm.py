@@ -10,7 +10,7 @@ import torch
 from recodec.errors import DeviceError
 from recodec.networks.cells import ConvLSTM
 from recodec.ops import conv_lstm
-from recodec.ops.conv_lstm import conv_lstm_step, conv_lstm_step_
+from recodec.ops.conv_lstm import conv_lstm_step
 from recodec.ops.rearrange import depth_to_space
 from tests.ops.steps import (
     CASES,
@@ -19,12 +19,11 @@ from tests.ops.steps import (
     check_contract,
     check_gradients,
     check_kernels,
-    check_writing,
     operator_arguments,
 )
 from tests.tolerance import assert_same
 
-STEP = Step(conv_lstm_step, conv_lstm_step_, conv_lstm.reference, 4, 4, parts=2, candidate=False)
+STEP = Step(conv_lstm_step, conv_lstm.reference, 4, 4, parts=2, candidate=False)
 SMALL = Case(2, 3, 2, 2, 8)
 
 both_types = pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=str)
@@ -37,16 +36,6 @@ with_and_without_state = pytest.mark.parametrize("state", [True, False], ids=["s
 @pytest.mark.usefixtures("poisoned_memory", "few_tiles")
 def test_kernel_computes_the_definition(case: Case, state: bool, dtype: torch.dtype) -> None:
     check_kernels(STEP, replace(case, state=state), dtype)
-
-
-@pytest.mark.parametrize("backend", ["reference", "triton"])
-@pytest.mark.parametrize("memory", [torch.channels_last, torch.contiguous_format], ids=str)
-@pytest.mark.parametrize("factor", [1, 2])
-@pytest.mark.usefixtures("poisoned_memory", "few_tiles")
-def test_writing_form_writes_all_of_its_buffers(
-    backend: str, memory: torch.memory_format, factor: int
-) -> None:
-    check_writing(STEP, replace(SMALL, factor=factor), torch.float32, backend, memory)  # type: ignore[arg-type]
 
 
 def test_step_is_that_of_the_cell() -> None:
@@ -98,13 +87,6 @@ def test_gradients_flow_through_the_kernel() -> None:
         found.append(torch.autograd.grad((y * c.detach()).sum(), leaves))
     for actual, expected in zip(*found, strict=True):
         torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-4)
-
-
-def test_an_input_cannot_be_an_output_buffer() -> None:
-    x, state, weights = STEP.inputs(replace(SMALL, factor=1), torch.float32)
-    assert state is not None
-    with pytest.raises(RuntimeError, match="output buffer is also an input"):
-        conv_lstm_step_(x, state, *weights, state, stride=2)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

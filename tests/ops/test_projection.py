@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from recodec.ops.backend import Backend, carried_type
-from recodec.ops.feedback import feedback, feedback_
-from recodec.ops.projection import projection, projection_
-from recodec.ops.reconstruct import reconstruct, reconstruct_
+from recodec.ops.feedback import feedback
+from recodec.ops.projection import projection
+from recodec.ops.reconstruct import reconstruct
 from tests.ops.steps import NONDETERMINISM
 from tests.tolerance import assert_near, assert_same
 
@@ -33,12 +33,10 @@ pytestmark = pytest.mark.usefixtures("few_tiles")
 
 @dataclass(frozen=True)
 class Case:
-    """A call: what it needs, as shapes and scales by name, and where its results go."""
+    """A call: what it needs, as shapes and scales by name."""
 
     returning: Callable[..., Any]
-    writing: Callable[..., None]
     needs: dict[str, tuple[tuple[int, ...], float]]
-    buffers: list[tuple[int, ...]]
     options: dict[str, Any]
 
     def arguments(self, dtype: torch.dtype) -> dict[str, Any]:
@@ -54,10 +52,6 @@ class Case:
     def run(self, arguments: dict[str, Any], backend: Backend) -> list[Tensor]:
         results = self.returning(**arguments, backend=backend)
         return [y for y in (results if isinstance(results, tuple) else [results]) if y is not None]
-
-    def empty_buffers(self, dtype: torch.dtype, memory: torch.memory_format) -> list[Tensor]:
-        made = [torch.full(shape, torch.nan, dtype=dtype, device=DEVICE) for shape in self.buffers]
-        return [buffer.to(memory_format=memory) for buffer in made]
 
     def operator_arguments(self, dtype: torch.dtype, wanting: bool) -> tuple[Any, ...]:
         """In the order of the operator's schema."""
@@ -80,8 +74,7 @@ def project_case(inputs: int, channels: int, factor: int, bias: bool) -> Case:
     needs = {"x": ((COUNT, inputs, HEIGHT, WIDTH), 1.0), "weight": ((channels, inputs, 1, 1), inputs**-0.5)}
     if bias:
         needs["bias"] = ((channels,), 1.0)
-    shape = (COUNT, channels // factor**2, factor * HEIGHT, factor * WIDTH)
-    return Case(projection, projection_, needs, [shape], {"factor": factor})
+    return Case(projection, needs, {"factor": factor})
 
 
 def feedback_case(inputs: int, channels: int, *terms: str) -> Case:
@@ -94,7 +87,7 @@ def feedback_case(inputs: int, channels: int, *terms: str) -> Case:
         "base": (shape, 1.0),
     }
     needs |= {name: available[name] for name in terms}
-    return Case(feedback, feedback_, needs, [(COUNT, channels, HEIGHT, WIDTH)], {})
+    return Case(feedback, needs, {})
 
 
 def reconstruct_case(inputs: int, channels: int, *terms: str) -> Case:
@@ -112,8 +105,7 @@ def reconstruct_case(inputs: int, channels: int, *terms: str) -> Case:
         "scale": ((channels,), 0.1),
     }
     needs |= {name: available[name] for name in terms}
-    buffers = [shape, gain_shape] if "scale" in terms else [shape]
-    return Case(reconstruct, reconstruct_, needs, buffers, {})
+    return Case(reconstruct, needs, {})
 
 
 # What iterations carry, and what scales it.
@@ -151,22 +143,6 @@ def test_kernel_computes_the_definition(case: Case, dtype: torch.dtype) -> None:
         assert_near(actual, plain, value, dtype)
 
 
-@both_backends
-@pytest.mark.parametrize("memory", [torch.channels_last, torch.contiguous_format], ids=str)
-@pytest.mark.parametrize("name", ["projection-space", "feedback", "reconstruct", "reconstruct-masking"])
-@pytest.mark.usefixtures("poisoned_memory")
-def test_writing_form_writes_all_of_its_buffers(
-    name: str, memory: torch.memory_format, backend: Backend
-) -> None:
-    case = CASES[name]
-    arguments = case.arguments(torch.float32)
-    buffers = case.empty_buffers(torch.float32, memory)
-    out = dict(zip(("y_out", "gain_out"), buffers, strict=False))
-    case.writing(**arguments, **out, backend=backend)
-    for actual, expected in zip(buffers, case.run(arguments, backend), strict=True):
-        assert_same(actual, expected)
-
-
 @pytest.mark.parametrize("name", ["projection-space-bias", "feedback", "reconstruct-masking"])
 def test_gaps_between_values_do_not_matter(name: str) -> None:
     case = CASES[name]
@@ -183,24 +159,10 @@ def test_gaps_between_values_do_not_matter(name: str) -> None:
         assert_same(actual, expected)
 
 
-@both_backends
-def test_what_is_decoded_can_be_updated_in_place(backend: Backend) -> None:
-    case = CASES["reconstruct-masking"]
-    arguments = case.arguments(torch.float32)
-    for name in ("base", "gain"):
-        arguments[name] = arguments[name].contiguous(memory_format=torch.channels_last)
-    expected = case.run(arguments, backend)
-    reconstruct_(**arguments, y_out=arguments["base"], gain_out=arguments["gain"], backend=backend)
-    assert_same(arguments["base"], expected[0])
-    assert_same(arguments["gain"], expected[1])
-
-
 @pytest.mark.parametrize("name", ["projection", "projection-space", "feedback", "reconstruct-masking"])
 def test_operators_keep_the_contract_of_torch(name: str) -> None:
     case = CASES[name]
-    returning, writing = (
-        getattr(torch.ops.recodec, form).default for form in (case.returning.__name__, case.writing.__name__)
-    )
+    returning = getattr(torch.ops.recodec, case.returning.__name__).default
     # Tracing gradients with any sizes takes long and is done for one operator only.
     quick = ("test_schema", "test_autograd_registration", "test_faketensor")
     complete = (*quick, "test_aot_dispatch_dynamic")
@@ -208,16 +170,10 @@ def test_operators_keep_the_contract_of_torch(name: str) -> None:
     torch.library.opcheck(returning, wanting, test_utils=complete if name == "projection" else quick)
     plain = case.operator_arguments(torch.float32, wanting=False)
     torch.library.opcheck(returning, plain)
-    buffers = [buffer.zero_() for buffer in case.empty_buffers(torch.float32, torch.channels_last)]
-    # The factor of a projection comes after the buffer.
-    place = 3 if case.returning is projection else len(plain)
-    torch.library.opcheck(writing, (*plain[:place], *buffers, *plain[place:]))
 
 
 SMALL = {
-    "projection": Case(
-        projection, projection_, {"x": ((1, 2, 2, 3), 1.0), "weight": ((4, 2, 1, 1), 1.0)}, [], {"factor": 2}
-    ),
+    "projection": Case(projection, {"x": ((1, 2, 2, 3), 1.0), "weight": ((4, 2, 1, 1), 1.0)}, {"factor": 2}),
     "feedback": feedback_case(2, 3, "bias", "log_gain", "gain", "base"),
     "reconstruct": reconstruct_case(2, 3, *ALL_TERMS[:-1]),
 }

@@ -14,11 +14,10 @@ import torch
 from torch import Tensor
 
 from recodec.networks.convolution import SameConv2d
-from recodec.ops.backend import use_kernels
-from recodec.ops.conv_gru import conv_gru_step, gru_update
+from recodec.ops.conv_gru import conv_gru_step
 from recodec.ops.conv_lstm import conv_lstm_step, lstm_gates
 from recodec.ops.rearrange import depth_to_space
-from recodec.ops.residual_conv_gru import residual_conv_gru_step, residual_gru_update
+from recodec.ops.residual_conv_gru import residual_conv_gru_step
 
 __all__ = [
     "AssociativeConvLSTM",
@@ -75,15 +74,8 @@ class ConvLSTM(torch.nn.Module):
 
     def step(self, x: Tensor, state: CellState, factor: int = 1) -> tuple[Tensor, CellState]:
         """One iteration."""
-        if use_kernels(x):
-            weights = self.input.weight, bias_of(self.input), self.hidden.weight
-            return conv_lstm_step(x, state, *weights, stride=self.input.stride[0], factor=factor)  # type: ignore[arg-type]
-        gates = self.input(x)
-        if state is None:
-            h, c = lstm_gates(gates, None)
-        else:
-            h, c = lstm_gates(gates + self.hidden(state[0]), state[1])
-        return grown(h, factor), (h, c)
+        weights = self.input.weight, bias_of(self.input), self.hidden.weight
+        return conv_lstm_step(x, state, *weights, stride=self.input.stride[0], factor=factor)  # type: ignore[arg-type]
 
 
 # Complex feature maps are real ones of twice the width, (Re, Im) along the channels.
@@ -183,10 +175,7 @@ class ConvGRU(torch.nn.Module):
 
     def step(self, x: Tensor, state: CellState, factor: int = 1) -> tuple[Tensor, CellState]:
         """One iteration."""
-        if use_kernels(x):
-            return conv_gru_step(x, state, *self._weights(), stride=self.input.stride[0], factor=factor)  # type: ignore[arg-type]
-        h = gru_update(x, None if state is None else state[0], self.input, self.hidden, self.candidate)
-        return grown(h, factor), (h,)
+        return conv_gru_step(x, state, *self._weights(), stride=self.input.stride[0], factor=factor)  # type: ignore[arg-type]
 
     def _weights(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         return self.input.weight, bias_of(self.input), self.hidden.weight, self.candidate.weight
@@ -202,19 +191,8 @@ class ResidualConvGRU(ConvGRU):
 
     def step(self, x: Tensor, state: CellState, factor: int = 1) -> tuple[Tensor, CellState]:
         """One iteration."""
-        if use_kernels(x):
-            weights = *self._weights(), self.input_path.weight, self.state_path.weight
-            return residual_conv_gru_step(x, state, *weights, stride=self.input.stride[0], factor=factor)  # type: ignore[arg-type]
-        y, h = residual_gru_update(
-            x,
-            None if state is None else state[0],
-            self.input,
-            self.hidden,
-            self.candidate,
-            self.input_path,
-            self.state_path,
-        )
-        return grown(y, factor), (h,)
+        weights = *self._weights(), self.input_path.weight, self.state_path.weight
+        return residual_conv_gru_step(x, state, *weights, stride=self.input.stride[0], factor=factor)  # type: ignore[arg-type]
 
 
 Cell = FeedForward | ConvLSTM | AssociativeConvLSTM | ConvGRU | ResidualConvGRU

@@ -5,10 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from recodec.ops.backend import use_kernels
 from recodec.ops.convolution import same_convolution
 from recodec.ops.projection import projection
-from recodec.ops.rearrange import depth_to_space
 
 
 class SameConv2d(nn.Conv2d):
@@ -23,11 +21,7 @@ class SameConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, width_in, H, W) to (N, width_out, ⌈H/stride⌉, ⌈W/stride⌉)."""
-        return self.convolve(x, self.weight, self.bias)
-
-    def convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        """What :meth:`forward` does, with weights that are handed over."""
-        return same_convolution(x, weight, bias, self.stride[0])
+        return same_convolution(x, self.weight, self.bias, self.stride[0])
 
 
 def lay_weights_in_nhwc(network: nn.Module) -> None:
@@ -61,7 +55,4 @@ class Projection(SameConv2d):
 
     def forward(self, x: Tensor, iteration: int, factor: int = 1) -> Tensor:  # type: ignore[override]
         """Map (N, width_in, H, W) to (N, width_out, H, W), and that by depth-to-space to ``factor`` times the size."""
-        if use_kernels(x):
-            return projection(x, *self.at(iteration), factor)
-        y = self.convolve(x, *self.at(iteration))
-        return y if factor == 1 else depth_to_space(y, factor)
+        return projection(x, *self.at(iteration), factor)

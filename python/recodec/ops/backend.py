@@ -100,6 +100,11 @@ def carried_type(dtype: torch.dtype) -> torch.dtype:
     return torch.promote_types(dtype, torch.float32)
 
 
+def laid_out(x: Tensor) -> Tensor:
+    """``x`` as whatever computes with it reads it best: once, where several operators do."""
+    return x.contiguous(memory_format=torch.channels_last) if use_kernels(x) else x
+
+
 def allocate(like: Tensor, shape: Sequence[int], dtype: torch.dtype | None = None) -> Tensor:
     """An unwritten output on the device of ``like``: logical N C H W, in memory N H W C."""
     return torch.empty(
@@ -123,25 +128,6 @@ def expect(name: str, tensor: Tensor | None, like: Tensor, *shape: int, any_type
             f"{name} is {tuple(tensor.shape)}, {tensor.dtype}, on {tensor.device}; it must be {shape}, "
             f"{'of any type' if any_type else like.dtype}, on {like.device}",
         )
-
-
-def write_results(results: Sequence[Tensor], buffers: Sequence[Tensor | None]) -> None:
-    """Copy what a reference returned to the buffers that there are."""
-    for buffer, result in zip((buffer for buffer in buffers if buffer is not None), results, strict=True):
-        buffer.copy_(result)
-
-
-def outputs_apart(outputs: Sequence[Tensor | None], inputs: Sequence[Tensor | None]) -> None:
-    """Refuse output buffers that begin where an input or another output does: kernels read neighbours."""
-    taken = [tensor.data_ptr() for tensor in inputs if tensor is not None]
-    for output in outputs:
-        if output is None:
-            continue
-        place = output.data_ptr()
-        require(
-            place not in taken or output.numel() == 0, "an output buffer is also an input or another output"
-        )
-        taken.append(place)
 
 
 def recompute_through(
@@ -181,9 +167,3 @@ def recompute_through(
         return tuple(next(found) if need else None for need in needed)
 
     return setup_context, backward
-
-
-def recompute_one(body: Callable[..., Tensor]) -> tuple[Callable[..., None], Callable[..., Any]]:
-    """:func:`recompute_through` for an operator that returns one tensor, not a list."""
-    setup_context, backward = recompute_through(lambda *inputs: [body(*inputs)])
-    return setup_context, lambda ctx, grad: backward(ctx, [grad])

@@ -10,23 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from recodec.ops.backend import (
-    Backend,
-    allocate,
-    expect,
-    outputs_apart,
-    recompute_through,
-    require,
-    use_backend,
-    use_kernels,
-    write_results,
-)
+from recodec.ops.backend import Backend, allocate, expect, require, use_backend
 from recodec.ops.convolution import same_convolution, step_shapes
 from recodec.ops.rearrange import depth_to_space
+from recodec.ops.registration import Operator
 
 Convolution = Callable[[Tensor], Tensor]
 GRUState = tuple[Tensor]
@@ -85,35 +77,10 @@ def conv_gru_step(
     (2·width, width, k', k'), ``candidate_weight`` (width, width, k', k'). ``backend`` None is what
     :func:`~recodec.ops.backend.use_backend` says.
     """
+    h = None if state is None else state[0]
     with use_backend(backend):
-        h = None if state is None else state[0]
-        body = _returning if use_kernels(x) else reference
-        h, *y = body(x, h, weight, bias, hidden_weight, candidate_weight, stride, factor)
-        return (y[0] if y else h), (h,)
-
-
-def conv_gru_step_(
-    x: Tensor,
-    state: GRUState | None,
-    weight: Tensor,
-    bias: Tensor,
-    hidden_weight: Tensor,
-    candidate_weight: Tensor,
-    state_out: GRUState,
-    y_out: Tensor | None = None,
-    *,
-    stride: int = 1,
-    factor: int = 1,
-    backend: Backend | None = None,
-) -> None:
-    """:func:`conv_gru_step` into given buffers, without gradients.
-
-    ``y_out`` is None if and only if ``factor`` is 1. No buffer may be an input: states take turns. Buffers
-    and inputs that are channels_last are not copied.
-    """
-    with use_backend(backend):
-        h = None if state is None else state[0]
-        _writing(x, h, weight, bias, hidden_weight, candidate_weight, *state_out, y_out, stride, factor)
+        h, *y = _step(x, h, weight, bias, hidden_weight, candidate_weight, stride, factor)
+    return (y[0] if y else h), (h,)
 
 
 def expect_fit(
@@ -123,12 +90,10 @@ def expect_fit(
     bias: Tensor,
     hidden_weight: Tensor,
     candidate_weight: Tensor,
-    h_out: Tensor,
-    y_out: Tensor | None,
     stride: int,
     factor: int,
-) -> None:
-    """Refuse tensors that do not fit together."""
+) -> tuple[list[int], list[int]]:
+    """Refuse tensors that do not fit together; returns the shapes of the state and of the output."""
     shape, y_shape = step_shapes(x, weight.shape[0] // 3, stride, factor)
     width = shape[1]
     require(width % factor**2 == 0, f"width {width} is no multiple of factor {factor} squared")
@@ -137,60 +102,20 @@ def expect_fit(
     expect("hidden_weight", hidden_weight, x, 2 * width, width, *hidden_weight.shape[2:3] * 2)
     expect("candidate_weight", candidate_weight, x, width, *hidden_weight.shape[1:])
     expect("h", h, x, *shape)
-    expect("h_out", h_out, x, *shape)
-    expect("y_out", y_out, x, *y_shape)
-    outputs_apart((h_out, y_out), (x, h))
+    return shape, y_shape
 
 
-def _allocate(x: Tensor, weight: Tensor, stride: int, factor: int) -> list[Tensor]:
-    shape, y_shape = step_shapes(x, weight.shape[0] // 3, stride, factor)
-    return [allocate(x, shape)] if factor == 1 else [allocate(x, shape), allocate(x, y_shape)]
+def _allocate(x: Tensor, *others: Any) -> list[Tensor]:
+    shape, y_shape = expect_fit(x, *others)
+    return [allocate(x, shape)] if others[-1] == 1 else [allocate(x, shape), allocate(x, y_shape)]
 
 
-def _write(
-    x: Tensor,
-    h: Tensor | None,
-    weight: Tensor,
-    bias: Tensor,
-    hidden_weight: Tensor,
-    candidate_weight: Tensor,
-    h_out: Tensor,
-    y_out: Tensor | None,
-    stride: int,
-    factor: int,
-) -> None:
-    require((y_out is None) == (factor == 1), "y_out must be None if and only if factor is 1")
-    expect_fit(x, h, weight, bias, hidden_weight, candidate_weight, h_out, y_out, stride, factor)
-    if use_kernels(x):
-        from recodec.kernels.conv_gru import launch_conv_gru_step
+def _launch(*arguments: Any) -> None:
+    from recodec.kernels.conv_gru import launch_conv_gru_step
 
-        launch_conv_gru_step(
-            x, h, weight, bias, hidden_weight, candidate_weight, None, h_out, y_out, stride, factor
-        )
-    else:
-        write_results(
-            reference(x, h, weight, bias, hidden_weight, candidate_weight, stride, factor), (h_out, y_out)
-        )
+    *inputs, stride, factor, outputs = arguments
+    y = outputs[1] if factor > 1 else None
+    launch_conv_gru_step(*inputs, None, outputs[0], y, stride, factor)
 
 
-def _return(
-    x: Tensor,
-    h: Tensor | None,
-    weight: Tensor,
-    bias: Tensor,
-    hidden_weight: Tensor,
-    candidate_weight: Tensor,
-    stride: int,
-    factor: int,
-) -> list[Tensor]:
-    outputs = _allocate(x, weight, stride, factor)
-    h_out, y_out = outputs if factor > 1 else (outputs[0], None)
-    _write(x, h, weight, bias, hidden_weight, candidate_weight, h_out, y_out, stride, factor)
-    return outputs
-
-
-_returning = torch.library.custom_op("recodec::conv_gru_step", _return, mutates_args=())
-_returning.register_fake(lambda x, _, weight, *others: _allocate(x, weight, *others[-2:]))
-_setup_context, _backward = recompute_through(reference)
-_returning.register_autograd(_backward, setup_context=_setup_context)
-_writing = torch.library.custom_op("recodec::conv_gru_step_", _write, mutates_args=("h_out", "y_out"))
+_step = Operator("conv_gru_step", reference, _allocate, _launch)

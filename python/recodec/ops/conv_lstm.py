@@ -10,23 +10,15 @@ over iterations.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from recodec.ops.backend import (
-    Backend,
-    allocate,
-    carried_type,
-    expect,
-    outputs_apart,
-    recompute_through,
-    require,
-    use_backend,
-    use_kernels,
-    write_results,
-)
+from recodec.ops.backend import Backend, allocate, carried_type, expect, require, use_backend
 from recodec.ops.convolution import same_convolution, step_shapes
 from recodec.ops.rearrange import depth_to_space
+from recodec.ops.registration import Operator
 
 LSTMState = tuple[Tensor, Tensor]
 
@@ -80,78 +72,13 @@ def conv_lstm_step(
     is (4·width, width_in, k, k), ``hidden_weight`` (4·width, width, k', k'), ``bias`` (4·width,), in the order
     f, i, o, j. ``backend`` None is what :func:`~recodec.ops.backend.use_backend` says.
     """
+    h, c = (None, None) if state is None else state
     with use_backend(backend):
-        h, c = (None, None) if state is None else state
-        body = _returning if use_kernels(x) else reference
-        h, c, *y = body(x, h, c, weight, bias, hidden_weight, stride, factor)
-        return (y[0] if y else h), (h, c)
+        h, c, *y = _step(x, h, c, weight, bias, hidden_weight, stride, factor)
+    return (y[0] if y else h), (h, c)
 
 
-def conv_lstm_step_(
-    x: Tensor,
-    state: LSTMState | None,
-    weight: Tensor,
-    bias: Tensor,
-    hidden_weight: Tensor,
-    state_out: LSTMState,
-    y_out: Tensor | None = None,
-    *,
-    stride: int = 1,
-    factor: int = 1,
-    backend: Backend | None = None,
-) -> None:
-    """:func:`conv_lstm_step` into given buffers, without gradients.
-
-    ``y_out`` is None if and only if ``factor`` is 1. No buffer may be an input: states take turns. Buffers
-    and inputs that are channels_last are not copied.
-    """
-    with use_backend(backend):
-        h, c = (None, None) if state is None else state
-        _writing(x, h, c, weight, bias, hidden_weight, *state_out, y_out, stride, factor)
-
-
-def _allocate(x: Tensor, weight: Tensor, stride: int, factor: int) -> list[Tensor]:
-    shape, y_shape = step_shapes(x, weight.shape[0] // 4, stride, factor)
-    state = [allocate(x, shape), allocate(x, shape, carried_type(x.dtype))]
-    return state if factor == 1 else [*state, allocate(x, y_shape)]
-
-
-def _write(
-    x: Tensor,
-    h: Tensor | None,
-    c: Tensor | None,
-    weight: Tensor,
-    bias: Tensor,
-    hidden_weight: Tensor,
-    h_out: Tensor,
-    c_out: Tensor,
-    y_out: Tensor | None,
-    stride: int,
-    factor: int,
-) -> None:
-    (n, width, *size), y_shape = step_shapes(x, weight.shape[0] // 4, stride, factor)
-    require((h is None) == (c is None), "one of h and c is None; both or neither must be")
-    require((y_out is None) == (factor == 1), "y_out must be None if and only if factor is 1")
-    require(width % factor**2 == 0, f"width {width} is no multiple of factor {factor} squared")
-    expect("weight", weight, x, 4 * width, x.shape[1], *weight.shape[2:3] * 2)
-    expect("bias", bias, x, 4 * width)
-    expect("hidden_weight", hidden_weight, x, 4 * width, width, *hidden_weight.shape[2:3] * 2)
-    for name, part in (("h", h), ("h_out", h_out)):
-        expect(name, part, x, n, width, *size)
-    for name, part in (("c", c), ("c_out", c_out)):
-        expect(name, part, x, n, width, *size, any_type=True)
-    expect("y_out", y_out, x, *y_shape)
-    outputs_apart((h_out, c_out, y_out), (x, h, c))
-    if use_kernels(x):
-        from recodec.kernels.conv_lstm import launch_conv_lstm_step
-
-        launch_conv_lstm_step(x, h, c, weight, bias, hidden_weight, h_out, c_out, y_out, stride, factor)
-    else:
-        results = reference(x, h, c, weight, bias, hidden_weight, stride, factor)
-        write_results(results, (h_out, c_out, y_out))
-
-
-def _return(
+def _allocate(
     x: Tensor,
     h: Tensor | None,
     c: Tensor | None,
@@ -161,16 +88,25 @@ def _return(
     stride: int,
     factor: int,
 ) -> list[Tensor]:
-    outputs = _allocate(x, weight, stride, factor)
-    y_out = outputs[2] if factor > 1 else None
-    _write(x, h, c, weight, bias, hidden_weight, outputs[0], outputs[1], y_out, stride, factor)
-    return outputs
+    shape, y_shape = step_shapes(x, weight.shape[0] // 4, stride, factor)
+    width = shape[1]
+    require((h is None) == (c is None), "one of h and c is None; both or neither must be")
+    require(width % factor**2 == 0, f"width {width} is no multiple of factor {factor} squared")
+    expect("weight", weight, x, 4 * width, x.shape[1], *weight.shape[2:3] * 2)
+    expect("bias", bias, x, 4 * width)
+    expect("hidden_weight", hidden_weight, x, 4 * width, width, *hidden_weight.shape[2:3] * 2)
+    expect("h", h, x, *shape)
+    expect("c", c, x, *shape, any_type=True)
+    state = [allocate(x, shape), allocate(x, shape, carried_type(x.dtype))]
+    return state if factor == 1 else [*state, allocate(x, y_shape)]
 
 
-_returning = torch.library.custom_op("recodec::conv_lstm_step", _return, mutates_args=())
-_returning.register_fake(lambda x, h, c, weight, *others: _allocate(x, weight, *others[-2:]))
-_setup_context, _backward = recompute_through(reference)
-_returning.register_autograd(_backward, setup_context=_setup_context)
-_writing = torch.library.custom_op(
-    "recodec::conv_lstm_step_", _write, mutates_args=("h_out", "c_out", "y_out")
-)
+def _launch(*arguments: Any) -> None:
+    from recodec.kernels.conv_lstm import launch_conv_lstm_step
+
+    *inputs, stride, factor, outputs = arguments
+    y = outputs[2] if factor > 1 else None
+    launch_conv_lstm_step(*inputs, outputs[0], outputs[1], y, stride, factor)
+
+
+_step = Operator("conv_lstm_step", reference, _allocate, _launch)

@@ -6,20 +6,14 @@ it is W∗[p, linear] + b. Neither p nor the two maps side by side need memory o
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from recodec.ops.backend import (
-    Backend,
-    allocate,
-    carried_type,
-    expect,
-    outputs_apart,
-    recompute_one,
-    use_backend,
-    use_kernels,
-)
+from recodec.ops.backend import Backend, allocate, carried_type, expect, use_backend
+from recodec.ops.convolution import same_convolution
+from recodec.ops.registration import Operator
 
 
 def provisional(y: Tensor, log_gain: Tensor | None, gain: Tensor | None, base: Tensor | None) -> Tensor:
@@ -46,9 +40,9 @@ def reference(
     log_gain: Tensor | None,
     gain: Tensor | None,
     base: Tensor | None,
-) -> Tensor:
+) -> list[Tensor]:
     """The definition."""
-    return F.conv2d(feedback_input(linear, log_gain, gain, base), weight, bias)
+    return [same_convolution(feedback_input(linear, log_gain, gain, base), weight, bias)]
 
 
 def feedback(
@@ -68,25 +62,8 @@ def feedback(
     the others. ``backend`` None is what :func:`~recodec.ops.backend.use_backend` says.
     """
     with use_backend(backend):
-        body = _returning if use_kernels(linear) else reference
-        y: Tensor = body(linear, weight, bias, log_gain, gain, base)
-        return y
-
-
-def feedback_(
-    linear: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    y_out: Tensor,
-    *,
-    log_gain: Tensor | None = None,
-    gain: Tensor | None = None,
-    base: Tensor | None = None,
-    backend: Backend | None = None,
-) -> None:
-    """:func:`feedback` into a buffer, without gradients; one that is channels_last is not copied."""
-    with use_backend(backend):
-        _writing(linear, weight, bias, log_gain, gain, base, y_out)
+        (y,) = _feedback(linear, weight, bias, log_gain, gain, base)
+    return y
 
 
 def expect_terms(
@@ -99,68 +76,27 @@ def expect_terms(
     expect("base", base, like, n, channels, height, width, any_type=True)
 
 
-def _shape(
+def _allocate(
     linear: Tensor,
     weight: Tensor,
     bias: Tensor | None,
     log_gain: Tensor | None,
     gain: Tensor | None,
     base: Tensor | None,
-) -> list[int]:
-    """The shape of the result, once it is sure that all arguments fit together."""
+) -> list[Tensor]:
     n, inputs, height, width = linear.shape
     channels = weight.shape[0]
     expect("weight", weight, linear, channels, 2 * inputs, 1, 1)
     expect("bias", bias, linear, channels)
     expect_terms(linear, [n, inputs, height, width], log_gain, gain, base)
-    return [n, channels, height, width]
+    return [allocate(linear, (n, channels, height, width))]
 
 
-def _returns(
-    linear: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    log_gain: Tensor | None,
-    gain: Tensor | None,
-    base: Tensor | None,
-) -> Tensor:
-    return allocate(linear, _shape(linear, weight, bias, log_gain, gain, base))
+def _launch(*arguments: Any) -> None:
+    from recodec.kernels.feedback import launch_feedback
+
+    *inputs, outputs = arguments
+    launch_feedback(*inputs, outputs[0])
 
 
-def _return(
-    linear: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    log_gain: Tensor | None,
-    gain: Tensor | None,
-    base: Tensor | None,
-) -> Tensor:
-    y = _returns(linear, weight, bias, log_gain, gain, base)
-    _write(linear, weight, bias, log_gain, gain, base, y)
-    return y
-
-
-def _write(
-    linear: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    log_gain: Tensor | None,
-    gain: Tensor | None,
-    base: Tensor | None,
-    y_out: Tensor,
-) -> None:
-    expect("y_out", y_out, linear, *_shape(linear, weight, bias, log_gain, gain, base))
-    outputs_apart([y_out], [linear, weight, bias, log_gain, gain, base])
-    if use_kernels(linear):
-        from recodec.kernels.feedback import launch_feedback
-
-        launch_feedback(linear, weight, bias, log_gain, gain, base, y_out)
-    else:
-        y_out.copy_(reference(linear, weight, bias, log_gain, gain, base))
-
-
-_returning = torch.library.custom_op("recodec::feedback", _return, mutates_args=())
-_returning.register_fake(_returns)
-_setup, _backward = recompute_one(reference)
-_returning.register_autograd(_backward, setup_context=_setup)
-_writing = torch.library.custom_op("recodec::feedback_", _write, mutates_args=("y_out",))
+_feedback = Operator("feedback", reference, _allocate, _launch)

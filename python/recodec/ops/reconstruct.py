@@ -10,23 +10,14 @@ decoder, in float32, does the same to its own.
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
-from torch.nn import functional as F
+from typing import Any
 
-from recodec.ops.backend import (
-    Backend,
-    allocate,
-    carried_type,
-    expect,
-    outputs_apart,
-    recompute_through,
-    require,
-    use_backend,
-    use_kernels,
-    write_results,
-)
+from torch import Tensor
+
+from recodec.ops.backend import Backend, allocate, carried_type, expect, require, use_backend
+from recodec.ops.convolution import same_convolution
 from recodec.ops.feedback import expect_terms, provisional
+from recodec.ops.registration import Operator
 
 # 64 coefficients of each of three colours.
 _WIDTH = 192
@@ -64,7 +55,7 @@ def reference(
     scale: Tensor | None,
 ) -> list[Tensor]:
     """The definition: the reconstruction and, with a ``scale``, its masking gain."""
-    y = reconstruction(F.conv2d(x, weight, bias), linear, log_gain, gain, base)
+    y = reconstruction(same_convolution(x, weight, bias), linear, log_gain, gain, base)
     return [y] if scale is None else [y, masking_gain(y, scale)]
 
 
@@ -88,38 +79,12 @@ def reconstruct(
     ``log_gain``, ``gain``, ``base`` and ``scale`` may be of a wider type than the others.
     ``backend`` None is what :func:`~recodec.ops.backend.use_backend` says.
     """
-    terms = (linear, log_gain, gain, base, scale)
     with use_backend(backend):
-        body = _returning if use_kernels(x) else reference
-        y, *rest = body(x, weight, bias, *terms)
+        y, *rest = _reconstruct(x, weight, bias, linear, log_gain, gain, base, scale)
     return y, rest[0].detach() if rest else None
 
 
-def reconstruct_(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    y_out: Tensor,
-    gain_out: Tensor | None = None,
-    *,
-    linear: Tensor | None = None,
-    log_gain: Tensor | None = None,
-    gain: Tensor | None = None,
-    base: Tensor | None = None,
-    scale: Tensor | None = None,
-    backend: Backend | None = None,
-) -> None:
-    """:func:`reconstruct` into buffers, without gradients; those that are channels_last are not copied.
-
-    ``gain_out`` is None if and only if ``scale`` is. ``y_out`` may be ``base`` and ``gain_out`` may be
-    ``gain``: a position's values depend on no other's, so what is decoded can be updated in place.
-    """
-    arguments = (x, weight, bias, linear, log_gain, gain, base, scale, y_out, gain_out)
-    with use_backend(backend):
-        _writing(*arguments)
-
-
-def _shapes(
+def _allocate(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None,
@@ -128,8 +93,7 @@ def _shapes(
     gain: Tensor | None,
     base: Tensor | None,
     scale: Tensor | None,
-) -> list[list[int]]:
-    """The shapes of the results, once it is sure that all arguments fit together."""
+) -> list[Tensor]:
     n, inputs, height, width = x.shape
     channels = weight.shape[0]
     shape = [n, channels, height, width]
@@ -138,74 +102,16 @@ def _shapes(
     expect("linear", linear, x, *shape)
     expect_terms(x, shape, log_gain, gain, base)
     expect("scale", scale, x, _WIDTH, any_type=True)
-    if scale is None:
-        return [shape]
-    require(channels == _WIDTH, f"masking needs {_WIDTH} channels, not {channels}")
-    return [shape, [n, 1, height, width]]
+    require(scale is None or channels == _WIDTH, f"masking needs {_WIDTH} channels, not {channels}")
+    shapes = [shape] if scale is None else [shape, [n, 1, height, width]]
+    return [allocate(x, each, carried_type(x.dtype)) for each in shapes]
 
 
-def _returns(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    linear: Tensor | None,
-    log_gain: Tensor | None,
-    gain: Tensor | None,
-    base: Tensor | None,
-    scale: Tensor | None,
-) -> list[Tensor]:
-    shapes = _shapes(x, weight, bias, linear, log_gain, gain, base, scale)
-    return [allocate(x, shape, carried_type(x.dtype)) for shape in shapes]
+def _launch(*arguments: Any) -> None:
+    from recodec.kernels.reconstruct import launch_reconstruct
+
+    *inputs, outputs = arguments
+    launch_reconstruct(*inputs, outputs[0], outputs[1] if len(outputs) == 2 else None)
 
 
-def _return(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    linear: Tensor | None,
-    log_gain: Tensor | None,
-    gain: Tensor | None,
-    base: Tensor | None,
-    scale: Tensor | None,
-) -> list[Tensor]:
-    arguments = (x, weight, bias, linear, log_gain, gain, base, scale)
-    results = _returns(*arguments)
-    _write(*arguments, results[0], results[1] if len(results) == 2 else None)
-    return results
-
-
-def _write(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    linear: Tensor | None,
-    log_gain: Tensor | None,
-    gain: Tensor | None,
-    base: Tensor | None,
-    scale: Tensor | None,
-    y_out: Tensor,
-    gain_out: Tensor | None,
-) -> None:
-    shapes = _shapes(x, weight, bias, linear, log_gain, gain, base, scale)
-    expect("y_out", y_out, x, *shapes[0], any_type=True)
-    require((scale is None) == (gain_out is None), "scale and gain_out must both be None or neither")
-    if gain_out is not None:
-        expect("gain_out", gain_out, x, *shapes[1], any_type=True)
-    outputs_apart([y_out, gain_out], [x, weight, bias, linear, log_gain, scale])
-    outputs_apart([y_out], [gain])
-    outputs_apart([gain_out], [base])
-    if use_kernels(x):
-        from recodec.kernels.reconstruct import launch_reconstruct
-
-        terms = (linear, log_gain, gain, base, scale)
-        launch_reconstruct(x, weight, bias, *terms, y_out, gain_out)
-    else:
-        results = reference(x, weight, bias, linear, log_gain, gain, base, scale)
-        write_results(results, (y_out, gain_out))
-
-
-_returning = torch.library.custom_op("recodec::reconstruct", _return, mutates_args=())
-_returning.register_fake(_returns)
-_setup, _backward = recompute_through(reference)
-_returning.register_autograd(_backward, setup_context=_setup)
-_writing = torch.library.custom_op("recodec::reconstruct_", _write, mutates_args=("y_out", "gain_out"))
+_reconstruct = Operator("reconstruct", reference, _allocate, _launch)

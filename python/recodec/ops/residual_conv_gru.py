@@ -8,22 +8,15 @@ Q are 1×1, Q has the stride of W. The output for the next layer is what is show
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
-import torch
 from torch import Tensor
 
-from recodec.ops.backend import (
-    Backend,
-    allocate,
-    expect,
-    recompute_through,
-    use_backend,
-    use_kernels,
-    write_results,
-)
+from recodec.ops.backend import Backend, allocate, expect, use_backend
 from recodec.ops.conv_gru import Convolution, GRUState, expect_fit, gru_update
-from recodec.ops.convolution import same_convolution, step_shapes
+from recodec.ops.convolution import same_convolution
 from recodec.ops.rearrange import depth_to_space
+from recodec.ops.registration import Operator
 
 # How much of the linear paths is added (the paper's alpha_h and alpha_x).
 RESIDUAL_SHARE = 0.1
@@ -92,95 +85,26 @@ def residual_conv_gru_step(
     (width, width, k', k'), ``input_path`` (width, width_in, 1, 1), ``state_path`` (width, width, 1, 1).
     ``backend`` None is what :func:`~recodec.ops.backend.use_backend` says.
     """
+    h = None if state is None else state[0]
     weights = (weight, bias, hidden_weight, candidate_weight, input_path, state_path)
     with use_backend(backend):
-        h = None if state is None else state[0]
-        body = _returning if use_kernels(x) else reference
-        h, *y = body(x, h, *weights, stride, factor)
-        return (y[0] if y else h), (h,)
+        h, y = _step(x, h, *weights, stride, factor)
+    return y, (h,)
 
 
-def residual_conv_gru_step_(
-    x: Tensor,
-    state: GRUState | None,
-    weight: Tensor,
-    bias: Tensor,
-    hidden_weight: Tensor,
-    candidate_weight: Tensor,
-    input_path: Tensor,
-    state_path: Tensor,
-    state_out: GRUState,
-    y_out: Tensor,
-    *,
-    stride: int = 1,
-    factor: int = 1,
-    backend: Backend | None = None,
-) -> None:
-    """:func:`residual_conv_gru_step` into given buffers, without gradients.
-
-    No buffer may be an input: states take turns. Buffers and inputs that are channels_last are not copied.
-    """
-    weights = (weight, bias, hidden_weight, candidate_weight, input_path, state_path)
-    with use_backend(backend):
-        h = None if state is None else state[0]
-        _writing(x, h, *weights, *state_out, y_out, stride, factor)
+def _allocate(x: Tensor, h: Tensor | None, *others: Any) -> list[Tensor]:
+    weight, bias, hidden, candidate, input_path, state_path, stride, factor = others
+    shape, y_shape = expect_fit(x, h, weight, bias, hidden, candidate, stride, factor)
+    expect("input_path", input_path, x, shape[1], x.shape[1], 1, 1)
+    expect("state_path", state_path, x, shape[1], shape[1], 1, 1)
+    return [allocate(x, shape), allocate(x, y_shape)]
 
 
-def _allocate(x: Tensor, weight: Tensor, stride: int, factor: int) -> list[Tensor]:
-    return [allocate(x, shape) for shape in step_shapes(x, weight.shape[0] // 3, stride, factor)]
+def _launch(*arguments: Any) -> None:
+    from recodec.kernels.conv_gru import launch_conv_gru_step
+
+    *inputs, input_path, state_path, stride, factor, outputs = arguments
+    launch_conv_gru_step(*inputs, (input_path, state_path), *outputs, stride, factor, RESIDUAL_SHARE)
 
 
-def _write(
-    x: Tensor,
-    h: Tensor | None,
-    weight: Tensor,
-    bias: Tensor,
-    hidden_weight: Tensor,
-    candidate_weight: Tensor,
-    input_path: Tensor,
-    state_path: Tensor,
-    h_out: Tensor,
-    y_out: Tensor,
-    stride: int,
-    factor: int,
-) -> None:
-    expect_fit(x, h, weight, bias, hidden_weight, candidate_weight, h_out, y_out, stride, factor)
-    expect("input_path", input_path, x, weight.shape[0] // 3, x.shape[1], 1, 1)
-    expect("state_path", state_path, x, weight.shape[0] // 3, weight.shape[0] // 3, 1, 1)
-    if use_kernels(x):
-        from recodec.kernels.conv_gru import launch_conv_gru_step
-
-        launch_conv_gru_step(
-            x, h, weight, bias, hidden_weight, candidate_weight, (input_path, state_path),
-            h_out, y_out, stride, factor, RESIDUAL_SHARE,
-        )  # fmt: skip
-    else:
-        weights = (weight, bias, hidden_weight, candidate_weight, input_path, state_path)
-        write_results(reference(x, h, *weights, stride, factor), (h_out, y_out))
-
-
-def _return(
-    x: Tensor,
-    h: Tensor | None,
-    weight: Tensor,
-    bias: Tensor,
-    hidden_weight: Tensor,
-    candidate_weight: Tensor,
-    input_path: Tensor,
-    state_path: Tensor,
-    stride: int,
-    factor: int,
-) -> list[Tensor]:
-    weights = (weight, bias, hidden_weight, candidate_weight, input_path, state_path)
-    outputs = _allocate(x, weight, stride, factor)
-    _write(x, h, *weights, outputs[0], outputs[1], stride, factor)
-    return outputs
-
-
-_returning = torch.library.custom_op("recodec::residual_conv_gru_step", _return, mutates_args=())
-_returning.register_fake(lambda x, _, weight, *others: _allocate(x, weight, *others[-2:]))
-_setup_context, _backward = recompute_through(reference)
-_returning.register_autograd(_backward, setup_context=_setup_context)
-_writing = torch.library.custom_op(
-    "recodec::residual_conv_gru_step_", _write, mutates_args=("h_out", "y_out")
-)
+_step = Operator("residual_conv_gru_step", reference, _allocate, _launch)

@@ -24,11 +24,11 @@ from recodec.networks.pixel.reach import reach_of
 from recodec.networks.pixel.stack import Stack, StackState
 from recodec.networks.pixel.transforms import BlockDCT, Pixels
 from recodec.networks.plane_network import Choose, Reach
-from recodec.ops.backend import use_kernels
+from recodec.ops.backend import laid_out
 from recodec.ops.binarizer import ternarize
-from recodec.ops.feedback import feedback, feedback_input
+from recodec.ops.feedback import feedback
 from recodec.ops.rearrange import space_to_depth
-from recodec.ops.reconstruct import reconstruct, reconstruction
+from recodec.ops.reconstruct import reconstruct
 
 # Uniform noise in [−a, a] of a shape, for sampled codes in training.
 Noise = Callable[[torch.Size], Tensor]
@@ -122,24 +122,18 @@ class Decoder(nn.Module):
         self, codes: Tensor, layers: StackState, iteration: int, decoded: DecoderState | None = None
     ) -> tuple[Tensor, Tensor | None, StackState]:
         """What the last projection sees and what the shortcut adds to it, for :meth:`reconstruct`."""
-        if use_kernels(codes):
-            # Once, and not by each of those that read them.
-            codes = codes.contiguous(memory_format=torch.channels_last)
-        linear = None
+        codes = laid_out(codes)
+        linear = side = None
         if self.shortcut is not None:
             linear = self.shortcut(codes, iteration, self.grid_factor)
-        side = None
         if self.feedback is not None and linear is not None:
-            terms = (
-                self._log_gain(iteration),
-                None if decoded is None else decoded.gain,
-                None if decoded is None else decoded.reconstruction,
+            side = feedback(
+                linear,
+                *self.feedback.at(iteration),
+                log_gain=self._log_gain(iteration),
+                gain=None if decoded is None else decoded.gain,
+                base=None if decoded is None else decoded.reconstruction,
             )
-            if use_kernels(linear):
-                weights = self.feedback.at(iteration)
-                side = feedback(linear, *weights, log_gain=terms[0], gain=terms[1], base=terms[2])
-            else:
-                side = self.feedback(feedback_input(linear, *terms), iteration)
         x = codes if self.embedding is None else self.embedding(codes, iteration)
         x, layers = self.layers.primed_step(x, layers, self.extra_steps[iteration > 0], side)
         return x, linear, layers
@@ -155,15 +149,11 @@ class Decoder(nn.Module):
         scale: Tensor | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """Features of the picture (with ``base``) or of the residual, and the gain of ``masking`` if there is any."""
-        log_gain = self._log_gain(iteration)
-        if not use_kernels(x):
-            y = reconstruction(self.output(x, iteration), linear, log_gain, gain, base)
-            return y, None if masking is None or scale is None else masking(y, scale)
         return reconstruct(
             x,
             *self.output.at(iteration),
             linear=linear,
-            log_gain=log_gain,
+            log_gain=self._log_gain(iteration),
             gain=gain,
             base=base,
             scale=None if masking is None else scale,
