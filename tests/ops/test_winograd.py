@@ -15,7 +15,8 @@ from recodec.ops.winograd import laid_out, winograd_convolution
 
 @pytest.mark.parametrize(
     ("batch", "width_in", "width_out", "height", "width"),
-    [(1, 1, 1, 1, 1), (2, 3, 5, 4, 8), (1, 4, 2, 7, 5), (3, 8, 8, 16, 12), (2, 2, 3, 3, 13)],
+    # Small tiles, then large ones.
+    [(1, 1, 1, 1, 1), (2, 3, 5, 4, 8), (1, 4, 2, 7, 5), (2, 2, 3, 3, 13), (5, 8, 8, 16, 12), (2, 3, 4, 19, 23)],
 )
 def test_winograd_is_the_convolution(
     batch: int, width_in: int, width_out: int, height: int, width: int
@@ -45,7 +46,7 @@ def test_gradients_that_nobody_wants_are_not_computed() -> None:
 
 def test_float32_loses_little() -> None:
     torch.manual_seed(0)
-    x = torch.randn(2, 128, 16, 16)
+    x = torch.randn(4, 128, 16, 16)
     weight = torch.randn(128, 128, 3, 3) / 34
     expected = F.conv2d(x.double(), weight.double(), padding=1)
     error = (winograd_convolution(x, weight).double() - expected).abs().max() / expected.abs().max()
