@@ -16,7 +16,14 @@ from recodec.ops.winograd import laid_out, winograd_convolution
 @pytest.mark.parametrize(
     ("batch", "width_in", "width_out", "height", "width"),
     # Small tiles, then large ones.
-    [(1, 1, 1, 1, 1), (2, 3, 5, 4, 8), (1, 4, 2, 7, 5), (2, 2, 3, 3, 13), (5, 8, 8, 16, 12), (2, 3, 4, 19, 23)],
+    [
+        (1, 1, 1, 1, 1),
+        (2, 3, 5, 4, 8),
+        (1, 4, 2, 7, 5),
+        (2, 2, 3, 3, 13),
+        (5, 8, 8, 16, 12),
+        (2, 3, 4, 19, 23),
+    ],
 )
 def test_winograd_is_the_convolution(
     batch: int, width_in: int, width_out: int, height: int, width: int

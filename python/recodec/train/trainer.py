@@ -44,7 +44,10 @@ class Trainer:
         self.average = self._initial_average()
         self._module: nn.Module = task
         if processes.count > 1:
-            self._module = DistributedDataParallel(task, find_unused_parameters=task.may_leave_unused)
+            # Gradients lie where they are exchanged from; a copy of each would cost as much as the optimiser.
+            self._module = DistributedDataParallel(
+                task, find_unused_parameters=task.may_leave_unused, gradient_as_bucket_view=True
+            )
         groups = task.parameter_groups()
         self._rates = [group.rate for group in groups]
         self.optimizer = make_optimizer(

@@ -69,11 +69,16 @@ class TransformOptimizer(Optimizer):
 
 @dataclass(frozen=True, slots=True)
 class TransformValidation(Validation):
-    """``scale`` shrinks the photographs first, for what they have lost to their own JPEG coding."""
+    """``scale`` shrinks the photographs first, for what they have lost to their own JPEG coding.
+
+    With ``whole_blocks`` they lose what exceeds a multiple of the stride to the right and below; without, their last
+    row and column are repeated up to one, as in files, which small photographs pay for.
+    """
 
     every_minutes: float = 30.0
     images: int = 16
     scale: float = 1.0
+    whole_blocks: bool = False
 
     def __post_init__(self) -> None:
         Validation.__post_init__(self)

@@ -145,6 +145,9 @@ def _load(photographs: Photographs, options: TransformValidation) -> list[Pixels
             if options.scale < 1:
                 width, height = (max(1, round(side * options.scale)) for side in image.size)
                 image = image.resize((width, height), Image.Resampling.LANCZOS)
+            if options.whole_blocks:
+                width, height = (side // STRIDE * STRIDE for side in image.size)
+                image = image.crop((0, 0, width, height))
             pixels = np.asarray(image)
             if ms_ssim(pixels[:256, :256], pixels[:256, :256]) is not None:
                 found.append(pixels)
