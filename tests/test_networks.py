@@ -16,7 +16,6 @@ from recodec.networks.pixel.config import (
     LayerConfig,
     LayerKind,
     NetworkConfig,
-    PostFilterConfig,
     Reconstruction,
 )
 from recodec.networks.pixel.paper import paper_config
@@ -446,8 +445,7 @@ def test_priming_repeats_the_first_step_and_diffusion_every_later_one() -> None:
 def test_configuration_survives_its_texts() -> None:
     zoned = zoned_network("masking", encoder=False).config
     assert (zoned.encoder, zoned.stride, zoned.feedback_layer) == ((), 16, 1)
-    filtered = replace(zoned, post_filter=PostFilterConfig(width=5, inner_blocks=0))
-    for config in (paper_config("gru", "additive"), small_config("dct8", gains=True), zoned, filtered):
+    for config in (paper_config("gru", "additive"), small_config("dct8", gains=True), zoned):
         assert NetworkConfig.from_texts(config.to_texts()) == config
 
 
@@ -458,14 +456,11 @@ def test_encoder_settings_stay_out_of_the_decoder_text() -> None:
     zoned = small_config(dead_zone=True)
     assert zoned.to_texts()["decoder"] == small_config().to_texts()["decoder"]
     assert "dead_zone" in zoned.to_texts()["encoder"]
-    filtered = small_config("dct8", post_filter=PostFilterConfig())
-    assert '"post_filter":{"blocks":3,' in filtered.to_texts()["decoder"]
-    assert filtered.to_texts()["encoder"] == small_config("dct8").to_texts()["encoder"]
 
 
 def test_what_came_later_stays_out_of_the_texts_of_older_models() -> None:
     texts = small_config().to_texts()
-    for name in ("dead_zone", "embedding", "feedback", "own_projections", "copies", "post_filter"):
+    for name in ("dead_zone", "embedding", "feedback", "own_projections", "copies"):
         assert name not in texts["encoder"] + texts["decoder"]
 
 
@@ -492,13 +487,6 @@ def test_what_came_later_stays_out_of_the_texts_of_older_models() -> None:
         ({"feedback": 4, "shortcut": True, "reconstruction": "additive"}, "no decoder layer starts on the"),
         ({"reconstruction": "masking"}, 'it needs front_end = "dct8"'),
         ({"encoder": ()}, "encoder has no layers; only with shortcut = true"),
-        ({"post_filter": 3}, "post_filter is 3; it must be a table"),
-        ({"post_filter": {"widht": 3}}, "post_filter has the unknown key 'widht'"),
-        ({"post_filter": {"width": 0}}, r"post_filter: width is 0; it must be a whole number in 1\.\."),
-        ({"post_filter": {"inner_width": 1.5}}, r"post_filter: inner_width is 1\.5"),
-        ({"post_filter": {"blocks": -1}}, r"post_filter: blocks is -1; .* in 0\.\.64"),
-        ({"post_filter": {"inner_blocks": 65}}, "post_filter: inner_blocks is 65"),
-        ({"post_filter": {}}, "the stride is 4; .* a multiple of 8"),
     ],
 )
 def test_impossible_configurations_are_refused(change: dict[str, object], words: str) -> None:

@@ -23,13 +23,12 @@ from recodec.cli import main
 from recodec.codec import Codec
 from recodec.entropy import PlaneEncoder
 from recodec.errors import ImageError, TrainingError, WeightsError
-from recodec.networks.pixel.config import PostFilterConfig
 from recodec.networks.pixel.recurrent import RecurrentCodec
 from recodec.train.data.photographs import Photographs
 from recodec.train.tasks.entropy.codes import Border, Coded, code_picture, draw_windows, training_pictures
-from recodec.train.tasks.entropy.network import EntropyNetwork, code_groups, make_network
+from recodec.train.tasks.entropy.network import EntropyNetwork, code_groups
 from recodec.train.tasks.entropy.recipe import EntropyKind, EntropyPhase, EntropyRecipe
-from recodec.train.tasks.entropy.report import measure, tables_from, write_model
+from recodec.train.tasks.entropy.report import measure, write_model
 from recodec.train.trainer import Trainer
 from recodec.weights import Model, load_model, save_model
 from tests.train import running
@@ -282,37 +281,6 @@ def test_a_code_length_that_is_not_finite_stops_and_keeps_the_checkpoint(
     assert trainer.checkpoint_path.read_bytes() == before
 
 
-def trained(zoned: Model, tables_seed: int = 0) -> Model:
-    torch.manual_seed(tables_seed)
-    network = make_network(SHORT, zoned.plane_network())
-    return replace(zoned, id="trained", tables=network.tables())  # type: ignore[union-attr,operator]
-
-
-def test_tables_are_taken_only_from_models_with_the_same_codes(zoned: Model, codec_folder: Path) -> None:
-    source = trained(zoned)
-    assert tables_from(zoned, source) is source.tables
-    filtered = RecurrentCodec(replace(ZONED, post_filter=PostFilterConfig(8, 1, 8, 1)))
-    weights = filtered.state_dict() | zoned.network.state_dict()
-    filtered.load_state_dict(weights)
-    assert tables_from(replace(zoned, network=filtered), source) is source.tables
-    with pytest.raises(WeightsError, match="has no entropy network"):
-        tables_from(zoned, zoned)
-    for name in (
-        "binarizer.conv.weight",
-        "decoder.output.weight",
-        "encoder.gain.log_gain",
-        "front_end.scale",
-    ):
-        changed = load_model(codec_folder / "zoned.safetensors")
-        value = changed.network.state_dict()[name]
-        value.view(-1)[0] += 1
-        with pytest.raises(WeightsError, match=f"differ in {name}"):
-            tables_from(changed, source)
-    other = replace(zoned, network=RecurrentCodec(replace(ZONED, gain_slope=0.5)))
-    with pytest.raises(WeightsError, match="other networks"):
-        tables_from(other, source)
-
-
 def command(photos: Path, out: Path, *more: str) -> list[str]:
     short = ["--steps", "6", "--images", "4", "--width", "8", "--threads", "1"]
     return [
@@ -347,13 +315,6 @@ def test_the_command_writes_a_model_that_codes(
         plain = recodec.encode(image, model="zoned", iterations=3)
     assert np.array_equal(np.asarray(recodec.decode(data)), np.asarray(recodec.decode(plain)))
 
-    arguments = ["train-entropy", "zoned", "--tables-from", "zoned-net", "--out", str(tmp_path / "copy")]
-    copied = CliRunner().invoke(main, arguments)
-    assert copied.exit_code == 0, copied.output
-    copy = load_model(tmp_path / "copy" / "zoned-entropy.safetensors")
-    assert copy.hash == model.hash
-    assert copy.notes["entropy"]["taken_from"] == f"zoned-net {model.hash.hex()}"
-
 
 def test_the_papers_networks_give_a_report_and_no_model(tmp_path: Path, zoned: Model, photos: Path) -> None:
     done = CliRunner().invoke(main, command(photos, tmp_path / "run", "--network", "progressive", "-q"))
@@ -373,7 +334,6 @@ def test_the_papers_networks_give_a_report_and_no_model(tmp_path: Path, zoned: M
         (["--width", "12"], "width is 12", 3),
         (["--out", "/dev/null/run"], "'/dev/null/run' cannot be made", 1),
         (["--minutes", "nan"], "not a number", 2),
-        (["--tables-from", "zoned"], "leave --data and --valid out", 2),
     ],
 )
 def test_the_command_says_what_is_wrong(
@@ -390,9 +350,7 @@ def test_the_command_says_what_is_wrong(
     ("arguments", "words", "code"),
     [
         (["no-such-model", "--data", "x", "--valid", "x"], "no-such-model", 4),
-        (["zoned"], "give --data and --valid, or --tables-from", 2),
-        (["zoned", "--tables-from", "zoned"], "has no entropy network", 4),
-        (["zoned", "--tables-from", "zoned", "--network", "progressive"], "leave --network out", 2),
+        (["zoned", "--valid", "x"], "Missing option '--data'", 2),
     ],
 )
 def test_the_command_names_what_is_missing(

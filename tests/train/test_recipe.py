@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from recodec.errors import RecipeError
-from recodec.networks.pixel.config import PostFilterConfig
 from recodec.networks.pixel.paper import paper_config
 from recodec.train.recipe import find_recipe, load_recipe
 from recodec.train.schedule import learning_rate
@@ -67,7 +65,7 @@ def test_a_recipe_says_everything(tmp_path: Path) -> None:
     assert (second.minutes, second.crop, second.loss.l1) == (1.0, 64, 1.0)
 
 
-SHIPPED = [find_recipe(name) for name in ("dev-1", "dev-large", "paper-lstm", "paper-lstm-small", "rnn-1")]
+SHIPPED = [find_recipe(name) for name in ("dev-1", "dev-latent", "paper-lstm", "paper-lstm-small", "rnn-1")]
 
 
 @pytest.mark.parametrize("path", [GOLDEN / "tiny.toml", *SHIPPED], ids=lambda path: path.stem)
@@ -87,13 +85,6 @@ def test_the_documented_recipe_is_made_of_defaults(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["dev-1", "rnn-1"])
 def test_recipes_make_the_networks_that_are_shipped(name: str) -> None:
     assert load_recipe(find_recipe(name)).network == load_model(name).network.config
-
-
-def test_the_large_recipe_is_the_default_with_a_filter_behind_it() -> None:
-    recipe = load_recipe(find_recipe("dev-large"))
-    assert recipe.network.post_filter is not None
-    assert replace(recipe.network, post_filter=None) == load_model("rnn-1").network.config
-    assert recipe.optimizer.trains == "post-filter"
 
 
 def test_the_paper_recipe_is_the_paper() -> None:
@@ -163,11 +154,6 @@ def test_the_paper_recipe_is_the_paper() -> None:
         ("seed = 3", "start = true", "start is True; it must be of type str"),
         ("seed = 3", 'start = "transform"', "start is 'transform'; it must be \"random\" for this network"),
         ("clip = 2", 'trains = "encoder"', "optimizer of the recipe: trains is 'encoder'; it must be one of"),
-        (
-            "clip = 2",
-            'trains = "post-filter"',
-            'it must be "all" or "decoder" for a network without post_filter',
-        ),
         ("clip = 2", "trains = 1", "trains is 1; it must be of type str"),
         ("clip = 2", "shortcut_rate = -1", "shortcut_rate is -1.0; it must be at least 0"),
         ("clip = 2", "shortcut_rate = nan", "shortcut_rate is nan"),
@@ -252,59 +238,6 @@ def test_bad_recipes_for_a_dead_zone_say_what_is_wrong(
     assert old in DEAD_ZONE
     with pytest.raises(RecipeError) as caught:
         load(tmp_path, DEAD_ZONE.replace(old, new, 1))
-    assert words in str(caught.value)
-
-
-# With what a start from the transform needs, which it is refused all the same.
-POST_FILTER = """
-model = "small"
-seed = 2
-
-[network]
-depth = 16
-iterations = 8
-reconstruction = "additive"
-front_end = "dct8"
-gains = true
-shortcut = true
-own_projections = true
-dead_zone = true
-encoder = [{ kind = "gru", width = 16, resample = 2 }]
-decoder = [{ kind = "gru", width = 16, resample = 2 }]
-post_filter = { width = 8 }
-
-[optimizer]
-trains = "post-filter"
-
-[[phases]]
-steps = 5
-"""
-
-
-def test_a_recipe_for_the_post_filter_needs_no_density(tmp_path: Path) -> None:
-    recipe = load(tmp_path, POST_FILTER)
-    assert recipe.network.post_filter == PostFilterConfig(width=8)
-    assert recipe.phases[0].density == ()
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "words"),
-    [
-        ("steps = 5", "steps = 5\ndensity = [0.1]", "density is (0.1,); it must be left out where only the"),
-        ('"post-filter"', '"decoder"', "density is (); it must be given for networks with a dead zone"),
-        ("seed = 2", 'start = "transform"', 'it must be "random" where only the post-filter trains'),
-        ("steps = 5", "steps = 5\nnoise = [1, 0]", "noise is (1.0, 0.0); it must be [0, 0]"),
-        ("width = 8 }", "width = 0 }", "post_filter: width is 0"),
-        ("width = 8 }", "depth = 8 }", "post_filter has the unknown key 'depth'"),
-        ("post_filter = {", "# {", 'trains is \'post-filter\'; it must be "all" or "decoder"'),
-    ],
-)
-def test_bad_recipes_for_the_post_filter_say_what_is_wrong(
-    tmp_path: Path, old: str, new: str, words: str
-) -> None:
-    assert old in POST_FILTER
-    with pytest.raises(RecipeError) as caught:
-        load(tmp_path, POST_FILTER.replace(old, new, 1))
     assert words in str(caught.value)
 
 

@@ -148,16 +148,14 @@ validation = click.option(
 )
 
 
-def photographs(*, required: bool) -> Callable[[Command], Command]:
-    """What to train on."""
-    return click.option(
-        "--data",
-        "sources",
-        multiple=True,
-        required=required,
-        type=click.Path(path_type=Path),
-        help="Tar shard or folder of photographs; may be repeated.",
-    )
+photographs = click.option(
+    "--data",
+    "sources",
+    multiple=True,
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Tar shard or folder of photographs to train on; may be repeated.",
+)
 
 
 def apply(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:

@@ -12,7 +12,7 @@ from recodec.cli import jobs, options
 
 @click.command()
 @click.argument("recipe", metavar="RECIPE")
-@options.photographs(required=True)
+@options.photographs
 @options.validation
 @click.option(
     "--out",

@@ -16,7 +16,7 @@ _MINUTES = 45.0
 
 @click.command("train-entropy")
 @click.argument("model", metavar="MODEL")
-@options.photographs(required=False)
+@options.photographs
 @options.validation
 @click.option(
     "--out",
@@ -57,12 +57,6 @@ _MINUTES = 45.0
     type=click.IntRange(min=1),
     help="Numbers that stand for the codes of a position.  [default: as --width]",
 )
-@click.option(
-    "--tables-from",
-    "other",
-    metavar="ID",
-    help="Take the entropy network of a model with the same codes instead of training one.",
-)
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads.")
 @options.quiet
 def train_entropy(
@@ -78,7 +72,6 @@ def train_entropy(
     seed: int,
     width: int,
     embedding_width: int | None,
-    other: str | None,
     threads: int | None,
     quiet: bool,
 ) -> None:
@@ -87,19 +80,12 @@ def train_entropy(
     Writes FOLDER/NEW-ID.safetensors, the model with its network, and FOLDER/report.json with bits per pixel on the --valid
     photographs. SIGTERM and Ctrl-C stop with a checkpoint; the same command goes on.
     """
-    if other is not None and (sources or validation):
-        raise click.UsageError("--tables-from trains nothing; leave --data and --valid out")
-    if other is not None and network != "context":
-        raise click.UsageError("--tables-from takes a context network; leave --network out")
-    if other is None and not (sources and validation):
-        raise click.UsageError("give --data and --valid, or --tables-from")
-
     import torch
 
     from recodec.train.recipe import recipe_from_dict
     from recodec.train.run import train
-    from recodec.train.tasks.entropy.report import check_name, take_tables
-    from recodec.weights import DEFAULT_MODEL, find_model, load_model
+    from recodec.train.tasks.entropy.report import check_name
+    from recodec.weights import DEFAULT_MODEL, find_model
 
     if threads:
         torch.set_num_threads(threads)
@@ -111,11 +97,6 @@ def train_entropy(
         source = find_model(model)
         if weights.exists() and weights.samefile(source):
             raise OutputError(f"{weights} is the model itself; give another --name or --out")
-        if other is not None:
-            take_tables(load_model(model), load_model(other), weights)
-            if not quiet:
-                click.echo(f"weights: {weights}")
-            return
         length = {"steps": steps} if steps else {"minutes": minutes}
         recipe = recipe_from_dict(
             {

@@ -80,9 +80,9 @@ class Journal:
 
     def record(self, event: str, **values: Any) -> None:
         """Append one JSON line. Values that are not finite become null: JSON has no name for them."""
-        line = {"event": event, "time": round(time.time(), 1), **values}
+        line = {"event": event, "time": round(time.time(), 1), **_finite(values)}
         with self._path.open("a") as file:
-            file.write(json.dumps(_finite(line)) + "\n")
+            file.write(json.dumps(line) + "\n")
 
     def progress(
         self, step: int, terms: dict[str, float], samples_per_second: float, seconds_left: float

@@ -16,7 +16,6 @@ LayerKind = Literal["conv", "lstm", "associative-lstm", "gru", "residual-gru"]
 GainInput = Literal["reconstruction", "residual"]
 
 _LARGEST_SIZE = 1 << 16
-_MOST_BLOCKS = 64
 
 _ENCODER_FIELDS = ("encoder", "gain_slope", "dead_zone")
 
@@ -31,7 +30,6 @@ _LATER_FIELDS = {
     "dead_zone": False,
     "embedding": 0,
     "feedback": 0,
-    "post_filter": None,
 }
 
 
@@ -77,34 +75,6 @@ class LayerConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class PostFilterConfig:
-    """A filter behind the loop (:class:`recodec.networks.pixel.post_filter.PostFilter`).
-
-    ``blocks`` residual blocks of ``width`` features work at 1/4 of the picture's size, ``inner_blocks`` of
-    ``inner_width`` at 1/8.
-    """
-
-    width: int = 64
-    blocks: int = 3
-    inner_width: int = 128
-    inner_blocks: int = 4
-
-    def __post_init__(self) -> None:
-        ranges = {"width": (1, _LARGEST_SIZE), "blocks": (0, _MOST_BLOCKS)}
-        ranges |= {"inner_width": (1, _LARGEST_SIZE), "inner_blocks": (0, _MOST_BLOCKS)}
-        for name, (low, high) in ranges.items():
-            value = getattr(self, name)
-            if type(value) is not int or not low <= value <= high:
-                raise WeightsError(f"{name} is {value!r}; it must be a whole number in {low}..{high}")
-
-    @property
-    def reach(self) -> int:
-        """How far the filter looks around a block of 8×8 pixels, in pixels."""
-        # Convolutions at 1/4 with what the output needs of 1/8, the blocks there, and the first convolution.
-        return 8 * (-(-(2 * self.blocks + 1) // 2) + 2 * self.inner_blocks) + 4
-
-
-@dataclass(frozen=True, slots=True)
 class NetworkConfig:
     """Everything that fixes the shape of a recurrent codec network.
 
@@ -124,7 +94,6 @@ class NetworkConfig:
     (:class:`recodec.networks.binarizer.Binarizer`). ``embedding`` above 0 is the width of a 1×1 layer between
     codes and decoder. ``feedback`` above 0 is the width of a 1×1 view of the provisional reconstruction, the
     former one plus the shortcut's; the decoder's first layer on the front end's grid sees it beside its input.
-    A ``post_filter`` improves the pixels that are shown, behind the loop: no code depends on it.
     """
 
     depth: int
@@ -143,7 +112,6 @@ class NetworkConfig:
     dead_zone: bool = False
     embedding: int = 0
     feedback: int = 0
-    post_filter: PostFilterConfig | None = None
 
     def __post_init__(self) -> None:
         choices = (("reconstruction", Reconstruction), ("front_end", FrontEnd), ("gain_input", GainInput))
@@ -190,12 +158,6 @@ class NetworkConfig:
             raise WeightsError(
                 f"feedback is {self.feedback}, but no decoder layer starts on the front end's grid; add one "
                 "after the last that grows"
-            )
-
-        if self.post_filter is not None and self.stride % 8:
-            raise WeightsError(
-                f"the stride is {self.stride}; a post_filter works at 1/8 of the picture's size, so make it a "
-                "multiple of 8 or leave post_filter out"
             )
 
     @property
@@ -261,9 +223,5 @@ class NetworkConfig:
             tables[side] = tuple(
                 from_table(LayerConfig, layer, f"{side} layer {number}", WeightsError, typed=False)
                 for number, layer in enumerate(found, start=1)
-            )
-        if data.get("post_filter") is not None:
-            tables["post_filter"] = from_table(
-                PostFilterConfig, data["post_filter"], "post_filter", WeightsError, typed=False
             )
         return from_table(cls, tables, "network", WeightsError, typed=False)

@@ -15,16 +15,14 @@ _FARTHEST = Reach(encoder=16, decoder=8)
 def reach_of(config: NetworkConfig) -> Reach:
     """What codes and pixels shown depend on.
 
-    Hidden kernels above 1×1 reach further with every iteration, and so do feedback and a gain network. A post-filter
-    counts for what is shown, but not for codes, which do not depend on it.
+    Hidden kernels above 1×1 reach further with every iteration, and so do feedback and a gain network.
     """
     within = _decoder_reach(config)
-    shown = within + (config.post_filter.reach / config.stride if config.post_filter else 0.0)
     reach, scale = 0.0, config.grid_factor
     for layer in config.encoder:
         reach += _layer_reach(layer, config.iterations) / scale
         scale = max(1, scale // layer.resample)
-    return Reach(min(_FARTHEST.encoder, math.ceil(reach + within)), min(_FARTHEST.decoder, math.ceil(shown)))
+    return Reach(min(_FARTHEST.encoder, math.ceil(reach + within)), min(_FARTHEST.decoder, math.ceil(within)))
 
 
 def _decoder_reach(config: NetworkConfig) -> float:

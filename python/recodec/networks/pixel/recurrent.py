@@ -19,7 +19,6 @@ from recodec.networks.convolution import Projection, lay_weights_in_nhwc
 from recodec.networks.loop import iterate
 from recodec.networks.pixel.config import NetworkConfig
 from recodec.networks.pixel.gains import GAIN_PATCH, Gain, GainNetwork, Masking, hold
-from recodec.networks.pixel.post_filter import PostFilter
 from recodec.networks.pixel.reach import reach_of
 from recodec.networks.pixel.stack import Stack, StackState
 from recodec.networks.pixel.transforms import BlockDCT, Pixels
@@ -108,9 +107,6 @@ class Decoder(nn.Module):
         )
         self.gain = Gain(config.iterations, width_out, -config.gain_slope) if config.gains else None
         self.gain_network = GainNetwork() if config.reconstruction == "residual-scaling" else None
-        self.post_filter = (
-            PostFilter(config.post_filter, config.stride, config.iterations) if config.post_filter else None
-        )
 
     def step(self, codes: Tensor, layers: StackState, iteration: int) -> tuple[Tensor, StackState]:
         """One iteration, counted from 0, of a picture of which nothing else is known; ``layers`` None at the first."""
@@ -292,16 +288,12 @@ class RecurrentCodec(nn.Module):
         return self.front_end.scale if self.masking and isinstance(self.front_end, BlockDCT) else None
 
     def pixels(self, reconstruction: Tensor) -> Tensor:
-        """Reconstructed features to (N, 3, H, W) pixels, not clamped, as the loop knows them."""
+        """Reconstructed features to (N, 3, H, W) pixels, not clamped."""
         return self.front_end.synthesise(reconstruction)
 
     def synthesise(self, decoded: DecoderState) -> Tensor:
         """What is decoded so far as (N, 3, H, W) pixels for the eye, not clamped."""
-        pixels = self.pixels(decoded.reconstruction)
-        if self.decoder.post_filter is None:
-            return pixels
-        shown: Tensor = self.decoder.post_filter(pixels.to(self.working_type), decoded.iteration - 1)
-        return shown
+        return self.pixels(decoded.reconstruction)
 
     def unroll(
         self,
@@ -330,23 +322,18 @@ class RecurrentCodec(nn.Module):
         return [self.synthesise(decoded) for _, decoded in loop]
 
     @torch.no_grad()
-    def extend(self, trained: int, prefix: str = "") -> None:
-        """Let iterations after the first ``trained`` start from what the last of those has of its own.
-
-        Only parameters whose names start with ``prefix`` change.
-        """
-        for parameter in self.per_iteration(prefix).values():
+    def extend(self, trained: int) -> None:
+        """Let iterations after the first ``trained`` start from what the last of those has of its own."""
+        for parameter in self.per_iteration().values():
             parameter[trained:] = parameter[trained - 1].clone()
 
-    def per_iteration(self, prefix: str = "") -> dict[str, Tensor]:
-        """Parameters by name, starting with ``prefix``, whose first axis counts iterations."""
+    def per_iteration(self) -> dict[str, Tensor]:
+        """Parameters by name whose first axis counts iterations."""
         found: dict[str, Tensor] = {}
         for name, module in self.named_modules():
             if isinstance(module, Gain) or (isinstance(module, Projection) and module.own):
                 found |= {f"{name}.{key}": parameter for key, parameter in module.named_parameters()}
-            elif isinstance(module, PostFilter):
-                found |= {f"{name}.{key}": module.get_parameter(key) for key in module.per_iteration}
-        return {name: parameter for name, parameter in found.items() if name.startswith(prefix)}
+        return found
 
     @torch.no_grad()
     def fit_dead_zones(self, pixels: Tensor, density: Sequence[float]) -> None:

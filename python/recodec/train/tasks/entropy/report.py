@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recodec import _core, outputs
+from recodec import _core
 from recodec.entropy import PlaneEncoder
 from recodec.errors import WeightsError
 from recodec.networks.context import ContextNetwork
@@ -19,8 +19,6 @@ from recodec.train.data.photographs import Photographs
 from recodec.train.tasks.entropy.codes import Coded, code_picture, first_readable
 from recodec.train.tasks.entropy.network import EntropyNetwork
 from recodec.weights import MODEL_ID, Model, save_model
-
-_POST_FILTER = "decoder.post_filter."
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,37 +92,3 @@ def write_model(path: Path, model: Model, tables: Mapping[str, Tensor], notes: M
     except BaseException:
         path.with_suffix(".tmp").unlink(missing_ok=True)
         raise
-
-
-def tables_from(model: Model, other: Model) -> Mapping[str, Tensor]:
-    """The entropy tables of ``other``, whose codes must be those of ``model``.
-
-    They are if all is bit-identical but for the post-filter, which no code depends on. Raises
-    :class:`WeightsError` otherwise, or if there are no tables.
-    """
-    if not other.tables:
-        raise WeightsError(f"model {other.id} has no entropy network to take")
-    mine, theirs = (replace(m.network.config, post_filter=None) for m in (model, other))
-    if mine != theirs:
-        raise WeightsError(
-            f"models {model.id} and {other.id} have other networks, so other codes; train an entropy network instead"
-        )
-    weights = other.network.state_dict()
-    for name, value in model.network.state_dict().items():
-        if not name.startswith(_POST_FILTER) and not _same_bits(value, weights[name]):
-            raise WeightsError(
-                f"models {model.id} and {other.id} differ in {name}, so in their codes; train an entropy network instead"
-            )
-    return other.tables
-
-
-def _same_bits(one: Tensor, two: Tensor) -> bool:
-    return torch.equal(one.view(torch.int32), two.view(torch.int32))
-
-
-def take_tables(model: Model, other: Model, path: Path) -> None:
-    """Write ``model`` with the entropy network of ``other``, whose codes must be those of ``model``."""
-    tables = tables_from(model, other)
-    outputs.make_folder(path.parent)
-    notes = {**other.notes.get("entropy", {}), "taken_from": f"{other.id} {other.hash.hex()}"}
-    write_model(path, model, tables, notes)

@@ -18,7 +18,7 @@ from recodec.train.tasks.crop_steps import check_crop
 from recodec.train.tasks.pixel.start import can_start_from_transform
 
 Start = Literal["random", "transform"]
-Part = Literal["all", "decoder", "post-filter"]
+Part = Literal["all", "decoder"]
 Unroll = Literal["full", "random", "growing"]
 
 
@@ -32,7 +32,7 @@ class PixelPhase(Phase):
     late iterations are trained too. Codes are drawn with uniform noise whose amplitude goes from the
     first to the second value of ``noise``: 1 is the paper's sampling, 0 the sign. Networks with a dead zone
     have no noise but need ``density``: the share of codes that are not 0, for each iteration, later ones
-    sharing the last. Where only the post-filter trains, there is neither: codes are those of files.
+    sharing the last.
     """
 
     crop: int = 64
@@ -89,8 +89,7 @@ class PixelPhase(Phase):
 class PixelOptimizer(Optimizer):
     """``gain_rate`` multiplies the learning rate of the learned gains, ``shortcut_rate`` that of the decoder's shortcut.
 
-    ``trains`` "decoder" leaves what only encodes as it starts, "post-filter" all that comes before the filter, dead
-    zones included. Steps are not fused, so that the recipes of released models give the losses that those had.
+    ``trains`` "decoder" leaves what only encodes as it starts. Steps are not fused, so that the recipes of released models give the losses that those had.
     """
 
     fused: bool = False
@@ -141,37 +140,22 @@ class PixelRecipe(Recipe):
             '"random" for this network; "transform" needs front_end = "dct8", reconstruction = "additive" or '
             '"masking", gains, shortcut, own_projections and dead_zone',
         )
-        frozen_loop = self.optimizer.trains == "post-filter"
-        require(
-            not frozen_loop or self.network.post_filter is not None,
-            "trains",
-            self.optimizer.trains,
-            '"all" or "decoder" for a network without post_filter',
-        )
-        require(
-            not frozen_loop or self.start == "random",
-            "start",
-            self.start,
-            '"random" where only the post-filter trains; the rest is that of the model to start from',
-        )
         for phase in self.phases:
-            self._check_phase(phase, frozen_loop)
+            self._check_phase(phase)
 
-    def _check_phase(self, phase: PixelPhase, frozen_loop: bool) -> None:
+    def _check_phase(self, phase: PixelPhase) -> None:
         stride, most = self.network.stride, self.network.iterations
         require(
-            bool(phase.density) == (self.network.dead_zone and not frozen_loop),
+            bool(phase.density) == self.network.dead_zone,
             "density",
             phase.density,
-            "left out where only the post-filter trains; dead zones are those of the model to start from"
-            if frozen_loop
-            else "given for networks with a dead zone, and only for them",
+            "given for networks with a dead zone, and only for them",
         )
         require(
-            not (self.network.dead_zone or frozen_loop) or not any(phase.noise),
+            not self.network.dead_zone or not any(phase.noise),
             "noise",
             phase.noise,
-            "[0, 0] for a network with a dead zone, and where only the post-filter trains",
+            "[0, 0] for a network with a dead zone",
         )
         require(phase.crop % stride == 0, "crop", phase.crop, f"a multiple of the stride {stride}")
         require(

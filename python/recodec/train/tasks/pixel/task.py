@@ -28,7 +28,6 @@ _CALIBRATION_CROPS, _TRANSFORM_CROPS, _CALIBRATION_SIZE = 256, 2048, 64
 # Crops and noise of a step follow from (seed, purpose, phase, number).
 _CROPS, _UNROLL, _NOISE, _CALIBRATION = range(4)
 _NETWORK = "network."
-_POST_FILTER = "decoder.post_filter."
 # Encoder and decoder, first and later iterations, with and without gradients, for a few crop sizes.
 _GRAPHS = 64
 
@@ -52,15 +51,9 @@ class PixelTask(Task[PixelRecipe]):
 
     def _freeze(self) -> None:
         """Leave gradients to what trains: without any, the loop remembers nothing for them either."""
-        network = self.network
-        match self.recipe.optimizer.trains:
-            case "decoder":
-                network.encoder.requires_grad_(False)
-                network.binarizer.requires_grad_(False)
-            case "post-filter":
-                assert network.decoder.post_filter is not None
-                network.requires_grad_(False)
-                network.decoder.post_filter.requires_grad_(True)
+        if self.recipe.optimizer.trains == "decoder":
+            self.network.encoder.requires_grad_(False)
+            self.network.binarizer.requires_grad_(False)
 
     def identity(self) -> dict[str, str]:
         """The network."""
@@ -81,21 +74,16 @@ class PixelTask(Task[PixelRecipe]):
         return sample_pixels(self.setting, self.recipe.data, _CALIBRATION_SIZE, count, seed)
 
     def start_from(self, model: Model) -> None:
-        """Projections that a model shares become those of every iteration.
-
-        A post-filter that it lacks, or has in another shape, stays as it is here.
-        """
+        """Projections that a model shares become those of every iteration."""
         wanted = self.recipe.network
         if model.architecture != self.recipe.architecture:
             raise TrainingError(f"model {model.id} to start from is of another architecture than the recipe")
         config = model.network.config
         own_projections = config.own_projections or wanted.own_projections
-        if replace(config, own_projections=own_projections, post_filter=wanted.post_filter) != wanted:
+        if replace(config, own_projections=own_projections) != wanted:
             raise TrainingError(f"model {model.id} to start from has another network than the recipe")
         weights = model.network.state_dict()
         own = self.network.state_dict()
-        if config.post_filter != wanted.post_filter:
-            weights |= {name: value for name, value in own.items() if name.startswith(_POST_FILTER)}
         self.network.load_state_dict({name: weights[name].expand_as(own[name]) for name in own})
 
     def place(self) -> None:
@@ -119,13 +107,6 @@ class PixelTask(Task[PixelRecipe]):
                 torch._dynamo.config.recompile_limit = max(_GRAPHS, torch._dynamo.config.recompile_limit)
                 stack.compile(dynamic=False)
 
-    def prepare(self, *, step: int, origin: str, stopped: object) -> None:
-        """Raise :class:`TrainingError` for a post-filter without the model it is for."""
-        if self.recipe.optimizer.trains == "post-filter" and not origin:
-            raise TrainingError(
-                "only the post-filter trains, so the rest must come from a model to start from"
-            )
-
     def parameter_groups(self) -> list[ParameterGroup]:
         """Gains and shortcut have rates of their own."""
         options = self.recipe.optimizer
@@ -144,11 +125,6 @@ class PixelTask(Task[PixelRecipe]):
         """A single iteration leaves hidden kernels and gain networks without gradients."""
         return any(phase.unroll != "full" or phase.iterations == 1 for phase in self.recipe.phases)
 
-    @property
-    def _extended(self) -> str:
-        """How names of what trains begin, where it matters which late iterations were trained."""
-        return _POST_FILTER if self.recipe.optimizer.trains == "post-filter" else ""
-
     def begin_phase(self, number: int, average: Mapping[str, Tensor]) -> None:
         """Iterations that no former phase reached start from where the last trained one stands.
 
@@ -157,8 +133,8 @@ class PixelTask(Task[PixelRecipe]):
         if number == 0 or self.recipe.start != "random":
             return
         trained = self.recipe.trained_iterations(number - 1)
-        self.network.extend(trained, self._extended)
-        for name in self.network.per_iteration(self._extended):
+        self.network.extend(trained)
+        for name in self.network.per_iteration():
             mean = average.get(_NETWORK + name)
             if mean is not None:
                 mean[trained:] = mean[trained - 1]
@@ -200,7 +176,7 @@ class PixelTask(Task[PixelRecipe]):
         }
         network.load_state_dict(weights)
         if recipe.start == "random":
-            network.extend(recipe.trained_iterations(self.phase), self._extended)
+            network.extend(recipe.trained_iterations(self.phase))
         if density := recipe.phases[self.phase].density:
             network.fit_dead_zones(self._sample(_CALIBRATION_CROPS), density)
         return network
