@@ -26,10 +26,10 @@ void add_rows(const std::int16_t* const* rows, std::size_t height, std::size_t c
     }
 }
 
-void activate(const std::int32_t* sums, const std::int16_t* said, std::size_t count, Activation how,
+void activate(const std::int32_t* sums, const std::int16_t* code_sums, std::size_t count, Activation how,
               std::int16_t* to) {
     for (std::size_t i = 0; i < count; ++i) {
-        const std::int32_t sum = sums[i] + said[i] * (1 << how.said_shift) + (1 << (how.shift - 1));
+        const std::int32_t sum = sums[i] + code_sums[i] * (1 << how.code_sum_shift) + (1 << (how.shift - 1));
         to[i] = static_cast<std::int16_t>(std::clamp(sum >> how.shift, how.least, kActivationLimit));
     }
 }

@@ -20,12 +20,12 @@ using AddProduct = void (*)(const std::int16_t* x, const std::int16_t* weights, 
 using AddRows = void (*)(const std::int16_t* const* rows, std::size_t height, std::size_t count, std::int16_t* sums);
 
 // From a sum and what rows add to it to an activation between `least` and kActivationLimit:
-// to[i] = clamp((sums[i] + said[i] · 2^said_shift + 2^(shift − 1)) >> shift) for i < count (a multiple of 8).
+// to[i] = clamp((sums[i] + code_sums[i] · 2^code_sum_shift + 2^(shift − 1)) >> shift) for i < count (a multiple of 8).
 struct Activation {
-    int said_shift, shift;
+    int code_sum_shift, shift;
     std::int32_t least;
 };
-using Activate = void (*)(const std::int32_t* sums, const std::int16_t* said, std::size_t count, Activation how,
+using Activate = void (*)(const std::int32_t* sums, const std::int16_t* code_sums, std::size_t count, Activation how,
                           std::int16_t* to);
 
 inline constexpr std::int32_t kActivationLimit = 4095;

@@ -43,9 +43,9 @@ public:
           hidden_(tables_.width),
           sums_(tables_.bits_per_group()),
           activation_(tables_.width),
-          said_(tables_.row_size()),
-          nothing_said_(tables_.width),
-          spoken_(tables_.codes_per_group()) {}
+          code_sums_(tables_.row_size()),
+          no_code_sums_(tables_.width),
+          code_rows_(tables_.codes_per_group()) {}
 
     // Row y of the plane of an iteration, whose codes are `codes` (width x depth), and what it leaves in `here`.
     // `before` is what the plane before left, as far as one row below this.
@@ -93,7 +93,7 @@ private:
             const std::int16_t* from = before.state.data() + cell * width;
             compute_.add_product(from, tables_.recurrence(), width, width, hidden_.data());
         }
-        compute_.activate(hidden_.data(), nothing_said_.data(), width, kLayer, here.state.data() + cell * width);
+        compute_.activate(hidden_.data(), no_code_sums_.data(), width, kLayer, here.state.data() + cell * width);
     }
 
     template <class Bits>
@@ -107,12 +107,12 @@ private:
             const std::int16_t* state = here.state.data() + cell * width;
             compute_.add_product(state, tables_.former(), width, width, hidden_.data());
         }
-        std::fill(said_.begin(), said_.end(), std::int16_t{0});
+        std::fill(code_sums_.begin(), code_sums_.end(), std::int16_t{0});
         for (std::size_t group = 0; group < tables_.groups; ++group) {
-            compute_.activate(hidden_.data(), said_.data(), width, kLayer, activation_.data());
+            compute_.activate(hidden_.data(), code_sums_.data(), width, kLayer, activation_.data());
             code_group(bits, group, codes + group * tables_.codes_per_group());
         }
-        compute_.activate(tables_.embedding_bias(number_), said_.data() + width, inputs, kEmbedding,
+        compute_.activate(tables_.embedding_bias(number_), code_sums_.data() + width, inputs, kEmbedding,
                           embedded + cell * inputs);
     }
 
@@ -123,17 +123,17 @@ private:
         std::copy_n(tables_.output_bias(number_, group), count, sums_.data());
         compute_.add_product(activation_.data(), tables_.output(number_, group), tables_.width, count, sums_.data());
         for (std::size_t bit = 0; bit < count; ++bit) {
-            sums_[bit] += said_[direct + bit] * (1 << kRowShift) + kSumOffset;
+            sums_[bit] += code_sums_[direct + bit] * (1 << kRowShift) + kSumOffset;
         }
         const Group part = {tables_.row(number_, false, group * share), tables_.row_size(),
                             tables_.depth * tables_.row_size(), direct, share};
-        std::size_t spoken = share;
+        std::size_t rows_used = share;
         if (tables_.ternary()) {
-            spoken = code_ternary(bits, part, codes);
+            rows_used = code_ternary(bits, part, codes);
         } else {
             code_signs(bits, part, codes);
         }
-        compute_.add_rows(spoken_.data(), spoken, tables_.row_size(), said_.data());
+        compute_.add_rows(code_rows_.data(), rows_used, tables_.row_size(), code_sums_.data());
     }
 
     template <class Bits>
@@ -142,7 +142,7 @@ private:
             code_block(bits, group, start, codes + start);
             for (std::size_t later = start + kBlock; later < group.share; ++later) {
                 for (std::size_t k = start; k < start + kBlock; ++k) {
-                    sums_[later] += spoken_[k][group.direct + later] * (1 << kRowShift);
+                    sums_[later] += code_rows_[k][group.direct + later] * (1 << kRowShift);
                 }
             }
         }
@@ -154,7 +154,7 @@ private:
     void code_block(Bits& shared_bits, Group group, std::size_t start, std::int8_t* codes) {
         Bits bits = shared_bits;  // of its own, so that it stays in registers
         std::array<std::int32_t, kBlock> sums;
-        std::array<const std::int16_t*, kBlock> said;
+        std::array<const std::int16_t*, kBlock> rows;
         std::copy_n(sums_.data() + start, kBlock, sums.data());
         const std::int16_t* negative = group.rows + start * group.stride + group.direct + start;
         std::uint32_t p = probability(sums[0]);
@@ -165,8 +165,8 @@ private:
                 change = next ^ probability(sums[K + 1] + negative[group.to_positive + K + 1] * (1 << kRowShift));
             }
             const std::size_t mask = 0 - std::size_t{bits.put(codes[K] > 0, static_cast<Probability>(p))};
-            said[K] = negative + (mask & group.to_positive);
-            for (std::size_t i = K + 1; i < kBlock; ++i) sums[i] += said[K][i] * (1 << kRowShift);
+            rows[K] = negative + (mask & group.to_positive);
+            for (std::size_t i = K + 1; i < kBlock; ++i) sums[i] += rows[K][i] * (1 << kRowShift);
             p = next ^ (change & static_cast<std::uint32_t>(mask));
             codes[K] = mask != 0 ? 1 : -1;
             negative += group.stride;
@@ -175,7 +175,7 @@ private:
         [&]<std::size_t... K>(std::index_sequence<K...>) {
             (code_sign(std::integral_constant<std::size_t, K>()), ...);
         }(std::make_index_sequence<kBlock>());
-        for (std::size_t k = 0; k < kBlock; ++k) spoken_[start + k] = said[k] - group.direct - start;
+        for (std::size_t k = 0; k < kBlock; ++k) code_rows_[start + k] = rows[k] - group.direct - start;
         shared_bits = bits;
     }
 
@@ -184,7 +184,7 @@ private:
         Bits bits = shared_bits;
         std::int32_t* sums = sums_.data();
         const std::size_t share = group.share;
-        std::size_t spoken = 0;
+        std::size_t rows_used = 0;
         for (std::size_t k = 0; k < share; ++k) {
             if (!bits.put(codes[k] != 0, static_cast<Probability>(probability(sums[k])))) {
                 codes[k] = 0;
@@ -193,15 +193,15 @@ private:
             const bool positive = bits.put(codes[k] > 0, static_cast<Probability>(probability(sums[share + k])));
             codes[k] = positive ? 1 : -1;
             const std::int16_t* row = group.rows + k * group.stride + (positive ? group.to_positive : 0);
-            spoken_[spoken++] = row;
-            const std::int16_t* said = row + group.direct;
+            code_rows_[rows_used++] = row;
+            const std::int16_t* terms = row + group.direct;
             for (std::size_t i = k + 1; i < share; ++i) {
-                sums[i] += said[i] * (1 << kRowShift);
-                sums[share + i] += said[share + i] * (1 << kRowShift);
+                sums[i] += terms[i] * (1 << kRowShift);
+                sums[share + i] += terms[share + i] * (1 << kRowShift);
             }
         }
         shared_bits = bits;
-        return spoken;
+        return rows_used;
     }
 
     const NetworkCoder& coder_;
@@ -211,8 +211,8 @@ private:
     // Of one position. Q14 sums of its layer and of the bits of a group, the layer's Q8 activation, and what
     // the rows of its own codes add up to, Q5.
     std::vector<std::int32_t> hidden_, sums_;
-    std::vector<std::int16_t> activation_, said_, nothing_said_;
-    std::vector<const std::int16_t*> spoken_;  // the rows of a group's codes
+    std::vector<std::int16_t> activation_, code_sums_, no_code_sums_;
+    std::vector<const std::int16_t*> code_rows_;  // the rows of a group's codes
 };
 
 namespace {

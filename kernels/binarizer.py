@@ -20,8 +20,8 @@ from recodec.kernels.feature_maps import (
     outputs_in_nhwc,
     store_tile,
 )
-from recodec.kernels.pointwise import layers_of, project, specimen
-from recodec.kernels.tuning import Specimen, Tiles, on_device, tiles_for
+from recodec.kernels.pointwise import compile_case, layers_of, project
+from recodec.kernels.tuning import CompileCase, Tiles, on_device, tiles_for
 from torch import Tensor
 
 
@@ -76,11 +76,11 @@ def launch_binarize(
         )  # fmt: skip
 
 
-def specimens() -> Iterator[Specimen]:
+def compile_cases() -> Iterator[CompileCase]:
     """Three symbols for rnn-1, two for the paper, with noise in training."""
     for layer, dtype in layers_of("binarize"):
         constants = {"inputs": layer.inputs, "depth": layer.channels}
         three = layer.name.startswith("rnn-1")
         parts = {"": ["noise"]} if three else {"": ["zone", "noise"], "training": ["zone"]}
         for label, absent in parts.items():
-            yield specimen(layer, dtype, binarize_fwd_kernel, constants, absent, label)
+            yield compile_case(layer, dtype, binarize_fwd_kernel, constants, absent, label)

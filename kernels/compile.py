@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from recodec.kernels.tuning import Specimen
+from recodec.kernels.tuning import CompileCase
 
 from recodec.errors import DeviceError
 
@@ -46,15 +46,15 @@ def run(words: Sequence[str], targets: Sequence[int]) -> int:
     _require_compiler()
     print(f"{'sm':>3} {'registers':>9} {'stack':>6} {'shared':>7} {'seconds':>7}  kernel and tiles")
     failed = 0
-    for specimen in find_specimens(words):
+    for compile_case in find_compile_cases(words):
         for target in targets:
-            if target < specimen.capability:
+            if target < compile_case.capability:
                 continue
-            tiles = specimen.tiles
-            label = f"{specimen.name} {tiles.pixels}x{tiles.channels}x{tiles.inputs} w{tiles.warps} s{tiles.stages}"
+            tiles = compile_case.tiles
+            label = f"{compile_case.name} {tiles.pixels}x{tiles.channels}x{tiles.inputs} w{tiles.warps} s{tiles.stages}"
             start = time.perf_counter()
             try:
-                kernel = compile_specimen(specimen, target)
+                kernel = compile_one(compile_case, target)
             except Exception as error:  # noqa: BLE001 - the other kernels are to be compiled all the same
                 failed += 1
                 print(f"{target:>3} FAILED {label}: {type(error).__name__}: {error}", flush=True)
@@ -77,35 +77,37 @@ def _require_compiler() -> None:
         raise DeviceError("TRITON_INTERPRET is set, so Triton interprets kernels and compiles none; unset it")
 
 
-def find_specimens(words: Sequence[str] = ()) -> Iterator[Specimen]:
-    """What the kernel files of this package list in their ``specimens``, if all ``words`` are in the name."""
+def find_compile_cases(words: Sequence[str] = ()) -> Iterator[CompileCase]:
+    """What the kernel files of this package list in their ``compile_cases``, if all ``words`` are in the name."""
     for path in sorted(Path(__file__).parent.glob("*.py")):
         # This one, which runs under another name.
         if path.stem == "compile":
             continue
         module = import_module(f"recodec.kernels.{path.stem}")
-        for specimen in getattr(module, "specimens", tuple)():
-            if all(word in specimen.name.split() for word in words):
-                yield specimen
+        for compile_case in getattr(module, "compile_cases", tuple)():
+            if all(word in compile_case.name.split() for word in words):
+                yield compile_case
 
 
-def compile_specimen(specimen: Specimen, target: int) -> Any:
+def compile_one(compile_case: CompileCase, target: int) -> Any:
     """The compiled kernel for a compute capability such as 90; arguments without a type or value are None."""
     import triton
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
-    names = specimen.function.arg_names
-    constants = {**specimen.constants, **specimen.tiles.constants()}
-    constants |= {name: None for name in names if name not in specimen.signature and name not in constants}
-    types = {name: specimen.signature.get(name, "constexpr") for name in names}
+    names = compile_case.function.arg_names
+    constants = {**compile_case.constants, **compile_case.tiles.constants()}
+    constants |= {
+        name: None for name in names if name not in compile_case.signature and name not in constants
+    }
+    types = {name: compile_case.signature.get(name, "constexpr") for name in names}
     source = ASTSource(
-        specimen.function,
+        compile_case.function,
         {name: kind.removesuffix(":16") for name, kind in types.items()},
         {(names.index(name),): value for name, value in constants.items() if name in names},
         {(i,): [["tt.divisibility", 16]] for i, kind in enumerate(types.values()) if kind.endswith(":16")},
     )
-    return triton.compile(source, target=GPUTarget("cuda", target, 32), options=specimen.tiles.options())
+    return triton.compile(source, target=GPUTarget("cuda", target, 32), options=compile_case.tiles.options())
 
 
 def resources(cubin: bytes) -> tuple[str, str]:

@@ -28,9 +28,9 @@ from recodec.kernels.feature_maps import (
     store_in_space,
     store_tile,
 )
-from recodec.kernels.implicit_gemm import convolve, scaled_and_biased
+from recodec.kernels.implicit_gemm import biased, convolve
 from recodec.kernels.layers import PAPER, SHIPPED
-from recodec.kernels.tuning import TYPE_NAMES, Specimen, Tiles, guess, on_device, tiles_for
+from recodec.kernels.tuning import TYPE_NAMES, CompileCase, Tiles, guess, on_device, tiles_for
 from torch import Tensor
 
 
@@ -41,7 +41,6 @@ def conv_gru_gates_fwd_kernel(
     weight,
     bias,
     hidden_weight,
-    scale,
     z_out,
     rh_out,
     count,
@@ -58,7 +57,7 @@ def conv_gru_gates_fwd_kernel(
     CHANNELS: tl.constexpr,
     INPUTS: tl.constexpr,
 ):
-    """Store z and r·h, both (count, channels); ``scale`` may be None."""
+    """Store z and r·h, both (count, channels)."""
     pixel, inside, picture, row, column, first = program_tile(
         count, height, width, channels, PIXELS, CHANNELS
     )
@@ -77,7 +76,7 @@ def conv_gru_gates_fwd_kernel(
         total, h, hidden_weight, inside, picture, row, column, out, known,
         height, width, channels, HIDDEN_KERNEL, 1, INPUTS,
     )  # fmt: skip
-    total = scaled_and_biased(total, scale, bias, out, known)
+    total = biased(total, bias, out, known)
     z, r = tl.split(tl.permute(tl.reshape(total, (PIXELS, 2, CHANNELS)), (0, 2, 1)))
 
     channel = first + tl.arange(0, CHANNELS)
@@ -95,7 +94,6 @@ def conv_gru_candidate_fwd_kernel(
     weight,
     bias,
     candidate_weight,
-    scale,
     input_path,
     state_path,
     h_out,
@@ -118,8 +116,7 @@ def conv_gru_candidate_fwd_kernel(
 ):
     """The new state and the output for the next layer.
 
-    h, z and rh are None at the zero state, the paths in the plain GRU, y_out where it would be the state; ``scale``
-    may be None.
+    h, z and rh are None at the zero state, the paths in the plain GRU, y_out where it would be the state.
     """
     pixel, inside, picture, row, column, first = program_tile(
         count, height, width, channels, PIXELS, CHANNELS
@@ -138,7 +135,7 @@ def conv_gru_candidate_fwd_kernel(
             total, rh, candidate_weight, inside, picture, row, column, channel, known,
             height, width, channels, HIDDEN_KERNEL, 1, INPUTS,
         )  # fmt: skip
-        total = scaled_and_biased(total, scale, bias, out, known)
+        total = biased(total, bias, out, known)
         share = load_tile(z, pixel, inside, channel, channels).to(tl.float32)
         before = load_tile(h, pixel, inside, channel, channels).to(tl.float32)
         after = (1.0 - share) * before + share * tanh(total)
@@ -159,7 +156,7 @@ def conv_gru_candidate_fwd_kernel(
             total, x, weight, inside, picture, row, column, out, of_gate < channels,
             in_height, in_width, inputs, KERNEL, STRIDE, INPUTS,
         )  # fmt: skip
-        total = scaled_and_biased(total, scale, bias, out, of_gate < channels)
+        total = biased(total, bias, out, of_gate < channels)
         share, candidate = tl.split(tl.permute(tl.reshape(total, (PIXELS, 2, CHANNELS)), (0, 2, 1)))
         after = tl.sigmoid(share) * tanh(candidate)
 
@@ -189,13 +186,11 @@ def launch_conv_gru_step(
     factor: int,
     share: float = 0.0,
     tiles: tuple[Tiles, Tiles] | None = None,
-    scale: Tensor | None = None,
 ) -> None:
     """Write the step to h_out and y_out; arguments as in :mod:`recodec.ops.conv_gru`, sizes unchecked.
 
     ``paths`` are the weights (input, state) of the residual GRU, None in the plain one, ``share`` is what of
-    them is added. ``tiles`` are those of the two kernels. All weights but the paths may be of a type of 8 bits;
-    ``scale``, float32, then has what z, r and the candidate are to be multiplied by, 3·width values.
+    them is added. ``tiles`` are those of the two kernels.
     """
     n, channels, height, width = h_out.shape
     sizes = {
@@ -226,11 +221,11 @@ def launch_conv_gru_step(
         if h is not None:
             z, rh = torch.empty_like(h), torch.empty_like(h)
             conv_gru_gates_fwd_kernel[grid_of(sizes, tiles[0])](
-                x, h, weight, bias, hidden_weight, scale, z, rh, *shape,
+                x, h, weight, bias, hidden_weight, z, rh, *shape,
                 **constants, **tiles[0].constants(), **tiles[0].options(),
             )  # fmt: skip
         conv_gru_candidate_fwd_kernel[grid_of(sizes, tiles[1])](
-            x, h, z, rh, weight, bias, candidate_weight, scale, *(in_nhwc(*paths) if paths else (None, None)),
+            x, h, z, rh, weight, bias, candidate_weight, *(in_nhwc(*paths) if paths else (None, None)),
             *outputs, *shape, **constants, FACTOR=factor, SHARE=share,
             **tiles[1].constants(), **tiles[1].options(),
         )  # fmt: skip
@@ -241,7 +236,7 @@ def candidate_name(residual: bool) -> str:
     return "residual_conv_gru_candidate" if residual else "conv_gru_candidate"
 
 
-def specimens() -> Iterator[Specimen]:
+def compile_cases() -> Iterator[CompileCase]:
     """The kernels as the shipped model and the paper's layers need them, with and without a state."""
     for layer, (dtype, short) in product((*SHIPPED, *PAPER), TYPE_NAMES.items()):
         data = f"*{short}:16"
@@ -254,7 +249,7 @@ def specimens() -> Iterator[Specimen]:
         }
         both = dict.fromkeys(("x", "weight", "bias"), data)
         both |= dict.fromkeys(("count", "in_height", "in_width", "height", "width"), "i32")
-        yield Specimen(
+        yield CompileCase(
             f"conv_gru_gates {layer.name} {dtype}",
             conv_gru_gates_fwd_kernel,
             both | dict.fromkeys(("h", "hidden_weight", "z_out", "rh_out"), data),
@@ -267,7 +262,7 @@ def specimens() -> Iterator[Specimen]:
             pointers += ["input_path", "state_path"] if residual else []
             pointers += ["y_out"] if residual or layer.factor > 1 else []
             name = candidate_name(residual)
-            yield Specimen(
+            yield CompileCase(
                 f"{name} {layer.name} {dtype}{'' if state else ' zero-state'}",
                 conv_gru_candidate_fwd_kernel,
                 both | dict.fromkeys(pointers, data),

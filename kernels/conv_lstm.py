@@ -25,9 +25,9 @@ from recodec.kernels.feature_maps import (
     store_in_space,
     store_tile,
 )
-from recodec.kernels.implicit_gemm import convolve, scaled_and_biased
+from recodec.kernels.implicit_gemm import biased, convolve
 from recodec.kernels.layers import FOLDED, PAPER
-from recodec.kernels.tuning import TYPE_NAMES, Specimen, Tiles, guess, on_device, tiles_for
+from recodec.kernels.tuning import TYPE_NAMES, CompileCase, Tiles, guess, on_device, tiles_for
 from torch import Tensor
 
 
@@ -39,7 +39,6 @@ def conv_lstm_step_fwd_kernel(
     weight,
     bias,
     hidden_weight,
-    scale,
     h_out,
     c_out,
     y_out,
@@ -58,7 +57,7 @@ def conv_lstm_step_fwd_kernel(
     CHANNELS: tl.constexpr,
     INPUTS: tl.constexpr,
 ):
-    """``height``, ``width`` and ``channels`` are those of the state; h, c, scale and y_out may be None."""
+    """``height``, ``width`` and ``channels`` are those of the state; h, c and y_out may be None."""
     pixel, inside, picture, row, column, first = program_tile(
         count, height, width, channels, PIXELS, CHANNELS
     )
@@ -78,7 +77,7 @@ def conv_lstm_step_fwd_kernel(
             total, h, hidden_weight, inside, picture, row, column, out, known,
             height, width, channels, HIDDEN_KERNEL, 1, INPUTS,
         )  # fmt: skip
-    total = scaled_and_biased(total, scale, bias, out, known)
+    total = biased(total, bias, out, known)
     # The last axis comes to be (f, i, o, j), as pairs of pairs: f and o, i and j are split first.
     pairs = tl.permute(tl.reshape(total, (PIXELS, 2, 2, CHANNELS)), (0, 3, 1, 2))
     f_and_o, i_and_j = tl.split(pairs)
@@ -109,12 +108,8 @@ def launch_conv_lstm_step(
     stride: int,
     factor: int,
     tiles: Tiles | None = None,
-    scale: Tensor | None = None,
 ) -> None:
-    """Write the step to h_out, c_out and y_out; arguments as in :mod:`recodec.ops.conv_lstm`, sizes unchecked.
-
-    Weights may be of a type of 8 bits; ``scale``, float32, then has what each of their rows is to be multiplied by.
-    """
+    """Write the step to h_out, c_out and y_out; arguments as in :mod:`recodec.ops.conv_lstm`, sizes unchecked."""
     n, channels, height, width = h_out.shape
     sizes = {
         "pixels": n * height * width,
@@ -129,14 +124,14 @@ def launch_conv_lstm_step(
     x, h, c, weight, hidden_weight = in_nhwc(x, h, c, weight, hidden_weight)
     with on_device(x), outputs_in_nhwc(h_out, c_out, y_out) as outputs:
         conv_lstm_step_fwd_kernel[grid_of(sizes, tiles)](
-            x, h, c, weight, bias, hidden_weight, scale, *outputs,
+            x, h, c, weight, bias, hidden_weight, *outputs,
             sizes["pixels"], *x.shape[2:], height, width, inputs=x.shape[1], channels=channels,
             KERNEL=weight.shape[2], HIDDEN_KERNEL=hidden_weight.shape[2], STRIDE=stride, FACTOR=factor,
             **tiles.constants(), **tiles.options(),
         )  # fmt: skip
 
 
-def specimens() -> Iterator[Specimen]:
+def compile_cases() -> Iterator[CompileCase]:
     """The kernel as the paper's layers need it, with and without a state, in every number type."""
     for layer, (dtype, short), state in product((*PAPER, FOLDED), TYPE_NAMES.items(), (True, False)):
         data = f"*{short}:16"
@@ -147,7 +142,7 @@ def specimens() -> Iterator[Specimen]:
         signature |= {"h": data, "c": "*fp32:16"} if state else {}
         signature |= {"y_out": data} if layer.factor > 1 else {}
         sizes = layer.sizes(state=state)
-        yield Specimen(
+        yield CompileCase(
             f"conv_lstm_step {layer.name} {dtype}{'' if state else ' zero-state'}",
             conv_lstm_step_fwd_kernel,
             signature,

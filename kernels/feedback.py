@@ -22,8 +22,8 @@ from recodec.kernels.feature_maps import (
     outputs_in_nhwc,
     store_tile,
 )
-from recodec.kernels.pointwise import layers_of, load_weight, specimen
-from recodec.kernels.tuning import Specimen, Tiles, on_device, tiles_for
+from recodec.kernels.pointwise import compile_case, layers_of, load_weight
+from recodec.kernels.tuning import CompileCase, Tiles, on_device, tiles_for
 from torch import Tensor
 
 
@@ -92,10 +92,10 @@ def launch_feedback(
         )  # fmt: skip
 
 
-def specimens() -> Iterator[Specimen]:
+def compile_cases() -> Iterator[CompileCase]:
     """The first iteration, before which nothing is decoded, and later ones."""
     carried = dict.fromkeys(("log_gain", "gain", "base"), "*fp32:16")
     for layer, dtype in layers_of("feedback"):
         constants = {"inputs": layer.inputs, "channels": layer.channels}
         for label, absent in (("first", ["gain", "base"]), ("later", [])):
-            yield specimen(layer, dtype, feedback_fwd_kernel, constants, absent, label, **carried)
+            yield compile_case(layer, dtype, feedback_fwd_kernel, constants, absent, label, **carried)

@@ -63,16 +63,12 @@ def convolve(
             known = channel < inputs
             taken = tl.load(source, mask=seen[:, None] & known[None, :], other=0.0)
             factor = tl.load(factors, mask=out_inside[None, :] & known[:, None], other=0.0)
-        # Weights may have fewer bits; products are taken in their type.
-        taken = taken.to(factor.dtype)
         # TF32 would be coarser than the reference's float32.
         total = tl.dot(taken, factor, total, input_precision="ieee")
     return total
 
 
 @triton.jit
-def scaled_and_biased(total, scale, bias, out, known):
-    """What rows ``out`` of the weights make of their sums: ``scale``, which may be None, times them, and ``bias``."""
-    if scale is not None:
-        total *= tl.load(scale + out, mask=known, other=0.0)[None, :]
+def biased(total, bias, out, known):
+    """Sums with the ``bias`` of rows ``out`` of the weights."""
     return total + tl.load(bias + out, mask=known, other=0.0).to(tl.float32)[None, :]

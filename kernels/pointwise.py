@@ -16,7 +16,7 @@ import triton
 import triton.language as tl
 from recodec.kernels.feature_maps import load_tile
 from recodec.kernels.layers import LINEAR, Linear
-from recodec.kernels.tuning import TYPE_NAMES, Specimen, guess
+from recodec.kernels.tuning import TYPE_NAMES, CompileCase, guess
 
 
 @triton.jit
@@ -60,7 +60,7 @@ def layers_of(operator: str) -> Iterator[tuple[Linear, str]]:
             yield from ((layer, dtype) for dtype in TYPE_NAMES)
 
 
-def specimen(
+def compile_case(
     layer: Linear,
     dtype: str,
     function: Any,
@@ -68,10 +68,10 @@ def specimen(
     absent: Sequence[str] = (),
     label: str = "",
     **types: str,
-) -> Specimen:
+) -> CompileCase:
     """One without ``absent`` arguments; those that are no sizes and have no type are pointers to ``dtype``."""
     known = {**dict.fromkeys(("count", "area", "height", "width"), "i32"), **types}
     names = [name for name in function.arg_names if name not in (*constants, *absent) and name.islower()]
     signature = {name: known.get(name, f"*{TYPE_NAMES[dtype]}:16") for name in names}
     name = " ".join(filter(None, (layer.operator, layer.name, label, dtype)))
-    return Specimen(name, function, signature, constants, guess(layer.operator, layer.sizes(), dtype))
+    return CompileCase(name, function, signature, constants, guess(layer.operator, layer.sizes(), dtype))

@@ -23,8 +23,8 @@ from recodec.kernels.feature_maps import (
     store_tile,
     tile_of,
 )
-from recodec.kernels.pointwise import layers_of, project, specimen
-from recodec.kernels.tuning import Specimen, Tiles, on_device, tiles_for
+from recodec.kernels.pointwise import compile_case, layers_of, project
+from recodec.kernels.tuning import CompileCase, Tiles, on_device, tiles_for
 from torch import Tensor
 
 
@@ -71,8 +71,8 @@ def launch_projection(
         )  # fmt: skip
 
 
-def specimens() -> Iterator[Specimen]:
+def compile_cases() -> Iterator[CompileCase]:
     """The layers of rnn-1, of which the shortcut has no bias."""
     for layer, dtype in layers_of("projection"):
         constants = {"inputs": layer.inputs, "channels": layer.channels, "FACTOR": layer.factor}
-        yield specimen(layer, dtype, projection_fwd_kernel, constants, ["bias"] * (layer.factor > 1))
+        yield compile_case(layer, dtype, projection_fwd_kernel, constants, ["bias"] * (layer.factor > 1))

@@ -22,8 +22,8 @@ from recodec.kernels.feature_maps import (
     outputs_in_nhwc,
     store_tile,
 )
-from recodec.kernels.pointwise import layers_of, project, specimen
-from recodec.kernels.tuning import Specimen, Tiles, guess, on_device, tiles_for
+from recodec.kernels.pointwise import compile_case, layers_of, project
+from recodec.kernels.tuning import CompileCase, Tiles, guess, on_device, tiles_for
 from torch import Tensor
 
 from recodec.ops.reconstruct import EXPONENT, FLOOR
@@ -122,7 +122,7 @@ def launch_reconstruct(
         )  # fmt: skip
 
 
-def specimens() -> Iterator[Specimen]:
+def compile_cases() -> Iterator[CompileCase]:
     """The first iteration of rnn-1, before which nothing is decoded, later ones, and those of the paper."""
     carried = dict.fromkeys(("log_gain", "gain", "base", "scale", "y", "next_gain"), "*fp32:16")
     for layer, dtype in layers_of("reconstruct"):
@@ -134,4 +134,4 @@ def specimens() -> Iterator[Specimen]:
         if not layer.masking:
             parts = {"": ["linear", "log_gain", "gain", "scale", "next_gain"]}
         for label, absent in parts.items():
-            yield specimen(layer, dtype, reconstruct_fwd_kernel, constants, absent, label, **carried)
+            yield compile_case(layer, dtype, reconstruct_fwd_kernel, constants, absent, label, **carried)

@@ -72,7 +72,7 @@ class Tiles:
         return {"num_warps": self.warps, "num_stages": self.stages, "enable_fp_fusion": True}
 
 
-class Specimen(NamedTuple):
+class CompileCase(NamedTuple):
     """A kernel with everything that compiling it ahead of time takes; kernel files list theirs."""
 
     name: str

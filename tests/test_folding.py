@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from recodec.networks.pixel.config import LayerConfig, LayerKind
-from recodec.networks.pixel.folding import Folded, fold_pointwise
+from recodec.networks.pixel.folding import BiasMaps, fold_pointwise
 from recodec.networks.pixel.paper import paper_config
 from recodec.networks.pixel.recurrent import RecurrentCodec
 
@@ -24,7 +24,7 @@ def test_folding_changes_nothing_but_rounding(cell: LayerKind, first_kernel: int
     for parameter in network.parameters():
         parameter.uniform_(-0.1, 0.1)
     folded = fold_pointwise(network)
-    assert isinstance(folded.decoder.layers[0], Folded)
+    assert isinstance(folded.decoder.layers[0], BiasMaps)
     width = folded.decoder.layers[1].input.weight.shape[1]
     assert width == 16 * (network.config.depth // 16 + 1)
     state = other = None

@@ -20,7 +20,7 @@ from recodec.entropy import Codes, PlaneDecoder, grid_shape
 from recodec.errors import FormatError, TruncatedError
 from recodec.images import Kind, make_image, to_uint8
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, check_pixels, check_tiles
-from recodec.rate import whole
+from recodec.rate import positive_int
 from recodec.sources import Source, read_source
 from recodec.tiled_network import TiledDecoder, decode_windows
 from recodec.tiling import Region, TileGrid
@@ -88,7 +88,7 @@ def read(
     threads: int = 1,
 ) -> Content:
     """All of a file but its picture. Raises like :meth:`recodec.Codec.decode`."""
-    wanted = engine.network.iterations if iterations is None else whole("iterations", iterations)
+    wanted = engine.network.iterations if iterations is None else positive_int("iterations", iterations)
     reader = Reader(read_source(source))
     planes = open_planes(engine, reader, max_pixels)
     chunks: list[Chunk] = []

@@ -12,7 +12,7 @@ from recodec.graphs import GraphCache
 from recodec.limits import DEFAULT_MAX_MEMORY
 from recodec.ops.backend import Backend, use_backend, use_kernels
 from recodec.ops.projection import projection
-from recodec.rate import whole
+from recodec.rate import positive_int
 from recodec.states import Workplace
 from recodec.weights import Model
 
@@ -85,7 +85,7 @@ class Engine:
             self.device,
             self.dtype,
             self.at_once,
-            whole("max_memory", max_memory),
+            positive_int("max_memory", max_memory),
             _FIXED_BYTES + _BYTES_PER_PIXEL * pixels,
             self.backend,
             self.graphs,

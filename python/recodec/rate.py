@@ -51,7 +51,7 @@ def _positive(name: str, value: float) -> float:
     return number
 
 
-def whole(name: str, value: float) -> int:
+def positive_int(name: str, value: float) -> int:
     """``value`` as a whole number from 1. Raises :class:`TargetError` if it is none."""
     number = _number(name, value)
     if not (math.isfinite(number) and number >= 1 and number == int(number)):
@@ -94,11 +94,11 @@ def resolve_target(
     if len(given) > 1:
         raise TargetError(f"{' and '.join(given)} are given; give at most one of them")
     if iterations is not None:
-        return Target(iterations=whole("iterations", iterations))
+        return Target(iterations=positive_int("iterations", iterations))
     if bpp is not None:
         return Target(max_bytes=int(min(_positive("bpp", bpp) * pixels / 8, _LARGEST)))
     if max_bytes is not None:
-        return Target(max_bytes=whole("max_bytes", max_bytes))
+        return Target(max_bytes=positive_int("max_bytes", max_bytes))
     if psnr is not None:
         return Target(psnr=_positive("psnr", psnr))
     quality = DEFAULT_QUALITY if quality is None else _number("quality", quality)

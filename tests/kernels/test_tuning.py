@@ -19,7 +19,7 @@ from recodec.kernels.tune import candidates, checker
 from recodec.kernels.tuning import Tiles, distance, guess, load, path_of, save, tiles_for
 
 from recodec.networks.pixel.paper import paper_config
-from recodec.train.recipe import Recipe
+from recodec.train.recipe import load_recipe
 
 OPERATORS = ["conv_lstm_step", "conv_gru_gates", "residual_conv_gru_candidate", "anything"]
 SHAPE = {"pixels": 1536, "channels": 160, "inputs": 96, "kernel": 3}
@@ -115,7 +115,7 @@ def test_candidates_begin_with_the_guess_and_fit() -> None:
 
 def test_layers_are_those_of_the_networks() -> None:
     with as_file(files("recodec.train") / "recipes" / "rnn-1.toml") as path:
-        shipped = Recipe.load(path).network
+        shipped = load_recipe(path).network
     for layers, config in ((PAPER, paper_config()), (SHIPPED, shipped)):
         expected = [
             (

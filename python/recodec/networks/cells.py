@@ -36,7 +36,7 @@ __all__ = [
 CellState = tuple[Tensor, ...] | None
 
 
-def grown(y: Tensor, factor: int) -> Tensor:
+def upsampled(y: Tensor, factor: int) -> Tensor:
     """What the next layer gets of an output."""
     return y if factor == 1 else depth_to_space(y, factor)
 
@@ -52,7 +52,7 @@ class FeedForward(SameConv2d):
 
     def step(self, x: Tensor, state: CellState, factor: int = 1) -> tuple[Tensor, CellState]:
         """One iteration; there is no state."""
-        return grown(self(x), factor), None
+        return upsampled(self(x), factor), None
 
 
 def _open_forget_gate(conv: SameConv2d, width: int) -> None:
@@ -158,7 +158,7 @@ class AssociativeConvLSTM(torch.nn.Module):
             cells.append(c)
             found.append(complex_product(self._permuted(r_o, copy), c))
         h = o * bound(torch.stack(found).mean(0))
-        return grown(h, factor), (h, torch.cat(cells, dim=1))
+        return upsampled(h, factor), (h, torch.cat(cells, dim=1))
 
 
 class ConvGRU(torch.nn.Module):

@@ -27,7 +27,7 @@ Codec = TypeVar("Codec", bound="RecurrentCodec")
 _CHANNELS = 16
 
 
-class Folded(nn.Module):
+class BiasMaps(nn.Module):
     """Stands where a 1×1 convolution was: (N, width, H, W) to the same and maps of ones, 16·n maps together."""
 
     def __init__(self, width: int):
@@ -54,7 +54,7 @@ def fold_pointwise(network: Codec) -> Codec:
             continue
         first, cell = layers[index], layers[index + 1]
         assert isinstance(first, FeedForward)
-        folded = Folded(first.in_channels)
+        folded = BiasMaps(first.in_channels)
         for name, conv in list(cell.named_children()):
             # What sees the cell's input, and not its state.
             if isinstance(conv, SameConv2d) and name in ("input", "input_path"):
