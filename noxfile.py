@@ -1,0 +1,86 @@
+"""Everything that is checked, by name: ``nox -l`` lists it, ``nox -s lint types`` runs some of it.
+
+Sessions run in the environment that nox runs in, which CONTRIBUTING.md says how to make.
+"""
+
+from __future__ import annotations
+
+import sysconfig
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.3"
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["lint", "types", "tests"]
+
+BUILD = Path("build")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """The test suite; arguments after -- go to pytest."""
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff: rules and layout."""
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Mypy on the installed package and on the benchmarks; a real install, not an editable one."""
+    session.run("mypy", "-p", "recodec")
+    session.run("mypy", "bench")
+
+
+@nox.session
+def core(session: nox.Session) -> None:
+    """The C++ with warnings as errors, its Python module and its fuzzers included."""
+    python = Path(sysconfig.get_path("scripts")) / "python"
+    pybind11 = session.run("python", "-m", "pybind11", "--cmakedir", silent=True)
+    folder = BUILD / "werror"
+    session.run(
+        *("cmake", "-S", ".", "-B", str(folder), "-DCMAKE_BUILD_TYPE=Release"),
+        *("-DRECODEC_WERROR=ON", "-DRECODEC_CORPUS_RUNNER=ON"),
+        f"-DPython_EXECUTABLE={python}",
+        f"-Dpybind11_DIR={str(pybind11).strip()}",
+    )
+    session.run("cmake", "--build", str(folder))
+    session.run("ctest", "--test-dir", str(folder), "--output-on-failure")
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Both fuzzers, 20,000 executions each or as many as are named after --, the core under sanitizers."""
+    executions = (session.posargs or ["20000"])[0]
+    folder = BUILD / "sanitize"
+    session.run(
+        *("cmake", "-S", ".", "-B", str(folder), "-DRECODEC_PYTHON=OFF"),
+        *("-DRECODEC_CORPUS_RUNNER=ON", "-DRECODEC_SANITIZE=ON"),
+    )
+    session.run("cmake", "--build", str(folder))
+    corpora = ("tests/golden", "tests/fuzz/corpus")
+    session.run(str(folder / "fuzzer"), "--executions", executions, "--seed", "1", *corpora, external=True)
+    session.run("python", "-m", "tests.fuzz", "--executions", executions, "--seed", "1")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """A short run of the benchmarks that need no pictures: whether they still work, not how fast anything is."""
+    session.run("python", "bench/kernels.py", "--check", "--rehearse")
+    session.run("python", "bench/training.py", "--threads", "1", "stages", "--steps", "2")
+
+
+@nox.session
+def figures(session: nox.Session) -> None:
+    """The README's figures; takes a folder with the Kodak pictures after --, and an hour."""
+    if len(session.posargs) != 1:
+        session.error("give the folder with the Kodak pictures: nox -s figures -- KODAK")
+    (kodak,) = session.posargs
+    session.run("python", "bench/rd.py", kodak, "--out", "bench/results/kodak_rd_rnn-1.json", "--jpeg")
+    session.run("python", "bench/entropy.py", "bytes", kodak, "--json", "bench/results/entropy_bytes.json")
+    session.run("recodec", "eval", kodak, "--out", "build/evaluation")
