@@ -16,7 +16,6 @@ from recodec.weights import MODEL_ID
 
 Precision = Literal["auto", "float32", "bfloat16"]
 Switch = Literal["auto", "on", "off"]
-Method = Literal["adam", "soap"]
 
 # More than any device holds; a slip of the finger should not end in a process that is killed for memory.
 _LARGEST_BATCH = 65536
@@ -59,14 +58,13 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class Optimizer:
-    """How weights follow gradients: by Adam, or by SOAP (Vyas et al. 2024, arXiv 2409.11321).
+    """How weights follow gradients: by Adam.
 
     Gradients are clipped to the norm ``clip``; ``beta1`` and ``beta2`` are the memories of their mean and of their
-    squares. ``fused`` steps touch each weight once; they round otherwise than plain ones. The weights that are kept are an average with decay ``ema`` per step, brought up to date every
-    ``ema_every`` steps.
+    squares. ``fused`` steps touch each weight once; on a CPU they round otherwise than plain ones. The weights that are
+    kept are an average with decay ``ema`` per step, brought up to date every ``ema_every`` steps.
     """
 
-    method: Method = "adam"
     clip: float = 1.0
     beta1: float = 0.9
     beta2: float = 0.999
@@ -75,7 +73,6 @@ class Optimizer:
     fused: bool = True
 
     def __post_init__(self) -> None:
-        require(self.method in get_args(Method), "method", self.method, f"one of {get_args(Method)}")
         require(self.clip > 0, "clip", self.clip, "above 0")
         for name in ("beta1", "beta2", "ema"):
             require(0 <= getattr(self, name) < 1, name, getattr(self, name), "in 0..1, below 1")
