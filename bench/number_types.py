@@ -24,7 +24,9 @@ from torch import Tensor
 import recodec
 from recodec.eval.curve import load_rgb
 from recodec.networks.cells import ConvGRU, ConvLSTM
-from recodec.networks.pixel.recurrent import DecoderState, EncoderState, RecurrentCodec
+from recodec.networks.pixel.decoder import DecoderState
+from recodec.networks.pixel.encoder import EncoderState
+from recodec.networks.pixel.recurrent import RecurrentCodec
 from recodec.ops import conv_gru, conv_lstm, residual_conv_gru
 from recodec.ops.convolution import same_convolution
 

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from recodec.networks.convolution import Projection
 from recodec.networks.pixel.config import LayerConfig, NetworkConfig
-from recodec.networks.pixel.recurrent import DecoderState, RecurrentCodec
+from recodec.networks.pixel.decoder import DecoderState
+from recodec.networks.pixel.recurrent import RecurrentCodec
 from recodec.ops.backend import Backend, use_backend
 from recodec.ops.feedback import feedback
 from recodec.ops.projection import projection

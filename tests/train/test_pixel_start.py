@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 from recodec.networks.pixel.config import LayerConfig, NetworkConfig
-from recodec.networks.pixel.recurrent import DecoderState, EncoderState, RecurrentCodec
+from recodec.networks.pixel.decoder import DecoderState
+from recodec.networks.pixel.encoder import EncoderState
+from recodec.networks.pixel.recurrent import RecurrentCodec
 from recodec.train.tasks.pixel.start import _visibility, can_start_from_transform, start_from_transform
 from tests.zoned import ZONED
 

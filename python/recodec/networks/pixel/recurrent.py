@@ -1,4 +1,4 @@
-"""The recurrent encoder, the recurrent decoder and the loop that joins them.
+"""The recurrent codec: encoder, binarizer and decoder between two transforms, and its training's loop.
 
 Toderici et al. 2017, "Full Resolution Image Compression with Recurrent Neural Networks", equations 1
 to 3. Pixels are (N, 3, H, W) floats in [−0.5, 0.5] with H and W multiples of the stride; codes are
@@ -9,7 +9,7 @@ end (the pixels themselves, or their block DCT): residuals, reconstructions and 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar, NamedTuple, Self
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -18,145 +18,16 @@ from recodec.networks.binarizer import Binarizer, dead_zone_for, density_at
 from recodec.networks.convolution import Projection, lay_weights_in_nhwc
 from recodec.networks.loop import iterate
 from recodec.networks.pixel.config import NetworkConfig
-from recodec.networks.pixel.gains import GAIN_PATCH, Gain, GainNetwork, Masking, hold
+from recodec.networks.pixel.decoder import Decoder, DecoderState
+from recodec.networks.pixel.encoder import Encoder, EncoderState
+from recodec.networks.pixel.gains import GAIN_PATCH, Gain, Masking, hold
 from recodec.networks.pixel.reach import reach_of
-from recodec.networks.pixel.stack import Stack, StackState
 from recodec.networks.pixel.transforms import BlockDCT, Pixels
 from recodec.networks.plane_network import Choose, Reach
-from recodec.ops.backend import laid_out
 from recodec.ops.binarizer import ternarize
-from recodec.ops.feedback import feedback
-from recodec.ops.rearrange import space_to_depth
-from recodec.ops.reconstruct import reconstruct
 
 # Uniform noise in [−a, a] of a shape, for sampled codes in training.
 Noise = Callable[[torch.Size], Tensor]
-
-
-class EncoderState(NamedTuple):
-    """What the encoder carries from iteration to iteration."""
-
-    layers: StackState
-    iteration: int
-
-
-class DecoderState(NamedTuple):
-    """What is decoded so far, and what the decoder carries to the next iteration.
-
-    ``gain`` multiplies the encoder's next residual and divides the decoder's next output; None but in
-    residual scaling and masking. Both are float32 where the layers work in float16 or bfloat16.
-    """
-
-    layers: StackState
-    reconstruction: Tensor
-    gain: Tensor | None
-    iteration: int
-
-
-class Encoder(nn.Module):
-    """Residual in, features for the binarizer out."""
-
-    def __init__(self, config: NetworkConfig, width_in: int):
-        super().__init__()
-        self.extra_steps = (config.priming, config.diffusion)
-        self.gain = Gain(config.iterations, width_in, config.gain_slope) if config.gains else None
-        self.layers = Stack(width_in, config.encoder, grow=False)
-        self.shortcut_factor = config.grid_factor if config.shortcut else 0
-        self.layers_width = self.layers.width if config.encoder else 0
-        self.width = self.layers_width + width_in * self.shortcut_factor**2
-
-    def step(
-        self, residual: Tensor, state: EncoderState | None, dtype: torch.dtype | None = None
-    ) -> tuple[Tensor, EncoderState]:
-        """One iteration; ``state`` None at the first, ``dtype`` that of the layers if it is not the residual's."""
-        iteration, layers = (0, None) if state is None else (state.iteration, state.layers)
-        x = residual if self.gain is None else self.gain(residual, iteration)
-        x = x.to(dtype or x.dtype)
-        parts = []
-        if self.layers_width:
-            y, layers = self.layers.primed_step(x, layers, self.extra_steps[iteration > 0])
-            parts.append(y)
-        if self.shortcut_factor:
-            parts.append(space_to_depth(x, self.shortcut_factor))
-        y = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
-        return y, EncoderState(layers, iteration + 1)
-
-
-class Decoder(nn.Module):
-    """Codes in, features out: of the picture (one-shot) or of the residual (additive)."""
-
-    def __init__(self, config: NetworkConfig, width_out: int):
-        super().__init__()
-        self.extra_steps = (config.priming, config.diffusion)
-        own = config.iterations if config.own_projections else None
-        self.embedding = Projection(config.depth, config.embedding, own) if config.embedding else None
-        self.feedback = Projection(2 * width_out, config.feedback, own) if config.feedback else None
-        self.layers = Stack(
-            config.embedding or config.depth,
-            config.decoder,
-            grow=True,
-            side_layer=config.feedback_layer,
-            side_width=config.feedback,
-        )
-        self.output = Projection(self.layers.width, width_out, own)
-        self.grid_factor = config.grid_factor
-        self.shortcut = (
-            Projection(config.depth, width_out * config.grid_factor**2, own, bias=False)
-            if config.shortcut
-            else None
-        )
-        self.gain = Gain(config.iterations, width_out, -config.gain_slope) if config.gains else None
-        self.gain_network = GainNetwork() if config.reconstruction == "residual-scaling" else None
-
-    def step(self, codes: Tensor, layers: StackState, iteration: int) -> tuple[Tensor, StackState]:
-        """One iteration, counted from 0, of a picture of which nothing else is known; ``layers`` None at the first."""
-        x, linear, layers = self.features(codes, layers, iteration)
-        output, _ = self.reconstruct(x, linear, iteration)
-        return output, layers
-
-    def features(
-        self, codes: Tensor, layers: StackState, iteration: int, decoded: DecoderState | None = None
-    ) -> tuple[Tensor, Tensor | None, StackState]:
-        """What the last projection sees and what the shortcut adds to it, for :meth:`reconstruct`."""
-        codes = laid_out(codes)
-        linear = side = None
-        if self.shortcut is not None:
-            linear = self.shortcut(codes, iteration, self.grid_factor)
-        if self.feedback is not None and linear is not None:
-            side = feedback(
-                linear,
-                *self.feedback.at(iteration),
-                log_gain=self._log_gain(iteration),
-                gain=None if decoded is None else decoded.gain,
-                base=None if decoded is None else decoded.reconstruction,
-            )
-        x = codes if self.embedding is None else self.embedding(codes, iteration)
-        x, layers = self.layers.primed_step(x, layers, self.extra_steps[iteration > 0], side)
-        return x, linear, layers
-
-    def reconstruct(
-        self,
-        x: Tensor,
-        linear: Tensor | None,
-        iteration: int,
-        gain: Tensor | None = None,
-        base: Tensor | None = None,
-        masking: Masking | None = None,
-        scale: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor | None]:
-        """Features of the picture (with ``base``) or of the residual, and the gain of ``masking`` if there is any."""
-        return reconstruct(
-            x,
-            *self.output.at(iteration),
-            linear=linear,
-            log_gain=self._log_gain(iteration),
-            gain=gain,
-            base=base,
-            scale=None if masking is None else scale,
-        )
-
-    def _log_gain(self, iteration: int) -> Tensor | None:
-        return None if self.gain is None else self.gain.at(iteration)
 
 
 class RecurrentCodec(nn.Module):
