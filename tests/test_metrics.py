@@ -14,7 +14,7 @@ from pytorch_msssim import ms_ssim as reference_ms_ssim
 from recodec.errors import ImageError
 from recodec.eval import jpeg, ssim
 from recodec.eval.curve import load_rgb
-from recodec.eval.jpeg import JpegLadder, encode_jpeg, largest_jpeg_within
+from recodec.eval.jpeg import JpegLadder, encode_jpeg
 from recodec.eval.metrics import Pixels, ms_ssim, psnr
 
 
@@ -148,7 +148,6 @@ def test_largest_jpeg_is_the_last_that_fits(picture: Image.Image) -> None:
         assert found is not None
         assert len(found) == max(size for size in sizes if size <= budget)
     assert ladder.largest_within(sizes[0] - 1) is None
-    assert largest_jpeg_within(picture, sizes[40]) == ladder.largest_within(sizes[40])
 
 
 def test_largest_jpeg_where_sizes_fall_and_rise(

@@ -34,8 +34,3 @@ class JpegLadder:
         """
         fitting = [quality for quality, size in zip(QUALITIES, self._sizes, strict=True) if size <= max_bytes]
         return encode_jpeg(self._image, fitting[-1]) if fitting else None
-
-
-def largest_jpeg_within(image: Image.Image, max_bytes: int) -> bytes | None:
-    """The best JPEG of ``image`` in at most ``max_bytes``; None if there is none."""
-    return JpegLadder(image).largest_within(max_bytes)
