@@ -6,6 +6,7 @@ import io
 import os
 import secrets
 import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,17 +30,28 @@ def write(path: str | os.PathLike[str], data: bytes) -> None:
         Path(path).write_bytes(data)
         return
     # A link keeps pointing where it did: what it points to is replaced.
-    target = Path(path).resolve()
+    replace(Path(path).resolve(), lambda temporary: _write_new(temporary, data))
+
+
+def replace(target: Path, make: Callable[[Path], object]) -> None:
+    """Let ``make`` write a file under another name, then give it that of ``target``; or leave nothing behind.
+
+    Raises what ``make`` raises, and :class:`OSError`.
+    """
     # Not derived from the name, which may be as long as the file system allows.
     temporary = target.with_name(f".recodec-{secrets.token_hex(4)}.tmp")
     try:
-        # Not tempfile: its files are private, and an output follows the umask like any other.
-        with open(temporary, "xb") as file:
-            file.write(data)
+        make(temporary)
         os.replace(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _write_new(path: Path, data: bytes) -> None:
+    # Not tempfile: its files are private, and an output follows the umask like any other.
+    with open(path, "xb") as file:
+        file.write(data)
 
 
 def to_bytes(image: Image.Image, format_name: str) -> bytes:

@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from recodec import _core
+from recodec import _core, outputs
 from recodec.errors import WeightsError
 from recodec.networks.architectures import find_architecture
 from recodec.networks.plane_network import PlaneNetwork
@@ -158,9 +158,7 @@ def save_model(
     metadata = {"format": _FORMAT, "notes": json.dumps(notes, sort_keys=True), **network.config.to_texts()}
     if network.architecture != _DEFAULT_ARCHITECTURE:
         metadata["architecture"] = network.architecture
-    temporary = path.with_suffix(".tmp")
-    temporary.write_bytes(save(tensors, metadata))
-    os.replace(temporary, path)
+    outputs.write(path, save(tensors, metadata))
 
 
 def load_model(model: str | os.PathLike[str]) -> Model:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -12,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from recodec import outputs
 from recodec.errors import TrainingError
 
 _LARGEST_HALF = torch.finfo(torch.float16).max
@@ -64,12 +64,9 @@ class Checkpoint:
             "skipped": self.skipped,
             "origin": self.origin,
         }
-        temporary = path.with_suffix(".tmp")
         try:
-            torch.save(data, temporary)
-            os.replace(temporary, path)
+            outputs.replace(path, lambda temporary: torch.save(data, temporary))
         except (OSError, RuntimeError) as error:
-            temporary.unlink(missing_ok=True)
             raise TrainingError(f"{path} cannot be written: {error}") from error
 
     @classmethod

@@ -87,8 +87,4 @@ def check_name(name: str) -> None:
 
 def write_model(path: Path, model: Model, tables: Mapping[str, Tensor], notes: Mapping[str, Any]) -> None:
     """Write ``model`` with an entropy network: weights as they are, ``notes`` under "entropy" beside its own."""
-    try:
-        save_model(path, model.network, {**model.notes, "entropy": dict(notes)}, tables)
-    except BaseException:
-        path.with_suffix(".tmp").unlink(missing_ok=True)
-        raise
+    save_model(path, model.network, {**model.notes, "entropy": dict(notes)}, tables)
