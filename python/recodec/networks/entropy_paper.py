@@ -95,6 +95,8 @@ class BinaryRNN(nn.Module):
     """The single-iteration network of the paper, one for each iteration; none knows of the others."""
 
     width_former = 0
+    # As in the context network, whose integer twin these do not have: there is nothing to round for.
+    rounding = False
 
     def __init__(self, config: PaperEntropyConfig):
         super().__init__()
@@ -110,6 +112,10 @@ class BinaryRNN(nn.Module):
         of codes not being 0 and the others those of the sign.
         """
         return self._own(iteration)(self._inputs(codes), None), None
+
+    def tables(self) -> dict[str, Tensor]:
+        """None: no file can be written with these."""
+        return {}
 
     def code_length(self, planes: Tensor) -> Tensor:
         """Bits that an ideal coder spends on planes (N, T, depth, h, w): (N, T, h, w)."""

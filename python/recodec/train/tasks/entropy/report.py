@@ -14,7 +14,6 @@ from torch import Tensor
 from recodec import _core
 from recodec.entropy import PlaneEncoder
 from recodec.errors import WeightsError
-from recodec.networks.context import ContextNetwork
 from recodec.train.data.photographs import Photographs
 from recodec.train.tasks.entropy.codes import Coded, code_picture, first_readable
 from recodec.train.tasks.entropy.network import EntropyNetwork
@@ -57,8 +56,8 @@ def measure(
     """Code the first photographs in every way. Raises :class:`ImageError` if none can be read."""
     images = first_readable(photographs, count)
     contexts = None
-    if isinstance(network, ContextNetwork):
-        contexts = replace(model, tables=network.tables()).contexts
+    if tables := network.tables():
+        contexts = replace(model, tables=tables).contexts
     rows: dict[str, list[list[float]]] = {"float": [], "adaptive": [], "network": []}
     version = 3 if model.plane_network().symbols == 3 else 1
     for image in images:

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from recodec import outputs
 from recodec.errors import ImageError
-from recodec.networks.context import ContextNetwork
 from recodec.networks.plane_network import PlaneNetwork
 from recodec.train.recipe import Phase
 from recodec.train.task import LOSS, Batch, Moment, Setting, Task, Terms
@@ -106,8 +105,7 @@ class EntropyTask(Task[EntropyRecipe]):
     def forward(self, data: tuple[Tensor, Tensor, Tensor], moment: Moment) -> Terms:
         """Bits per pixel of all chunks together on this step's windows, and per iteration for the loss."""
         planes, counts, share = data
-        if isinstance(self.network, ContextNetwork):
-            self.network.rounding = moment.done >= _ROUNDING_SHARE
+        self.network.rounding = moment.done >= _ROUNDING_SHARE
         bpp = (self.network.code_length(planes) * counts[:, None]).sum() / share / self.codec.stride**2
         return {LOSS: bpp / self.codec.iterations, "bpp": bpp}
 
@@ -122,9 +120,12 @@ class EntropyTask(Task[EntropyRecipe]):
         setting = self.setting
         if setting.validation is None:
             return None
-        network = self.averaged_network(average)
         report = measure(
-            self.model, network, setting.validation, self.recipe.validation.images, setting.processes.device
+            self.model,
+            self.averaged_network(average),
+            setting.validation,
+            self.recipe.validation.images,
+            setting.processes.device,
         )
         for line in report.lines():
             setting.journal.console.say(line)
@@ -144,6 +145,5 @@ class EntropyTask(Task[EntropyRecipe]):
             "recipe": asdict(self.recipe),
         }
         outputs.write(path.parent / "report.json", (json.dumps(all_notes, indent=1) + "\n").encode())
-        network = self.averaged_network(average)
-        if isinstance(network, ContextNetwork):
-            write_model(path, self.model, network.tables(), all_notes)
+        if tables := self.averaged_network(average).tables():
+            write_model(path, self.model, tables, all_notes)

@@ -8,6 +8,7 @@ layers, so that gradient descent starts from a picture and learns what linear al
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -58,9 +59,9 @@ def start_from_transform(network: RecurrentCodec, pixels: Tensor, density: Seque
     ``density`` is the share of codes that are not 0, for each iteration, later ones sharing the last. The
     network must be one that :func:`can_start_from_transform`, with a calibrated front end.
     """
-    front_end, binarizer, decoder = network.front_end, network.binarizer.conv, network.decoder
+    front_end = cast("BlockDCT", network.front_end)
+    binarizer, decoder = network.binarizer.conv, network.decoder
     encoder_gain = network.encoder.gain
-    assert isinstance(front_end, BlockDCT)
     assert encoder_gain is not None
     assert decoder.gain is not None
     assert decoder.shortcut is not None
