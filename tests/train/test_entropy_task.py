@@ -112,8 +112,33 @@ def test_training_lowers_the_code_length(
 def test_resumed_training_equals_training_straight(
     tmp_path: Path, zoned: Model, photographs: Photographs
 ) -> None:
-    straight, again = train_with_and_without_a_stop(SHORT, photographs, tmp_path, 15)
-    assert straight.progress.step == again.progress.step == 30
+    straight, again = train_with_and_without_a_stop(lasting(200), photographs, tmp_path, 100)
+    assert straight.progress.step == again.progress.step == 200
+
+
+def test_two_processes_equal_one(tmp_path: Path, codec_folder: Path, photos: Path) -> None:
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    environment = os.environ | {"RECODEC_WEIGHTS": str(codec_folder), "OMP_NUM_THREADS": "1"}
+    for name, launcher in (("one", ()), ("two", torchrun)):
+        arguments = [*command(photos, tmp_path / name), "--quiet"]
+        done = subprocess.run(
+            [sys.executable, *launcher, "-m", "recodec", *arguments],
+            check=False,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=240,
+        )
+        assert done.returncode == 0, done.stderr
+    states = [
+        torch.load(tmp_path / name / "checkpoint.pt", weights_only=True)["task"] for name in ("one", "two")
+    ]
+    for name, value in states[0].items():
+        torch.testing.assert_close(states[1][name], value, rtol=1e-3, atol=1e-5)
+    one, two = (logged(tmp_path / name, "train")[0]["terms"]["bpp"] for name in ("one", "two"))
+    assert two == pytest.approx(one, rel=1e-4)
+    collected = [logged(tmp_path / name, "codes")[0]["photographs"] for name in ("one", "two")]
+    assert collected[0] == collected[1] > 1
 
 
 @pytest.mark.parametrize("kind", KINDS)

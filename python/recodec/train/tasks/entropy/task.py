@@ -68,7 +68,7 @@ class EntropyTask(Task[EntropyRecipe]):
             return
         start, total, setting = time.monotonic(), self.recipe.images, self.setting
         self.codec.to(setting.processes.device)
-        coded: list[Coded] = []
+        numbered: list[tuple[int, Coded]] = []
         pictures = training_pictures(setting.photographs, total, self.recipe.seed)
         unreadable = 0
         for number, picture in enumerate(pictures, start=1):
@@ -77,12 +77,14 @@ class EntropyTask(Task[EntropyRecipe]):
             if picture is None:
                 unreadable += 1
             elif number % setting.processes.count == setting.processes.rank:
-                coded.append(code_picture(self.codec, picture, setting.processes.device))
+                numbered.append((number, code_picture(self.codec, picture, setting.processes.device)))
             left = (time.monotonic() - start) * (total - number) / number
             setting.journal.console.pass_by(
                 f"codes of {number}/{total} photographs  {left / 60:.0f} min left"
             )
-        coded = setting.processes.gather(coded)
+        # In one order for any number of processes, so that they all draw the same windows.
+        gathered = sorted(setting.processes.gather(numbered), key=lambda item: item[0])
+        coded = [codes for _, codes in gathered]
         if not coded:
             raise ImageError(f"none of {total} photographs drawn can be read")
         self.coded = coded
