@@ -39,8 +39,8 @@ class Crops(Dataset[Crop]):
     """Crop number i of an endless sequence: a pure function of (seed, i).
 
     So any process can resume the sequence anywhere. Photographs that are unreadable, or too small for
-    ``options``, are skipped by name. ``cache_bytes`` bounds the decoded photographs, or
-    tiles, that each process keeps, as decoding one costs ten times a crop; results do not depend on it.
+    ``options``, are skipped by name. ``cache_bytes`` bounds the decoded photographs, or tiles, that each
+    process keeps, as decoding one costs ten times a crop; results do not depend on it.
 
     Raises ``ValueError`` if ``size`` is below 1 or a seed or ``cache_bytes`` negative. Taking a crop raises
     :class:`ImageError` if one photograph after another has to be skipped.

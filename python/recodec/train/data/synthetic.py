@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import math
 import string
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,19 +38,18 @@ def synthetic_picture(size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
 def _colour(rng: np.random.Generator) -> Colour:
     """Any colour; the corners and edges of the cube, greys, and pale or dark shades more often than others."""
     kind = rng.random()
-    values: NDArray[Any]
     if kind < 0.4:
         values = rng.integers(0, 256, 3)
     elif kind < 0.65:
         third = (0, 255, int(rng.integers(256)))[int(rng.integers(3))]
-        values = rng.permutation([0, 255, third])
+        values = rng.permutation(np.array([0, 255, third]))
     elif kind < 0.85:
         # A third of them black or white.
         values = np.full(3, rng.integers(-64, 320).clip(0, 255))
     else:
         end = 255 * rng.integers(2)
-        values = end + (rng.integers(0, 256, 3) - end) * rng.uniform(0.1, 0.5)
-    red, green, blue = (int(value) for value in values)
+        values = (end + (rng.integers(0, 256, 3) - end) * rng.uniform(0.1, 0.5)).astype(np.int64)
+    red, green, blue = values.tolist()
     return red, green, blue
 
 
@@ -106,10 +105,12 @@ def _gradient(size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
         values = start + _ramp(down, right, rng)[..., None] * (end - start)
     if rng.random() < 0.4:
         values = values + rng.random(values.shape, np.float32) * 2 - 1
-    return np.asarray(np.clip(values, 0, 255) + 0.5, np.uint8)
+    return np.asarray(np.clip(values, 0, 255) + 0.5).astype(np.uint8)
 
 
-def _ramp(down: NDArray[np.float32], right: NDArray[np.float32], rng: np.random.Generator) -> NDArray[Any]:
+def _ramp(
+    down: NDArray[np.float32], right: NDArray[np.float32], rng: np.random.Generator
+) -> NDArray[np.float32]:
     """0 to 1 along a line or away from a point, shorter or longer than the picture."""
     if rng.random() < 0.6:
         angle, reach = rng.uniform(0, 2 * math.pi), _log_uniform(rng, 0.5, 3)
@@ -118,8 +119,8 @@ def _ramp(down: NDArray[np.float32], right: NDArray[np.float32], rng: np.random.
     else:
         across, along = rng.uniform(-0.3, 1.3, 2).tolist()
         share = np.hypot(right - across, down - along) / _log_uniform(rng, 0.3, 1.5)
-    share = np.clip(share, 0, 1)
-    return share * share * (3 - 2 * share) if rng.random() < 0.3 else share
+    ramp: NDArray[np.float32] = np.clip(share, 0, 1)
+    return ramp * ramp * (3 - 2 * ramp) if rng.random() < 0.3 else ramp
 
 
 @functools.cache
