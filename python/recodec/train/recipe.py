@@ -123,6 +123,8 @@ class Recipe:
     }
     phase: ClassVar[type[Phase]] = Phase
     phase_tables: ClassVar[Mapping[str, type[Any]]] = {}
+    # Configurations of the task's network, which read the table of that name; None for a task without one.
+    network_config: ClassVar[Any] = None
 
     model: str
     phases: tuple[Phase, ...]
@@ -143,11 +145,6 @@ class Recipe:
         require(len(self.phases) > 0, "phases", self.phases, "at least one phase")
         require(self.seed >= 0, "seed", self.seed, "at least 0")
 
-    @classmethod
-    def prepare_tables(cls, tables: dict[str, Any]) -> dict[str, Any]:
-        """Let a task read tables of its own, such as the network's."""
-        return tables
-
 
 def load_recipe(path: Path) -> Recipe:
     """Read a TOML recipe. Raises :class:`RecipeError` naming the file and what is wrong with it."""
@@ -164,7 +161,12 @@ def recipe_from_dict(data: Mapping[str, Any]) -> Recipe:
     from recodec.train.tasks import recipe_class
 
     kind = recipe_class(data.get("task", "pixel"), data.get("architecture", "pixel"))
-    tables = kind.prepare_tables(dict(data))
+    tables = dict(data)
+    if kind.network_config is not None:
+        network = tables.get("network", {})
+        if not isinstance(network, Mapping):
+            raise RecipeError(f"network is {network!r}; it must be a table")
+        tables["network"] = kind.network_config.from_dict(dict(network))
     phases = tables.get("phases", [])
     if not isinstance(phases, list):
         raise RecipeError(f"phases is {phases!r}; give each phase as a table [[phases]]")

@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 
-from recodec.errors import RecipeError
 from recodec.networks.pixel.config import NetworkConfig
 from recodec.train.data.options import CropOptions
 from recodec.train.losses import LossWeights
@@ -115,20 +114,13 @@ class PixelRecipe(Recipe):
     }
     phase: ClassVar[type[Phase]] = PixelPhase
     phase_tables: ClassVar[Mapping[str, type[Any]]] = {"loss": LossWeights}
+    network_config: ClassVar[Any] = NetworkConfig
 
     phases: tuple[PixelPhase, ...]
     network: NetworkConfig
     start: Start = "random"
     data: CropOptions = field(default_factory=CropOptions)
     optimizer: PixelOptimizer = field(default_factory=PixelOptimizer)
-
-    @classmethod
-    def prepare_tables(cls, tables: dict[str, Any]) -> dict[str, Any]:
-        """Read the network."""
-        network = tables.get("network", {})
-        if not isinstance(network, Mapping):
-            raise RecipeError(f"network is {network!r}; it must be a table")
-        return {**tables, "network": NetworkConfig.from_dict(dict(network))}
 
     def __post_init__(self) -> None:
         Recipe.__post_init__(self)

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from recodec.errors import RecipeError
 from recodec.networks.latent.config import LatentConfig
 from recodec.networks.latent.network import STRIDE
 from recodec.train.data.options import CropOptions
@@ -102,6 +101,7 @@ class TransformRecipe(Recipe):
     }
     phase: ClassVar[type[Phase]] = TransformPhase
     phase_tables: ClassVar[Mapping[str, type[Any]]] = {"distortion": Distortion}
+    network_config: ClassVar[Any] = LatentConfig
 
     phases: tuple[TransformPhase, ...]
     task: str = "transform"
@@ -112,14 +112,6 @@ class TransformRecipe(Recipe):
     data: CropOptions = field(default_factory=CropOptions)
     optimizer: TransformOptimizer = field(default_factory=TransformOptimizer)
     validation: TransformValidation = field(default_factory=TransformValidation)
-
-    @classmethod
-    def prepare_tables(cls, tables: dict[str, Any]) -> dict[str, Any]:
-        """Read the network."""
-        network = tables.get("network", {})
-        if not isinstance(network, Mapping):
-            raise RecipeError(f"network is {network!r}; it must be a table")
-        return {**tables, "network": LatentConfig.from_dict(dict(network))}
 
     def __post_init__(self) -> None:
         Recipe.__post_init__(self)
