@@ -90,7 +90,7 @@ def _launch(*arguments: Any) -> None:
     from recodec.kernels.binarizer import launch_binarize
 
     *inputs, outputs = arguments
-    launch_binarize(*inputs, outputs[0])
+    launch_binarize(*[*inputs, outputs[0]])
 
 
 _binarize = Operator("binarize", reference, _allocate, _launch)

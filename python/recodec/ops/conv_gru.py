@@ -115,7 +115,7 @@ def _launch(*arguments: Any) -> None:
 
     *inputs, stride, factor, outputs = arguments
     y = outputs[1] if factor > 1 else None
-    launch_conv_gru_step(*inputs, None, outputs[0], y, stride, factor)
+    launch_conv_gru_step(*[*inputs, None, outputs[0], y, stride, factor])
 
 
 _step = Operator("conv_gru_step", reference, _allocate, _launch)

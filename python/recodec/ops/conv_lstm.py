@@ -106,7 +106,7 @@ def _launch(*arguments: Any) -> None:
 
     *inputs, stride, factor, outputs = arguments
     y = outputs[2] if factor > 1 else None
-    launch_conv_lstm_step(*inputs, outputs[0], outputs[1], y, stride, factor)
+    launch_conv_lstm_step(*[*inputs, outputs[0], outputs[1], y, stride, factor])
 
 
 _step = Operator("conv_lstm_step", reference, _allocate, _launch)

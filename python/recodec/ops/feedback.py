@@ -96,7 +96,7 @@ def _launch(*arguments: Any) -> None:
     from recodec.kernels.feedback import launch_feedback
 
     *inputs, outputs = arguments
-    launch_feedback(*inputs, outputs[0])
+    launch_feedback(*[*inputs, outputs[0]])
 
 
 _feedback = Operator("feedback", reference, _allocate, _launch)

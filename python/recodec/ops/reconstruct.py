@@ -111,7 +111,7 @@ def _launch(*arguments: Any) -> None:
     from recodec.kernels.reconstruct import launch_reconstruct
 
     *inputs, outputs = arguments
-    launch_reconstruct(*inputs, outputs[0], outputs[1] if len(outputs) == 2 else None)
+    launch_reconstruct(*[*inputs, outputs[0], outputs[1] if len(outputs) == 2 else None])
 
 
 _reconstruct = Operator("reconstruct", reference, _allocate, _launch)

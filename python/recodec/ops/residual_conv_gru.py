@@ -104,7 +104,7 @@ def _launch(*arguments: Any) -> None:
     from recodec.kernels.conv_gru import launch_conv_gru_step
 
     *inputs, input_path, state_path, stride, factor, outputs = arguments
-    launch_conv_gru_step(*inputs, (input_path, state_path), *outputs, stride, factor, RESIDUAL_SHARE)
+    launch_conv_gru_step(*[*inputs, (input_path, state_path), *outputs, stride, factor, RESIDUAL_SHARE])
 
 
 _step = Operator("residual_conv_gru_step", reference, _allocate, _launch)
