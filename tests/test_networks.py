@@ -20,7 +20,7 @@ from recodec.networks.pixel.config import (
 )
 from recodec.networks.pixel.paper import paper_config
 from recodec.networks.pixel.recurrent import RecurrentCodec
-from recodec.networks.pixel.stack import StackState
+from recodec.networks.pixel.stack import Stack, StackState
 from recodec.networks.pixel.transforms import BlockDCT
 from recodec.ops.binarizer import signs, ternarize
 from recodec.ops.rearrange import depth_to_space, space_to_depth
@@ -503,3 +503,18 @@ def test_a_configuration_without_a_side_is_refused(side: str) -> None:
     del data[side]
     with pytest.raises(WeightsError, match=f"network lacks '{side}'"):
         NetworkConfig.from_dict(data)
+
+
+def test_a_stack_that_multiplies_bfloat16_carries_and_returns_float32() -> None:
+    torch.manual_seed(0)
+    stack = Stack(4, (LayerConfig("lstm", 8), LayerConfig("gru", 8)), grow=False)
+    x = torch.randn(1, 4, 6, 5)
+    plain, _ = stack(x, stack(x, None)[1])
+    stack.compute_under(torch.bfloat16)
+    y, states = stack(x, stack(x, None)[1])
+    assert y.dtype == torch.float32
+    assert all(part.dtype == torch.float32 for state in states for part in state)
+    assert not torch.equal(y, plain)
+    torch.testing.assert_close(y, plain, rtol=0, atol=0.02)
+    stack.compute_under(None)
+    assert torch.equal(stack(x, stack(x, None)[1])[0], plain)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 
@@ -26,3 +28,18 @@ def test_matrix_product_convolution_is_the_convolution(kernel: int, stride: int)
         results.append((y, x.grad, layer.weight.grad, layer.bias.grad))
     for expected, value in zip(*results, strict=True):
         torch.testing.assert_close(value, expected, rtol=0, atol=1e-11)
+
+
+def test_the_choice_ends_with_its_block_and_stays_in_its_thread() -> None:
+    layer, x = SameConv2d(3, 5, 3), torch.randn(1, 3, 4, 4)
+
+    def by_products() -> bool:
+        return "MatrixConvolution" in str(layer(x).grad_fn.next_functions)
+
+    with use_matrix_products(True):
+        with use_matrix_products(False):
+            assert not by_products()
+        assert by_products()
+        with ThreadPoolExecutor(1) as pool:
+            assert not pool.submit(by_products).result()
+    assert not by_products()
