@@ -23,14 +23,16 @@ import torch
 from PIL import Image
 
 import recodec
-from recodec.batches import prepared, usable_cores
-from recodec.bitstream import CODES, NETWORK, Reader
+from recodec import _core
 from recodec.cli.environment import describe
-from recodec.entropy import Codes, PlaneDecoder, PlaneEncoder
+from recodec.container.reader import Reader
 from recodec.eval.curve import decode_pixels, load_rgb, progressive_pixels
-from recodec.images import ImageLike, Picture
+from recodec.families.recurrent.family import read_planes
+from recodec.families.recurrent.planes import NETWORK, Codes, PlaneEncoder
+from recodec.io.pictures import ImageLike, Picture
+from recodec.io.sources import Source
 from recodec.ops.backend import Backend
-from recodec.sources import Source
+from recodec.runtime.batches import prepared, usable_cores
 
 
 def timed(work: Callable[[], object], repeats: int, device: str) -> dict[str, Any]:
@@ -47,10 +49,7 @@ def timed(work: Callable[[], object], repeats: int, device: str) -> dict[str, An
 
 
 def decode_codes(codec: recodec.Codec, data: bytes) -> list[Codes]:
-    reader = Reader(data)
-    planes = PlaneDecoder(reader.header(), 1 << 30, codec.model.contexts)
-    chunks = [chunk for chunk in reader.chunks() if chunk.type == CODES]
-    return planes.decode_all(chunks, torch.get_num_threads())
+    return read_planes(data, codec.model.contexts, torch.get_num_threads())
 
 
 def decode_codes_of_list(codec: recodec.Codec, data: bytes, count: int) -> None:
@@ -59,10 +58,9 @@ def decode_codes_of_list(codec: recodec.Codec, data: bytes, count: int) -> None:
 
 
 def encode_codes(codec: recodec.Codec, data: bytes, codes: list[Codes]) -> list[bytes]:
-    header = Reader(data).header()
-    contexts = codec.model.contexts if header.entropy == NETWORK else None
-    depth, rows, columns = codes[0].shape
-    planes = PlaneEncoder(depth, rows, columns, header.entropy_version, contexts)
+    fields = _core.read_plane_header(Reader(data).header())
+    contexts = codec.model.contexts if fields.entropy == NETWORK else None
+    planes = PlaneEncoder(*codes[0].shape, fields.entropy_version, contexts)
     return [planes.encode(plane) for plane in codes]
 
 
@@ -140,8 +138,8 @@ def main(
     print(f"{'peak memory':<20}{memory:9.2f} GB, {1e6 * memory / (width * height):.2f} per megapixel")
     result = {
         "model": {
-            "id": codec.model.id,
-            "hash": codec.model.hash.hex(),
+            "id": codec.id,
+            "hash": codec.hash.hex(),
             "device": device,
             "dtype": dtype,
             "backend": backend,

@@ -31,10 +31,12 @@ import recodec
 from position_loops import OptimisedLoop, PlainLoop
 from range_coder import Constriction, Recodec
 from recodec import _core
-from recodec.bitstream import CODES, NETWORK, Reader
 from recodec.cli.environment import describe
-from recodec.entropy import Codes, PlaneDecoder, PlaneEncoder
+from recodec.container.core import CHECKSUM_BYTES, CODES
+from recodec.container.reader import Reader
 from recodec.eval.curve import load_rgb
+from recodec.families.recurrent.family import read_planes
+from recodec.families.recurrent.planes import ADAPTIVE, NETWORK, Codes, PlaneEncoder
 from recodec.networks.context import ContextConfig, ContextNetwork
 
 ROWS, COLUMNS = 32, 48
@@ -54,20 +56,19 @@ def compare_bytes(folder: Path, model: str, out: Path | None) -> None:
     codec = recodec.load(model)
     contexts = codec.model.contexts
     if contexts is None:
-        raise click.ClickException(f"model {codec.model.id} has no entropy network")
+        raise click.ClickException(f"model {codec.id} has no entropy network")
     network = ContextNetwork.from_tables(codec.model.tables)
     rows: dict[str, list[list[float]]] = {"raw": [], "adaptive": [], "float": [], "network": []}
     paths = sorted(path for path in folder.iterdir() if path.suffix in (".png", ".jpg"))
     for path in paths:
         data = codec.encode(load_rgb(path), entropy="adaptive", iterations=codec.iterations)
         header = Reader(data).header()
-        planes = codes_of(data, None)
-        depth, height, width = planes[0].shape
-        encoder = PlaneEncoder(depth, height, width, 1, contexts)
-        chunks = [encoder.encode(plane) for plane in planes]
+        planes = read_planes(data)
+        encoder = PlaneEncoder(*planes[0].shape, 1, contexts)
+        payloads = [encoder.encode(plane) for plane in planes]
+        chunks = [_core.write_chunk(CODES, payload) for payload in payloads]
         coded = b"".join([network_header(header), *chunks])
-        payloads = [len(chunk.content) for chunk in Reader(coded).chunks()]
-        require_equal(np.stack(codes_of(coded, contexts)), np.stack(planes))
+        require_equal(np.stack(read_planes(coded, contexts)), np.stack(planes))
         with torch.inference_mode():
             ideal = network.code_length(torch.from_numpy(np.stack(planes)[None]).float())[0]
         bits: dict[str, list[float]] = {
@@ -75,7 +76,7 @@ def compare_bytes(folder: Path, model: str, out: Path | None) -> None:
             "adaptive": [8 * size for size in recodec.info(data).chunk_bytes],
             # In as much of a frame as the integers have.
             "float": [
-                float(bits) + 8 * (len(chunk) - payload)
+                float(bits) + 8 * (len(chunk) - len(payload) + CHECKSUM_BYTES)
                 for bits, chunk, payload in zip(ideal.sum((1, 2)), chunks, payloads, strict=True)
             ],
             "network": [8 * len(chunk) for chunk in chunks],
@@ -94,20 +95,16 @@ def compare_bytes(folder: Path, model: str, out: Path | None) -> None:
     print(f"first 8: {first['network'] / first['adaptive']:.4f} of the adaptive bytes, "
           f"{first['network'] / first['float']:.4f} of the float network's")  # fmt: skip
     if out:
-        record = {"model": codec.model.id, "hash": codec.model.hash.hex(), "pictures": len(paths)}
+        record = {"model": codec.id, "hash": codec.hash.hex(), "pictures": len(paths)}
         out.write_text(json.dumps({**record, "bits_per_pixel": means}, indent=1) + "\n")
 
 
 def network_header(header: _core.Header) -> bytes:
     """The header of a file of the same codes that its model's network has coded."""
-    header.entropy, header.entropy_version = NETWORK, 1
+    fields = _core.read_plane_header(header)
+    fields.entropy, fields.entropy_version = NETWORK, 1
+    header.fields = _core.write_plane_header(fields, header)
     return bytes(_core.write_header(header))
-
-
-def codes_of(data: bytes, contexts: _core.ContextTables | None) -> list[Codes]:
-    reader = Reader(data)
-    planes = PlaneDecoder(reader.header(), 1 << 30, contexts)
-    return planes.decode_all([chunk for chunk in reader.chunks() if chunk.type == CODES])
 
 
 @main.command("speed")
@@ -144,7 +141,7 @@ def speed(name: str, config: ContextConfig, repeats: int) -> dict[str, Any]:
         for instructions in _core.instructions()
     }
     coders["adaptive"] = lambda: timed_planes(
-        lambda: _core.PlaneCoder(config.depth, ROWS, COLUMNS, version), planes
+        lambda: _core.ChunkCoder(ADAPTIVE, version, config.depth, ROWS, COLUMNS), planes
     )
     coders |= {"PyTorch loop": lambda: timed_loop(optimised), "plain loop": lambda: timed_loop(plain)}
     values, probabilities = coded_bits(planes[-1], logits)
@@ -209,22 +206,24 @@ def timed_network(
 ) -> Timed:
     os.environ["RECODEC_INSTRUCTIONS"] = instructions
     try:
-        return timed_planes(lambda: _core.PlaneCoder(config.depth, ROWS, COLUMNS, 1, contexts), planes)
+        return timed_planes(
+            lambda: _core.ChunkCoder(NETWORK, 1, config.depth, ROWS, COLUMNS, contexts), planes
+        )
     finally:
         del os.environ["RECODEC_INSTRUCTIONS"]
 
 
-def timed_planes(make: Callable[[], _core.PlaneCoder], planes: list[Codes]) -> Timed:
+def timed_planes(make: Callable[[], _core.ChunkCoder], planes: list[Codes]) -> Timed:
     """Of the last plane."""
     encoder, decoder = make(), make()
     for plane in planes:
         start = time.process_time()
-        data, _ = encoder.encode(plane)
+        data = encoder.encode(plane)
         encoded = time.process_time()
-        codes, _ = decoder.decode(data)
+        (codes,) = decoder.decode([data])
         decoded = time.process_time()
         require_equal(codes.reshape(plane.shape), plane)
-    return Timed(encoded - start, decoded - encoded, len(data))
+    return Timed(encoded - start, decoded - encoded, len(data) - CHECKSUM_BYTES)
 
 
 def timed_loop(loop: PlainLoop | OptimisedLoop) -> Timed:
@@ -271,24 +270,21 @@ def compare_threads(picture: Path, model: str, repeats: int, out: Path | None) -
     codec = recodec.load(model)
     contexts = codec.model.contexts
     if contexts is None:
-        raise click.ClickException(f"model {codec.model.id} has no entropy network")
+        raise click.ClickException(f"model {codec.id} has no entropy network")
     data = codec.encode(load_rgb(picture), iterations=8)
-    expected = codes_of(data, contexts)
-    reader = Reader(data)
-    chunks = [chunk for chunk in reader.chunks() if chunk.type == CODES]
+    expected = read_planes(data, contexts)
     seconds: dict[int, list[float]] = {threads: [] for threads in (1, 2, 4, 8)}
     for _ in range(repeats):
         for threads, found in seconds.items():
-            decoder = PlaneDecoder(reader.header(), 1 << 30, contexts)
             start = time.perf_counter()
-            planes = decoder.decode_all(chunks, threads)
+            planes = read_planes(data, contexts, threads)
             found.append(time.perf_counter() - start)
             require_equal(np.stack(planes), np.stack(expected))
     medians = {threads: 1e3 * statistics.median(found) for threads, found in seconds.items()}
     for threads, median in medians.items():
         print(f"{threads} threads: {median:6.1f} ms, {medians[1] / median:.2f} times as fast as one")
     if out:
-        record = {"model": codec.model.id, "decode_ms": medians}
+        record = {"model": codec.id, "decode_ms": medians}
         out.write_text(json.dumps({"environment": describe(), **record}, indent=1) + "\n")
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from recodec.entropy import Codes
+from recodec.families.recurrent.planes import Codes
 from recodec.networks.context import ACTIVATION_LIMIT, ContextNetwork, bits_of
 
 

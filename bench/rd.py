@@ -25,10 +25,10 @@ from recodec.cli.environment import describe
 from recodec.codec import Codec
 from recodec.eval.curve import JpegRival, Step, decode_pixels, load_rgb, measure
 from recodec.eval.metrics import Pixels
+from recodec.io.folders import image_suffixes
 
 Row = dict[str, Any]
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm"}
 RATES = (0.125, 0.25, 0.5, 1.0)
 GOALS = (0.900, 0.945)
 
@@ -142,7 +142,7 @@ def main(
     folder: Path, out: Path, model: str, device: str, iterations: int | None, jpeg: bool, check_all: bool
 ) -> None:
     """Measure a model on the pictures in FOLDER."""
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in image_suffixes())
     if not paths:
         raise click.ClickException(f"{folder} holds no pictures")
     codec = recodec.load(model, device=device)
@@ -155,7 +155,7 @@ def main(
     summary = summarise(curve)
     result: Row = {
         "pictures": {"folder": folder.name, "count": len(images)},
-        "model": {"id": codec.model.id, "hash": codec.model.hash.hex(), "device": device},
+        "model": {"id": codec.id, "hash": codec.hash.hex(), "device": device},
         "environment": describe(),
         "summary": summary,
         "mean": curve,

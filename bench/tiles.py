@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import recodec
-from recodec import encoding
 from recodec.cli.environment import describe
+from recodec.families.recurrent import encoder
 from recodec.train.data.photographs import Photographs
 
 # Pixels on either side of a border that count as along it: one position of the code grid.
@@ -99,7 +99,7 @@ def seams(photographs: Path, pictures: int, side: int, iterations: int, model: s
         print(json.dumps(row))
     result = {
         "environment": describe(),
-        "model": codec.model.id,
+        "model": codec.id,
         "iterations": iterations,
         "near": NEAR,
         "pictures": rows,
@@ -116,20 +116,23 @@ def enlarged(photograph: Image.Image, side: int) -> NDArray[np.uint8]:
 def compare(codec: recodec.Codec, original: NDArray[np.uint8], iterations: int) -> dict[str, Any]:
     tiled = codec.encode(original, iterations=iterations)
     info = recodec.info(tiled)
-    if info.tile_rows * info.tile_columns == 1:
+    tiles = info.details
+    if tiles.tile_rows * tiles.tile_columns == 1:
         raise click.ClickException("the picture is not cut into tiles; raise --side")
-    with mock.patch.object(encoding, "TILE_SIDE", 1 << 20):
+    with mock.patch.object(encoder, "TILE_SIDE", 1 << 20):
         whole = codec.encode(original, iterations=iterations)
-    assert recodec.info(whole).tile_rows * recodec.info(whole).tile_columns == 1
+    assert recodec.info(whole).details.tile_rows * recodec.info(whole).details.tile_columns == 1
     height, width = original.shape[:2]
-    near = along(height, info.tile_rows, info.stride)[:, None] | along(width, info.tile_columns, info.stride)
+    near = along(height, tiles.tile_rows, tiles.stride)[:, None] | along(
+        width, tiles.tile_columns, tiles.stride
+    )
     shown = {name: codec.decode(data, like="numpy") for name, data in (("tiled", tiled), ("whole", whole))}
     ratios = {f"{name}_ratio": ratio(original, picture, near) for name, picture in shown.items()}
     difference = np.abs(shown["tiled"].astype(int) - shown["whole"])
     return {
         "width": width,
         "height": height,
-        "tiles": [info.tile_rows, info.tile_columns],
+        "tiles": [tiles.tile_rows, tiles.tile_columns],
         **ratios,
         "excess": ratios["tiled_ratio"] / ratios["whole_ratio"] - 1,
         "samples_that_differ": float((difference > 0).mean()),

@@ -22,7 +22,9 @@ constexpr std::int32_t kRegressionShare = 32768, kCounterShare = 13107;  // init
 }  // namespace
 
 BinaryCoder::BinaryCoder(std::uint32_t depth, std::uint32_t height, std::uint32_t width)
-    : PlaneCoder(depth, height, width), regression_(depth, kNeighbours.size(), kWeightLimit) {
+    : PlaneCoder(depth, height, width),
+      planes_(grid_, depth),
+      regression_(depth, kNeighbours.size(), kWeightLimit) {
     for (auto& counters : counters_) counters.assign(kStages * depth * kContexts, Counter{});
     mixer_.resize(kStages * depth * kMixed);
     for (std::size_t i = 0; i < mixer_.size(); i += kMixed) {
@@ -32,12 +34,15 @@ BinaryCoder::BinaryCoder(std::uint32_t depth, std::uint32_t height, std::uint32_
     }
 }
 
+void BinaryCoder::begin_plane() {
+    if (iteration() > 0) planes_.advance();
+}
+
 BinaryCoder::Neighbourhood BinaryCoder::gather(std::size_t cell) {
     Neighbourhood codes{};
     regression_.begin_position();
     for (std::size_t i = 0; i < codes.size(); ++i) {
-        const auto [age, dy, dx] = kNeighbours[i];
-        codes[i] = codes_at(age, cell, dy, dx);
+        codes[i] = planes_.codes(kNeighbours[i], cell);
         regression_.add_neighbour(i, codes[i]);
     }
     regression_.begin_codes();
@@ -47,8 +52,8 @@ BinaryCoder::Neighbourhood BinaryCoder::gather(std::size_t cell) {
 template <class Bits>
 void BinaryCoder::code_position(Bits& bits, std::size_t cell) {
     const Neighbourhood codes = gather(cell);
-    const std::size_t stage = std::min(iteration_, kStages - 1);
-    std::int8_t* here = codes_at(0, cell);
+    const std::size_t stage = std::min(iteration(), kStages - 1);
+    std::int8_t* here = planes_.codes(cell);
 
     for (std::uint32_t d = 0; d < depth_; ++d) {
         const auto trit = [&](std::size_t neighbour) { return static_cast<std::size_t>(codes[neighbour][d] + 1); };
@@ -73,12 +78,12 @@ void BinaryCoder::code_position(Bits& bits, std::size_t cell) {
 
 void BinaryCoder::write_plane(RangeEncoder& encoder) {
     BitWriter bits(encoder);
-    for_each_cell([&](std::size_t cell) { code_position(bits, cell); });
+    grid_.for_each_cell([&](std::size_t cell) { code_position(bits, cell); });
 }
 
 void BinaryCoder::read_plane(const RangeDecoder& decoder) {
     BitReader bits(decoder);
-    for_each_cell([&](std::size_t cell) { code_position(bits, cell); });
+    grid_.for_each_cell([&](std::size_t cell) { code_position(bits, cell); });
 }
 
 }  // namespace recodec

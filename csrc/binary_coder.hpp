@@ -13,6 +13,7 @@
 
 #include "mixing.hpp"
 #include "plane_coder.hpp"
+#include "plane_history.hpp"
 #include "regression.hpp"
 
 namespace recodec {
@@ -31,6 +32,8 @@ private:
     // Codes of one position's neighbours, each `depth` long.
     using Neighbourhood = std::array<const std::int8_t*, kNeighbourCount>;
 
+    void begin_plane() override;
+    std::int8_t* row(std::uint32_t y) override { return planes_.codes(grid_.cell_of(y, 0)); }
     void write_plane(RangeEncoder& encoder) override;
     void read_plane(const RangeDecoder& decoder) override;
     bool can_code(std::int8_t code) const override { return code == 1 || code == -1; }
@@ -40,6 +43,7 @@ private:
     void code_position(Bits& bits, std::size_t cell);
     Neighbourhood gather(std::size_t cell);
 
+    PlaneHistory<3> planes_;
     Regression regression_;  // weights Q16
     std::array<std::vector<Counter>, kCounters> counters_;
     std::vector<std::int32_t> mixer_;  // per stage, channel and mixed prediction, Q16

@@ -52,13 +52,13 @@ public:
     template <class Bits>
     void code(Bits& bits, std::size_t iteration, std::uint32_t y, Trace& here, const Trace& before,
               std::int8_t* codes) {
-        const std::size_t start = coder_.cell_of(y, 0);
+        const std::size_t start = coder_.grid_.cell_of(y, 0);
         if (iteration > 0) {
             choose_weights(iteration - 1);
-            for (std::size_t x = 0; x < coder_.width_; ++x) advance_state(iteration > 1, start + x, here, before);
+            for (std::size_t x = 0; x < coder_.grid_.width; ++x) advance_state(iteration > 1, start + x, here, before);
         }
         choose_weights(iteration);
-        for (std::size_t x = 0; x < coder_.width_; ++x) {
+        for (std::size_t x = 0; x < coder_.grid_.width; ++x) {
             code_position(bits, iteration > 0, start + x, here, codes + x * coder_.depth_);
         }
     }
@@ -77,7 +77,8 @@ private:
 
     // Where the position to the left begins, `rows` below the one above it.
     std::size_t left_of(std::size_t cell, std::size_t rows) const {
-        return (cell + rows * coder_.row_ - coder_.row_ - 1) * tables_.embedding_width;
+        const std::size_t row = coder_.grid_.row_cells();
+        return (cell + rows * row - row - 1) * tables_.embedding_width;
     }
 
     // What the planes so far say of a position to the next.
@@ -237,21 +238,24 @@ NetworkCoder::NetworkCoder(std::uint32_t depth, std::uint32_t height, std::uint3
 }
 
 NetworkCoder::Trace NetworkCoder::make_trace() const {
-    const std::size_t cells = planes_[0].size() / depth_;
-    return {std::vector<std::int16_t>(cells * tables_->embedding_width),
-            std::vector<std::int16_t>(cells * tables_->width)};
+    return {std::vector<std::int16_t>(grid_.cells() * tables_->embedding_width),
+            std::vector<std::int16_t>(grid_.cells() * tables_->width)};
 }
 
 bool NetworkCoder::can_code(std::int8_t code) const {
     return code == 1 || code == -1 || (code == 0 && tables_->ternary());
 }
 
-template <class Bits>
-void NetworkCoder::code_plane(Bits bits) {
+void NetworkCoder::begin_plane() {
+    codes_.resize(plane_size());
     if (before_.state.empty()) before_ = make_trace();
     std::swap(here_, before_);
+}
+
+template <class Bits>
+void NetworkCoder::code_plane(Bits bits) {
     RowCoder rows(*this);
-    for (std::uint32_t y = 0; y < height_; ++y) rows.code(bits, iteration_, y, here_, before_, codes_at(0, cell_of(y, 0)));
+    for (std::uint32_t y = 0; y < grid_.height; ++y) rows.code(bits, iteration(), y, here_, before_, row(y));
 }
 
 void NetworkCoder::write_plane(RangeEncoder& encoder) { code_plane(BitWriter(encoder)); }
@@ -266,9 +270,9 @@ void NetworkCoder::decode_all(std::span<CodedPlane> planes, std::size_t threads)
     traces[0] = std::move(here_);
     for (std::size_t i = 1; i < traces.size(); ++i) traces[i] = make_trace();
     std::vector<RowCoder> coders(workers, RowCoder(*this));
-    std::vector<std::vector<std::int8_t>> rows(workers, std::vector<std::int8_t>(std::size_t{width_} * depth_));
+    std::vector<std::vector<std::int8_t>> rows(workers, std::vector<std::int8_t>(row_size()));
     std::vector<std::atomic<std::uint32_t>> done(planes.size() + 1);  // rows of each plane, the one before first
-    done[0] = height_;
+    done[0] = grid_.height;
     std::atomic<std::size_t> next = 0;
 
     const auto work = [&](std::size_t worker) {
@@ -276,9 +280,9 @@ void NetworkCoder::decode_all(std::span<CodedPlane> planes, std::size_t threads)
             CodedPlane& plane = planes[i];
             BitReader bits{RangeDecoder(plane.data)};
             std::int8_t* row = rows[worker].data();
-            for (std::uint32_t y = 0; y < height_; ++y) {
-                wait_for(done[i], std::min(y + 2, height_));
-                coders[worker].code(bits, iteration_ + i, y, traces[(i + 1) % traces.size()],
+            for (std::uint32_t y = 0; y < grid_.height; ++y) {
+                wait_for(done[i], std::min(y + 2, grid_.height));
+                coders[worker].code(bits, iteration() + i, y, traces[(i + 1) % traces.size()],
                                     traces[i % traces.size()], row);
                 put_row(row, y, plane);
                 done[i + 1].store(y + 1, std::memory_order_release);
@@ -296,7 +300,7 @@ void NetworkCoder::decode_all(std::span<CodedPlane> planes, std::size_t threads)
     work(0);
     for (std::thread& helper : helpers) helper.join();
     here_ = std::move(traces[planes.size() % traces.size()]);
-    iteration_ += static_cast<std::uint32_t>(planes.size());
+    add_iterations(planes.size());
 }
 
 }  // namespace recodec

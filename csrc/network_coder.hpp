@@ -24,12 +24,14 @@ public:
 private:
     class RowCoder;
 
-    // What a plane leaves for the next; Q8, padded like the planes: what the codes of each position say, and what
+    // What a plane leaves for the next; Q8, padded: what the codes of each position say, and what
     // the planes before say, nothing at the first.
     struct Trace {
         std::vector<std::int16_t> embedded, state;
     };
 
+    void begin_plane() override;
+    std::int8_t* row(std::uint32_t y) override { return codes_.data() + y * row_size(); }
     void write_plane(RangeEncoder& encoder) override;
     void read_plane(const RangeDecoder& decoder) override;
     bool can_code(std::int8_t code) const override;
@@ -41,6 +43,7 @@ private:
 
     std::shared_ptr<const ContextTables> tables_;
     const Instructions& compute_;
+    std::vector<std::int8_t> codes_;  // of the plane at work
     Trace here_, before_;  // of the plane at work, and of the one before
 };
 

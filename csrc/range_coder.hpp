@@ -11,9 +11,11 @@
 // Symbols are chosen by masks: a branch on a coded bit is mispredicted about as often as it can be.
 #pragma once
 
+#include <cassert>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace recodec {
@@ -28,10 +30,8 @@ constexpr std::uint64_t select(std::uint64_t mask, std::uint64_t yes, std::uint6
 
 class RangeEncoder {
 public:
-    // Appends to `out`, which the caller keeps alive; bytes already there are left alone.
-    explicit RangeEncoder(std::vector<std::uint8_t>& out) : out_(out), start_(out.size()) {}
-
     void encode(bool bit, Probability p_one) {
+        assert(p_one != 0);
         const std::uint64_t split = (range_ >> 16) * p_one;
         const std::uint64_t one = 0 - std::uint64_t{bit};
         const std::uint64_t skipped = split & ~one;
@@ -45,9 +45,9 @@ public:
         }
     }
 
-    // Writes the shortest byte string that identifies the interval: at most four more bytes, and no
-    // trailing zeros, which the decoder supplies by itself.
-    void finish() {
+    // All bytes: the shortest string that identifies the interval, which is at most four more, and no trailing
+    // zeros, which the decoder supplies by itself. Nothing can be encoded after them.
+    std::vector<std::uint8_t> finish() && {
         for (int bytes = 0; bytes <= 4; ++bytes) {
             const std::uint64_t unused = bytes == 0 ? ~std::uint64_t{0} : ~std::uint64_t{0} >> (8 * bytes);
             const std::uint64_t value = (low_ + unused) & ~unused;
@@ -59,7 +59,8 @@ public:
                 break;
             }
         }
-        while (out_.size() > start_ && out_.back() == 0) out_.pop_back();
+        while (!out_.empty() && out_.back() == 0) out_.pop_back();
+        return std::move(out_);
     }
 
 private:
@@ -76,8 +77,7 @@ private:
         }
     }
 
-    std::vector<std::uint8_t>& out_;
-    std::size_t start_;
+    std::vector<std::uint8_t> out_;
     std::uint64_t low_ = 0;
     std::uint64_t range_ = ~std::uint64_t{0};
 };
@@ -90,6 +90,7 @@ public:
     }
 
     bool decode(Probability p_one) {
+        assert(p_one != 0);
         const std::uint64_t split = (range_ >> 16) * p_one;
         const bool bit = value_ < split;
         const std::uint64_t one = 0 - std::uint64_t{bit};

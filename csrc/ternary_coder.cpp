@@ -34,11 +34,12 @@ std::size_t level(std::uint32_t count) {
 
 TernaryCoder::TernaryCoder(std::uint32_t depth, std::uint32_t height, std::uint32_t width)
     : PlaneCoder(depth, height, width),
+      planes_(grid_, depth),
       any_(kStages * kAnyContexts),
       active_regression_((kNeighbours.size() + 1) * depth, depth, kWeightLimit),
       sign_regression_((kNeighbours.size() + 1) * depth, depth, kWeightLimit) {
     const std::size_t channels = std::size_t{kStages} * depth;
-    for (std::size_t age = 0; age < counts_.size(); ++age) counts_[age].assign(planes_[age].size() / depth, 0);
+    for (auto& counts : counts_) counts.assign(grid_.cells(), 0);
     const Counter active_start = {kActiveProbability, kActiveCount};
     for (auto& counters : active_counters_) counters.assign(channels * kActiveContexts, active_start);
     activity_counters_.assign(kLevels * kLevels * kLevels, active_start);
@@ -54,15 +55,17 @@ TernaryCoder::TernaryCoder(std::uint32_t depth, std::uint32_t height, std::uint3
     start(sign_mixer_, channels, kSignMixed);
 }
 
-std::uint32_t TernaryCoder::count_at(std::size_t age, std::size_t cell, std::ptrdiff_t dy, std::ptrdiff_t dx) const {
-    const auto at = static_cast<std::ptrdiff_t>(cell) + dy * static_cast<std::ptrdiff_t>(row_) + dx;
-    return counts_[age][static_cast<std::size_t>(at)];
+void TernaryCoder::begin_plane() {
+    if (iteration() == 0) return;
+    planes_.advance();
+    std::swap(counts_[0], counts_[1]);
+    std::fill(counts_[0].begin(), counts_[0].end(), std::uint16_t{0});
 }
 
 template <class Bits>
 bool TernaryCoder::code_active(Bits& bits, bool active, const Neighbourhood& codes, std::uint32_t d,
                                const Activity& activity) {
-    const std::size_t stage = std::min(iteration_, kStages - 1);
+    const std::size_t stage = std::min(iteration(), kStages - 1);
     const std::size_t channel = stage * depth_ + d;
     const auto [here, around, last] = activity;
     const auto set = [&](std::size_t neighbour) { return std::size_t{codes[neighbour][d] != 0}; };
@@ -83,7 +86,7 @@ bool TernaryCoder::code_active(Bits& bits, bool active, const Neighbourhood& cod
 
 template <class Bits>
 bool TernaryCoder::code_sign(Bits& bits, bool positive, const Neighbourhood& codes, std::uint32_t d) {
-    const std::size_t channel = std::min(iteration_, kStages - 1) * depth_ + d;
+    const std::size_t channel = std::min(iteration(), kStages - 1) * depth_ + d;
     const auto trit = [&](std::size_t neighbour) { return static_cast<std::size_t>(codes[neighbour][d] + 1); };
     const std::array<std::size_t, kSignCounters> contexts = {
         (trit(0) * 3 + trit(1)) * 3 + trit(2),
@@ -99,13 +102,13 @@ bool TernaryCoder::code_sign(Bits& bits, bool positive, const Neighbourhood& cod
 
 template <class Bits>
 void TernaryCoder::code_position(Bits& bits, std::size_t cell) {
-    std::int8_t* here = codes_at(0, cell);
+    std::int8_t* here = planes_.codes(cell);
     const std::uint32_t west = count_at(0, cell, 0, -1), north = count_at(0, cell, -1, 0);
     const std::uint32_t last_here = count_at(1, cell, 0, 0);
     const std::size_t around = level(west + north);
     const std::size_t last = level(2 * last_here + count_at(1, cell, 0, 1) + count_at(1, cell, 1, 0));
 
-    const std::size_t stage = std::min(iteration_, kStages - 1);
+    const std::size_t stage = std::min(iteration(), kStages - 1);
     Counter& any_counter = any_[stage * kAnyContexts + around * kLevels + last];
     const bool any = bits.put(std::any_of(here, here + depth_, [](std::int8_t code) { return code != 0; }),
                               any_counter.probability);
@@ -116,8 +119,7 @@ void TernaryCoder::code_position(Bits& bits, std::size_t cell) {
     active_regression_.begin_position();
     sign_regression_.begin_position();
     for (std::size_t i = 0; i < codes.size(); ++i) {
-        const auto [age, dy, dx] = kNeighbours[i];
-        codes[i] = codes_at(age, cell, dy, dx);
+        codes[i] = planes_.codes(kNeighbours[i], cell);
         for (std::uint32_t d = 0; d < depth_; ++d) {
             if (codes[i][d] == 0) continue;
             active_regression_.add(i * depth_ + d, true);
@@ -143,11 +145,7 @@ void TernaryCoder::code_position(Bits& bits, std::size_t cell) {
 
 template <class Bits>
 void TernaryCoder::code_plane(Bits bits) {
-    if (iteration_ > 0) {
-        std::swap(counts_[0], counts_[1]);
-        std::fill(counts_[0].begin(), counts_[0].end(), std::uint16_t{0});
-    }
-    for_each_cell([&](std::size_t cell) { code_position(bits, cell); });
+    grid_.for_each_cell([&](std::size_t cell) { code_position(bits, cell); });
 }
 
 void TernaryCoder::write_plane(RangeEncoder& encoder) { code_plane(BitWriter(encoder)); }

@@ -12,6 +12,7 @@
 
 #include "mixing.hpp"
 #include "plane_coder.hpp"
+#include "plane_history.hpp"
 #include "sparse_regression.hpp"
 
 namespace recodec {
@@ -33,6 +34,8 @@ private:
     };
     using Neighbourhood = std::array<const std::int8_t*, kNeighbourCount>;
 
+    void begin_plane() override;
+    std::int8_t* row(std::uint32_t y) override { return planes_.codes(grid_.cell_of(y, 0)); }
     void write_plane(RangeEncoder& encoder) override;
     void read_plane(const RangeDecoder& decoder) override;
     bool can_code(std::int8_t code) const override { return code >= -1 && code <= 1; }
@@ -46,8 +49,11 @@ private:
     bool code_active(Bits& bits, bool active, const Neighbourhood& codes, std::uint32_t d, const Activity& activity);
     template <class Bits>
     bool code_sign(Bits& bits, bool positive, const Neighbourhood& codes, std::uint32_t d);
-    std::uint32_t count_at(std::size_t age, std::size_t cell, std::ptrdiff_t dy, std::ptrdiff_t dx) const;
+    std::uint32_t count_at(std::size_t age, std::size_t cell, std::ptrdiff_t dy, std::ptrdiff_t dx) const {
+        return counts_[age][grid_.beside(cell, dy, dx)];
+    }
 
+    PlaneHistory<2> planes_;
     // Codes that are not 0 in each cell: of this plane and of the last.
     std::array<std::vector<std::uint16_t>, 2> counts_;
     std::vector<Counter> any_;

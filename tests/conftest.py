@@ -29,6 +29,10 @@ torch.set_num_threads(1)
 GOLDEN = Path(__file__).parent / "golden"
 
 
+def any_size(width: int, height: int) -> None:
+    """For pictures that may be as large as they are."""
+
+
 @pytest.fixture
 def tiny_model(monkeypatch: pytest.MonkeyPatch) -> str:
     """Id of the test-only model, made available through the search path."""

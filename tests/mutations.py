@@ -13,6 +13,7 @@ import numpy as np
 
 from recodec import _core
 
+from .plane_files import read_chunk, read_header
 from .stand_in import stand_in_coder
 
 Mutation = Callable[[np.random.Generator, bytearray, bytes], None]
@@ -99,7 +100,7 @@ def chunk_ranges(data: bytes) -> list[tuple[int, int]]:
     found = []
     at = header_end(data)
     try:
-        while at is not None and (chunk := _core.read_chunk(data, at)) is not None:
+        while at is not None and (chunk := read_chunk(data, at)) is not None:
             found.append((at, chunk.next))
             at = chunk.next
     except _core.CoreError:
@@ -114,10 +115,10 @@ def repair(data: bytearray, max_codes: int = 1 << 16) -> None:
         return
     data[end - 4 : end] = _core.crc32c(bytes(data[: end - 4])).to_bytes(4, "little")
     try:
-        header, _ = _core.read_header(data)
+        header, _ = read_header(data)
     except _core.CoreError:
         return
-    grid = -(-header.height // header.stride), -(-header.width // header.stride)
+    grid = header.grid
     if header.depth * grid[0] * grid[1] > max_codes:
         return
     try:
@@ -126,7 +127,7 @@ def repair(data: bytearray, max_codes: int = 1 << 16) -> None:
         return
     iterations = 0
     for start, _ in chunk_ranges(bytes(data))[:16]:
-        chunk = _core.read_chunk(data, start)
+        chunk = read_chunk(data, start)
         if chunk.type == 0:
             if chunk.size == 1:
                 data[chunk.payload] = iterations

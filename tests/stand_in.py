@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from recodec import _core
+from tests.plane_files import PlaneCoder
 
 _ITERATIONS, _WIDTH, _EMBEDDING_WIDTH = 2, 8, 16
 _WEIGHT, _BIAS = 40, 4096
@@ -58,6 +59,6 @@ def _network(depth: int) -> _core.ContextTables:
     return _core.ContextTables(stand_in_tables(depth))
 
 
-def stand_in_coder(entropy: int, version: int, depth: int, rows: int, columns: int) -> _core.PlaneCoder:
+def stand_in_coder(entropy: int, version: int, depth: int, rows: int, columns: int) -> PlaneCoder:
     """The coder that a header names. Raises :class:`_core.CoreError` where there can be none."""
-    return _core.PlaneCoder(depth, rows, columns, version, _network(depth) if entropy == 2 else None)
+    return PlaneCoder(depth, rows, columns, version, _network(depth) if entropy == 2 else None)

@@ -12,9 +12,11 @@ import torch
 from PIL import Image
 
 import recodec
-from recodec import engine
 from recodec.errors import DeviceError
+from recodec.families.recurrent import engine
+from recodec.families.registry import engine_of
 from recodec.ops.backend import current_backend
+from recodec.weights import load_model
 
 GOLDEN = Path(__file__).parent / "golden"
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
@@ -84,8 +86,8 @@ def test_progressive_pictures_are_those_of_the_reference(tiny_model: str, small:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device to take kernels for")
 @needs_triton
 def test_kernels_and_graphs_come_by_themselves_on_a_gpu(tiny_model: str) -> None:
-    assert recodec.load(tiny_model, device="cuda")._engine.graphs is not None
-    assert recodec.load(tiny_model, device="cuda", backend="reference")._engine.graphs is None
+    assert engine_of(load_model(tiny_model), "cuda").graphs is not None
+    assert engine_of(load_model(tiny_model), "cuda", backend="reference").graphs is None
 
 
 @needs_triton
@@ -130,9 +132,9 @@ def test_without_a_compiler_kernels_are_left_out_or_refused(
     engine.compiler_failure.cache_clear()
     try:
         with pytest.warns(RuntimeWarning, match="cannot be compiled here: no C compiler$"):
-            codec = recodec.load(tiny_model)
-        assert codec._engine.backend == "reference"
-        assert codec._engine.graphs is None
+            found = recodec.load(tiny_model).engine
+        assert isinstance(found, engine.RecurrentEngine)
+        assert (found.backend, found.graphs) == ("reference", None)
         with pytest.raises(DeviceError, match=r"'triton' cannot compile its kernels here: no C compiler$"):
             recodec.load(tiny_model, backend="triton")
     finally:

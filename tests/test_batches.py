@@ -12,10 +12,11 @@ import torch
 from PIL import Image
 
 import recodec
-from recodec.batches import by_kind, prepared
 from recodec.codec import Codec
 from recodec.errors import FormatError, MetadataDroppedWarning, TargetError
-from recodec.graphs import GraphCache
+from recodec.families.recurrent.engine import RecurrentEngine
+from recodec.runtime.batches import batched, prepared
+from recodec.runtime.graphs import GraphCache
 
 from .test_graphs import Recorded
 
@@ -64,7 +65,7 @@ def test_items_of_one_kind_are_processed_together(size: int) -> None:
         return list(range(60))
 
     found = []
-    for result in by_kind(items(), lambda item: item % 7 == 0, process, size):
+    for result in batched(items(), lambda item: item % 7 == 0, process, size):
         found.append(result)
         waiting = max(waiting, sum(map(len, groups)) - len(found))
     assert found == [-item for item in range(60)]
@@ -78,8 +79,9 @@ def test_items_of_one_kind_are_processed_together(size: int) -> None:
 def together(tiny_model: str) -> Codec:
     """A codec that takes pictures together and replays graphs, as on a GPU."""
     codec = recodec.load("tiny")
-    codec._engine.at_once = 3
-    codec._engine.graphs = GraphCache(capture=Recorded)
+    assert isinstance(codec.engine, RecurrentEngine)
+    codec.engine.at_once = 3
+    codec.engine.graphs = GraphCache(capture=Recorded)
     return codec
 
 
@@ -106,9 +108,9 @@ def test_lists_give_the_files_and_pictures_of_single_calls(
 def test_tiled_pictures_join_lists(
     together: Codec, pictures: list[Image.Image], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recodec.encoding.TILE_SIDE", 2)
+    monkeypatch.setattr("recodec.families.recurrent.encoder.TILE_SIDE", 2)
     files = together.encode(list(pictures), iterations=2)
-    assert len({recodec.info(data).tile_columns for data in files}) > 1
+    assert len({recodec.info(data).details.tile_columns for data in files}) > 1
     for found, data in zip(together.decode(list(files), like="numpy"), files, strict=True):
         expected = recodec.decode(data, like="numpy").astype(int)
         np.testing.assert_allclose(found.astype(int), expected, atol=1)

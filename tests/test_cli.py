@@ -271,8 +271,8 @@ def test_numbers_of_another_type_are_recorded(photo: Path) -> None:
     file, half = photo.with_suffix(".rcd"), photo.with_suffix(".half.rcd")
     run("encode", photo, file, "--model", "tiny")
     run("encode", photo, half, "--model", "tiny", "--dtype", "bfloat16")
-    assert recodec.info(file).arithmetic == "float32"
-    assert recodec.info(half).arithmetic == "bfloat16"
+    assert recodec.info(file).details.arithmetic == "float32"
+    assert recodec.info(half).details.arithmetic == "bfloat16"
     for dtype in ("float32", "float16"):
         run("decode", half, photo.with_suffix(".ppm"), "--dtype", dtype)
     result = run("decode", half, photo.with_suffix(".ppm"), "--dtype", "int8", code=2)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from recodec.cli import output
-from recodec.outputs import OutputError
+from recodec.io.outputs import OutputError
 
 
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, OSError])

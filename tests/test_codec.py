@@ -7,6 +7,7 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +15,7 @@ import torch
 from PIL import Image
 
 import recodec
-from recodec.bitstream import CODES, Reader
-from recodec.entropy import PlaneDecoder, grid_shape
+from recodec.container.reader import Reader
 from recodec.errors import (
     ChecksumError,
     DeviceError,
@@ -27,12 +27,15 @@ from recodec.errors import (
     TruncatedError,
     WeightsError,
 )
-from recodec.images import read_picture
+from recodec.families.recurrent.family import read_planes
+from recodec.io.pictures import read_picture
 from recodec.networks.context import ContextConfig, ContextNetwork
 from recodec.networks.pixel.recurrent import RecurrentCodec
-from recodec.tiled_network import Samples
-from recodec.tiling import Region
+from recodec.runtime.samples import Samples
+from recodec.runtime.tiling import Region, grid_shape
 from recodec.weights import load_model, save_model
+from tests.conftest import any_size
+from tests.plane_files import PlaneFields, read_header, write_header
 from tests.zoned import ZONED
 
 
@@ -41,16 +44,15 @@ def data(tiny_model: str, picture: Image.Image) -> bytes:
     return recodec.encode(picture, iterations=8, model=tiny_model)
 
 
-def codes_of(data: bytes) -> list[np.ndarray]:
-    reader = Reader(data)
-    planes = PlaneDecoder(reader.header(), 1 << 20)
-    return [planes.decode(chunk) for chunk in reader.chunks() if chunk.type == CODES]
-
-
 def test_info_adds_up(data: bytes) -> None:
     info = recodec.info(data)
     assert (info.width, info.height, info.channels, info.bit_depth) == (61, 45, 3, 8)
-    assert (info.model, info.stride, info.depth, info.entropy) == ("tiny", 16, 16, "adaptive-1")
+    assert (info.model, info.details.stride, info.details.depth, info.details.entropy) == (
+        "tiny",
+        16,
+        16,
+        "adaptive-1",
+    )
     assert info.iterations == len(info.chunk_bytes) == 8
     assert info.header_bytes + sum(info.chunk_bytes) + 3 == info.file_bytes == len(data)
     assert not info.truncated
@@ -321,7 +323,7 @@ def test_progressive_stops_at_the_end_mark(data: bytes) -> None:
 
 
 def test_endless_chunks_are_refused(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("recodec.bitstream.MAX_PENDING_BYTES", 1 << 16)
+    monkeypatch.setattr("recodec.container.reader._MAX_PENDING_BYTES", 1 << 16)
     endless = (
         data[: recodec.info(data).prefix_bytes(1)] + bytes([77, 0xFF, 0xFF, 0xFF, 0x7F]) + bytes(1 << 20)
     )
@@ -404,15 +406,8 @@ def test_unknown_chunks_are_skipped_and_bytes_after_the_end_ignored(data: bytes)
     assert recodec.info(extended).file_bytes == len(data) + 5
 
 
-def header_of(**fields: object) -> bytes:
-    from recodec import _core
-
-    header = _core.Header()
-    header.width = header.height = 32
-    header.model, header.model_hash = "tiny", bytes(8)
-    for name, value in fields.items():
-        setattr(header, name, value)
-    return _core.write_header(header)
+def header_of(**fields: Any) -> bytes:
+    return write_header(PlaneFields(**{"width": 32, "height": 32, "model": "tiny", **fields}))
 
 
 def test_huge_claims_cost_nothing(tiny_model: str) -> None:
@@ -433,18 +428,16 @@ def test_huge_claims_cost_nothing(tiny_model: str) -> None:
 
 
 def with_tiles(data: bytes, columns: int, rows: int, halo: int) -> bytes:
-    from recodec import _core
-
-    header, end = _core.read_header(data)
+    header, end = read_header(data)
     header.tile_columns, header.tile_rows, header.tile_halo = columns, rows, halo
-    return _core.write_header(header) + data[end:]
+    return write_header(header) + data[end:]
 
 
 def test_tiles_do_not_touch_codes(data: bytes) -> None:
     tiled = with_tiles(data, 2, 3, 1)
     info = recodec.verify(tiled)
-    assert (info.tile_columns, info.tile_rows, info.tile_halo) == (2, 3, 1)
-    for a, b in zip(codes_of(tiled), codes_of(data), strict=True):
+    assert (info.details.tile_columns, info.details.tile_rows, info.details.tile_halo) == (2, 3, 1)
+    for a, b in zip(read_planes(tiled), read_planes(data), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
@@ -467,11 +460,11 @@ def test_large_pictures_are_coded_in_tiles(
 ) -> None:
     picture = picture.convert(mode)
     whole = recodec.encode(picture, iterations=4, model=tiny_model)
-    monkeypatch.setattr("recodec.encoding.TILE_SIDE", 2)
+    monkeypatch.setattr("recodec.families.recurrent.encoder.TILE_SIDE", 2)
     tiled = recodec.encode(picture, iterations=4, model=tiny_model)
     info = recodec.info(tiled)
-    assert (info.tile_columns, info.tile_rows, info.tile_halo) == (2, 2, 2)
-    for a, b in zip(codes_of(tiled), codes_of(whole), strict=True):
+    assert (info.details.tile_columns, info.details.tile_rows, info.details.tile_halo) == (2, 2, 2)
+    for a, b in zip(read_planes(tiled), read_planes(whole), strict=True):
         # Sums in another order may turn a code that is near zero.
         assert (a != b).mean() < 0.01
     pictures = list(recodec.progressive(tiled))
@@ -550,7 +543,7 @@ def test_files_name_the_type_that_they_were_made_in(
     tiny_model: str, picture: Image.Image, dtype: str
 ) -> None:
     data = recodec.load(tiny_model, dtype=dtype).encode(picture, iterations=2)
-    assert recodec.info(data).arithmetic == dtype
+    assert recodec.info(data).details.arithmetic == dtype
     # Whoever computes in another type reads it all the same.
     assert recodec.decode(data).size == picture.size
 
@@ -564,13 +557,13 @@ def test_a_device_that_is_not_there_is_named(tiny_model: str) -> None:
 
 def test_codes_decode_to_what_was_encoded(tiny_model: str, picture: Image.Image, data: bytes) -> None:
     network = load_model(tiny_model).network
-    source = read_picture(picture, 1 << 20)
+    source = read_picture(picture, any_size)
     with torch.inference_mode():
         region = Region(0, 0, *grid_shape(source.width, source.height, 16))
         samples = Samples(source.samples, 16, torch.device("cpu"))
         features = network.front_end.analyse(samples.pixels(region)[None])
         encoder = decoder = None
-        for plane in codes_of(data):
+        for plane in read_planes(data):
             codes, encoder = network.encode_step(features, encoder, decoder)
             np.testing.assert_array_equal(codes[0].numpy().astype(np.int8), plane)
             decoder = network.decode_step(codes, decoder)
@@ -599,12 +592,12 @@ def test_files_with_dead_zones_hold_zeros_and_need_no_other_decoder(
     data = recodec.encode(picture, model=zoned_model, iterations=6)
     signs = recodec.encode(picture, model="signs", iterations=6)
     info = recodec.info(data)
-    assert (info.entropy, recodec.info(signs).entropy) == ("adaptive-3", "adaptive-1")
+    assert (info.details.entropy, recodec.info(signs).details.entropy) == ("adaptive-3", "adaptive-1")
     assert info.model_hash == recodec.info(signs).model_hash
-    codes = np.stack(codes_of(data))
+    codes = np.stack(read_planes(data))
     assert set(np.unique(codes)) == {-1, 0, 1}
     assert 0.03 < np.abs(codes).mean() < 0.4
-    assert np.abs(codes_of(signs)).all()
+    assert np.abs(read_planes(signs)).all()
     assert recodec.truncate(data, iterations=2) == recodec.encode(picture, iterations=2, model=zoned_model)
 
 
@@ -627,7 +620,10 @@ def test_entropy_networks_change_bytes_but_not_codes(
     codec = recodec.load(contextual_model)
     data = codec.encode(picture, iterations=6)
     adaptive = codec.encode(picture, iterations=6, entropy="adaptive")
-    assert (recodec.info(data).entropy, recodec.info(adaptive).entropy) == ("network-1", "adaptive-3")
+    assert (recodec.info(data).details.entropy, recodec.info(adaptive).details.entropy) == (
+        "network-1",
+        "adaptive-3",
+    )
     assert codec.encode(picture, iterations=6, entropy="network") == data
     assert len(data) != len(adaptive)
     for shown, other in zip(codec.progressive(data), codec.progressive(adaptive), strict=True):
@@ -665,10 +661,10 @@ def test_decoders_show_what_the_encoder_of_dead_zones_saw(zoned_model: str, pict
     shown = recodec.progressive(data, like="torch")
     with torch.inference_mode():
         region = Region(0, 0, *grid_shape(*picture.size, 16))
-        samples = Samples(read_picture(picture, 1 << 20).samples, 16, torch.device("cpu"))
+        samples = Samples(read_picture(picture, any_size).samples, 16, torch.device("cpu"))
         target = network.front_end.analyse(samples.pixels(region)[None])
         encoder = decoder = None
-        for plane, image in zip(codes_of(data), shown, strict=True):
+        for plane, image in zip(read_planes(data), shown, strict=True):
             codes, encoder = network.encode_step(target, encoder, decoder)
             np.testing.assert_array_equal(codes[0].numpy().astype(np.int8), plane)
             decoder = network.decode_step(codes, decoder)

@@ -14,34 +14,29 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from recodec import _core
+from tests.plane_files import (
+    FIELDS,
+    PlaneCoder,
+    PlaneFields,
+    code_chunk,
+    read_chunk,
+    read_header,
+    write_header,
+)
 
 from . import slow_coder
 from .mutations import repair
 
 FORMAT, TRUNCATED, UNSUPPORTED, CHECKSUM = 1, 2, 3, 4
-FIELDS = (
-    "width", "height", "channels", "bit_depth", "colour", "alpha", "family", "model", "model_hash",
-    "stride", "depth", "entropy", "entropy_version", "tile_columns", "tile_rows", "tile_halo",
-    "arithmetic",
-)  # fmt: skip
 
 
-def make_header(**fields: object) -> _core.Header:
-    header = _core.Header()
-    for name, value in {
-        "width": 61,
-        "height": 45,
-        "model": "tiny-1",
-        "model_hash": b"12345678",
-        **fields,
-    }.items():
-        setattr(header, name, value)
-    return header
+def make_header(**fields: Any) -> PlaneFields:
+    return PlaneFields(**{"width": 61, "height": 45, "model": "tiny-1", "model_hash": b"12345678", **fields})
 
 
 def error_of(data: bytes) -> int:
     with pytest.raises(_core.CoreError) as caught:
-        _core.read_header(data)
+        read_header(data)
     return caught.value.args[0]
 
 
@@ -76,8 +71,8 @@ def test_every_field_comes_back(data: st.DataObject, **fields: Any) -> None:
     for name, side in (("tile_columns", "width"), ("tile_rows", "height")):
         fields[name] = data.draw(st.integers(1, -(-fields[side] // fields["stride"])), name)
     header = make_header(**fields)
-    written = _core.write_header(header)
-    back, end = _core.read_header(written + b"more")
+    written = write_header(header)
+    back, end = read_header(written + b"more")
     assert end == len(written)
     assert all(getattr(back, name) == getattr(header, name) for name in FIELDS)
     slow = slow_coder.read_header(slow_coder.Reader(written))
@@ -86,19 +81,19 @@ def test_every_field_comes_back(data: st.DataObject, **fields: Any) -> None:
 
 
 def test_bytes_are_pinned() -> None:
-    assert _core.write_header(make_header()).hex(" ") == (
+    assert write_header(make_header()).hex(" ") == (
         "8e 52 43 44 01 1c 00 3d 2d 73 00 01 06 74 69 6e 79 2d 31 31 32 33 34 35 36 37 38 10 20 01 01 01 01 00 "
         "8f 81 f4 e0"
     )
 
 
 def test_every_truncation_is_told() -> None:
-    data = _core.write_header(make_header())
+    data = write_header(make_header())
     assert {error_of(data[:size]) for size in range(len(data))} == {TRUNCATED}
 
 
 def test_every_flipped_bit_is_found() -> None:
-    data = _core.write_header(make_header())
+    data = write_header(make_header())
     for bit in range(8 * len(data)):
         damaged = bytearray(data + bytes(600))
         damaged[bit // 8] ^= 1 << bit % 8
@@ -112,13 +107,13 @@ def test_foreign_files_are_not_ours(data: bytes) -> None:
 
 def test_flags() -> None:
     """Bits 0 to 3 are reserved, bits 4 to 7 unused."""
-    data = _core.write_header(make_header())
+    data = write_header(make_header())
     for bit in range(8):
         changed = edited(data, 0, 1 << bit)
         if bit < 4:
             assert error_of(changed) == UNSUPPORTED
         else:
-            assert _core.read_header(changed)[0].width == 61
+            assert read_header(changed)[0].width == 61
 
 
 # Offsets into the body of a header with one-byte sizes and the model id "tiny-1".
@@ -150,20 +145,20 @@ def test_flags() -> None:
     ],
 )
 def test_values_beyond_this_version(offset: int, value: int, error: int) -> None:
-    changed = edited(_core.write_header(make_header()), offset, value)
+    changed = edited(write_header(make_header()), offset, value)
     assert error_of(changed) == error
     with pytest.raises(slow_coder.RejectedError):
         slow_coder.read_header(slow_coder.Reader(changed))
 
 
 def test_model_id_is_not_empty() -> None:
-    data = _core.write_header(make_header())
+    data = write_header(make_header())
     body = data[body_at(data) : -4]
     assert error_of(with_body(body[:6] + b"\0" + body[13:])) == FORMAT
 
 
 def test_another_version_is_unsupported() -> None:
-    data = bytearray(_core.write_header(make_header()))
+    data = bytearray(write_header(make_header()))
     data[4] = 2
     assert error_of(data) == UNSUPPORTED
 
@@ -179,7 +174,7 @@ def test_another_version_is_unsupported() -> None:
 )  # fmt: skip
 def test_writer_refuses(field: str, value: object) -> None:
     with pytest.raises(_core.CoreError):
-        _core.write_header(make_header(**{field: value}))
+        write_header(make_header(**{field: value}))
 
 
 def with_body(body: bytes, claimed: int | None = None) -> bytes:
@@ -190,17 +185,17 @@ def with_body(body: bytes, claimed: int | None = None) -> bytes:
 
 
 def test_header_is_as_short_as_ever_for_float32() -> None:
-    short, long = (_core.write_header(make_header(arithmetic=number)) for number in (0, 2))
+    short, long = (write_header(make_header(arithmetic=number)) for number in (0, 2))
     assert len(long) == len(short) + 1
-    assert [_core.read_header(data)[0].arithmetic for data in (short, long)] == [0, 2]
+    assert [read_header(data)[0].arithmetic for data in (short, long)] == [0, 2]
 
 
 def test_more_body_is_ignored_and_less_is_refused() -> None:
-    data = _core.write_header(make_header())
+    data = write_header(make_header())
     body = data[body_at(data) : -4]
     for extra in (1, 100, 512 - len(body)):
         longer = with_body(body + bytes(extra))
-        header, end = _core.read_header(longer)
+        header, end = read_header(longer)
         assert (header.tile_halo, header.arithmetic, end) == (0, 0, len(longer))
     for size in range(len(body)):
         assert error_of(with_body(body[:size])) == FORMAT
@@ -218,11 +213,11 @@ BAD_VARINTS = ["8000", "ff8000", "ffffffff1f", "ffffffff8f", "ffffffffff01", "80
 @pytest.mark.parametrize("text", BAD_VARINTS)
 def test_malformed_varints(text: str) -> None:
     bad = bytes.fromhex(text)
-    header = _core.write_header(make_header())
+    header = write_header(make_header())
     body = header[body_at(header) : -4]
     assert error_of(with_body(body[:1] + bad + body[2:])) == FORMAT
     with pytest.raises(_core.CoreError) as caught:
-        _core.read_chunk(b"\x01" + bad + bytes(20), 0)
+        read_chunk(b"\x01" + bad + bytes(20), 0)
     assert caught.value.args[0] == FORMAT
 
 
@@ -230,21 +225,21 @@ def test_malformed_varints(text: str) -> None:
 def test_chunks_come_back(kind: int, payload: bytes, before: bytes, after: bytes) -> None:
     written = _core.write_chunk(kind, payload)
     data = before + written + after
-    chunk = _core.read_chunk(data, len(before))
+    chunk = read_chunk(data, len(before))
     assert (chunk.type, chunk.size, chunk.next) == (kind, len(payload), len(before) + len(written))
     assert data[chunk.payload : chunk.payload + chunk.size] == payload
 
 
 def test_cut_chunks_are_not_there() -> None:
     written = _core.write_chunk(1, bytes(200))
-    assert all(_core.read_chunk(written[:size], 0) is None for size in range(len(written)))
-    assert _core.read_chunk(written, len(written) + 5) is None
+    assert all(read_chunk(written[:size], 0) is None for size in range(len(written)))
+    assert read_chunk(written, len(written) + 5) is None
 
 
 @pytest.mark.parametrize(("value", "text"), VARINTS.items())
 def test_chunk_sizes_are_claims(value: int, text: str) -> None:
     """Four gigabytes claimed by a few bytes are a cut chunk, not an allocation."""
-    chunk = _core.read_chunk(b"\x01" + bytes.fromhex(text) + bytes(300), 0)
+    chunk = read_chunk(b"\x01" + bytes.fromhex(text) + bytes(300), 0)
     assert (chunk.size if chunk else None) == (value if value <= 300 else None)
 
 
@@ -262,12 +257,11 @@ def test_crc32c() -> None:
 def example_file(*extra: bytes) -> tuple[bytes, list[list[int]]]:
     """A file of three iterations with ``extra`` chunks after each code chunk, and its codes."""
     rng = np.random.default_rng(2)
-    coder, planes = _core.PlaneCoder(4, 3, 4), []
-    data = _core.write_header(make_header(depth=4))
+    coder, planes = PlaneCoder(4, 3, 4), []
+    data = write_header(make_header(depth=4))
     for _ in range(3):
         codes = rng.choice(np.array([-1, 1], np.int8), (4, 3, 4))
-        coded, crc = coder.encode(codes)
-        data += _core.write_chunk(1, crc.to_bytes(4, "little") + coded) + b"".join(extra)
+        data += code_chunk(*coder.encode(codes)) + b"".join(extra)
         planes.append(codes.transpose(1, 2, 0).ravel().tolist())
     return data + _core.write_chunk(0, b"\x03"), planes
 
@@ -280,10 +274,10 @@ def test_slow_decoder_reads_files_with_unknown_chunks() -> None:
 
 def test_slow_decoder_reads_every_prefix() -> None:
     data, planes = example_file()
-    _, end = _core.read_header(data)
+    _, end = read_header(data)
     for size in range(len(data)):
         whole, at = 0, end
-        while (chunk := _core.read_chunk(data[:size], at)) is not None:
+        while (chunk := read_chunk(data[:size], at)) is not None:
             whole, at = whole + 1, chunk.next
         if whole:
             assert slow_coder.decode_file(data[:size])[1:] == (planes[:whole], True)

@@ -9,9 +9,11 @@ import pytest
 from PIL import Image
 
 import recodec
-from recodec.bitstream import CODES, NETWORK, Reader
 from recodec.errors import RecodecError
+from recodec.families.recurrent.family import read_planes
+from recodec.families.recurrent.planes import NETWORK
 from recodec.weights import load_model
+from tests.plane_files import read_header
 
 from .conftest import GOLDEN
 from .golden.make import codes_digest
@@ -58,15 +60,12 @@ def test_good_file_is_verified_unless_cut(tiny_model: str, name: str) -> None:
 @pytest.mark.parametrize("name", sorted(EXPECTED["good"]))
 def test_slow_decoder_agrees(tiny_model: str, name: str) -> None:
     data = (GOLDEN / "good" / f"{name}.rcd").read_bytes()
-    reader = Reader(data)
-    from recodec.entropy import PlaneDecoder
-
-    model = load_model(reader.header().model)
-    assert bool(model.tables) == (reader.header().entropy == NETWORK)
-    planes = PlaneDecoder(reader.header(), 1 << 20, model.contexts)
-    fast = [planes.decode(chunk) for chunk in reader.chunks() if chunk.type == CODES]
+    fields, _ = read_header(data)
+    model = load_model(fields.model)
+    assert bool(model.tables) == (fields.entropy == NETWORK)
+    fast = read_planes(data, model.contexts)
     header, slow, truncated = decode_file(data, model.tables)
-    assert truncated == (not reader.ended)
+    assert truncated == recodec.info(data).truncated
     assert len(slow) == len(fast)
     with Image.open(GOLDEN / "good" / f"{name}.png") as golden:
         assert golden.has_transparency_data == (header.alpha_rows is not None)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from recodec.graphs import GraphCache
+from recodec.runtime.graphs import GraphCache
 
 
 def poisoned(x: Tensor) -> Tensor:

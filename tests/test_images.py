@@ -19,7 +19,8 @@ from PIL import Image, ImageCms
 
 import recodec
 from recodec.errors import ImageError, LimitError, TargetError
-from recodec.images import read_picture
+from recodec.io.pictures import read_picture
+from tests.conftest import any_size
 
 
 def test_arrays_of_any_layout_are_the_same_picture(tiny_model: str, picture: Image.Image) -> None:
@@ -90,11 +91,11 @@ def test_sixteen_bits_are_scaled_and_rounded(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(DEEP[name])
     with Image.open(tmp_path / name) as image:
         deep = np.asarray(image, np.float64)
-    picture = read_picture(tmp_path / name, 1 << 20, convert=True)
+    picture = read_picture(tmp_path / name, any_size, convert=True)
     np.testing.assert_array_equal(picture.samples[0].numpy(), np.rint(deep / 257))
     array = np.arange(65536).astype(np.uint16).reshape(256, 256)
     for item in (array, torch.from_numpy(array)[None]):
-        samples = read_picture(item, 1 << 20, convert=True).samples[0].numpy()
+        samples = read_picture(item, any_size, convert=True).samples[0].numpy()
         np.testing.assert_array_equal(samples, np.rint(array / 257))
 
 
@@ -124,7 +125,7 @@ def test_ten_bits_want_an_explicit_choice(tiny_model: str, tmp_path: Path, name:
         for item in (path, image):
             with pytest.raises(ImageError, match=r"more than 8 bits.*convert=True \(--convert\)"):
                 recodec.encode(item, model=tiny_model)
-    samples = read_picture(path, 64, convert=True).samples
+    samples = read_picture(path, any_size, convert=True).samples
     assert samples.unique().tolist() == [175]
     with Image.open(path) as image:
         image.load()
@@ -140,12 +141,12 @@ def test_a_transparent_colour_of_sixteen_bits(tmp_path: Path) -> None:
     grey = np.array([[[7], [8], [300]]], np.uint16)
     path = tmp_path / "keyed.png"
     path.write_bytes(deep_png(grey, (b"tRNS", struct.pack(">H", 8))))
-    alpha = read_picture(path, 1 << 20, convert=True).alpha
+    alpha = read_picture(path, any_size, convert=True).alpha
     assert alpha is not None
     np.testing.assert_array_equal(alpha, [[255, 0, 255]])
     path.write_bytes(deep_png(np.repeat(grey, 3, axis=2), (b"tRNS", struct.pack(">HHH", 8, 8, 8))))
     with pytest.raises(ImageError, match="alpha channel first"):
-        read_picture(path, 1 << 20, convert=True)
+        read_picture(path, any_size, convert=True)
 
 
 def test_animations_are_refused(tiny_model: str, tmp_path: Path) -> None:
@@ -323,7 +324,7 @@ def test_every_mode_and_size(tiny_model: str, size: tuple[int, int]) -> None:
 def test_round_trips_of_five_hundred_sizes(
     tiny_model: str, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recodec.encoding.TILE_SIDE", 4)
+    monkeypatch.setattr("recodec.families.recurrent.encoder.TILE_SIDE", 4)
     channels = MODES.index(mode) + 1
     # Most are small, some have several positions along a side, a few are cut into tiles.
     sides = np.exp(_RANDOM.uniform(0, np.log(160), (500, 2))).astype(int)
@@ -361,7 +362,7 @@ def test_equivalent_modes(picture: Image.Image, mode: str, key: Any, expected: s
     if key is not None:
         image.info["transparency"] = key
     plain = image.convert(expected)
-    read = read_picture(image, 1 << 20)
+    read = read_picture(image, any_size)
     assert read.channels == (3 if "RGB" in expected else 1)
     array = np.asarray(plain).reshape(45, 61, -1)
     np.testing.assert_array_equal(read.samples.permute(1, 2, 0).numpy(), array[..., : read.channels])
@@ -386,10 +387,12 @@ def test_other_modes_want_an_explicit_choice(tiny_model: str, mode: str) -> None
 def test_numbers_must_lie_in_the_range_of_eight_bits(mode: str) -> None:
     values = np.array([[0, 255, 254.6]])
     image = Image.fromarray(values.astype(np.int32 if mode == "I" else np.float32))
-    assert read_picture(image, 64, convert=True).samples.tolist() == [[[0, 255, 254 if mode == "I" else 255]]]
+    assert read_picture(image, any_size, convert=True).samples.tolist() == [
+        [[0, 255, 254 if mode == "I" else 255]]
+    ]
     for bad in (-1, 256, *([float("nan")] if mode == "F" else [])):
         with pytest.raises(ImageError, match=r"outside 0\.\.255"):
-            read_picture(Image.new(mode, (2, 2), bad), 64, convert=True)
+            read_picture(Image.new(mode, (2, 2), bad), any_size, convert=True)
 
 
 def test_float_arrays_lie_in_0_to_1(tiny_model: str, picture: Image.Image) -> None:
@@ -406,13 +409,13 @@ def test_a_profile_of_other_colours_is_used_and_not_kept(picture: Image.Image) -
     image = ImageCms.profileToProfile(picture, srgb, lab, outputMode="LAB")
     assert image is not None
     image.info["icc_profile"] = ImageCms.ImageCmsProfile(lab).tobytes()
-    read = read_picture(image, 1 << 20, convert=True)
+    read = read_picture(image, any_size, convert=True)
     assert read.metadata == {}
     difference = read.samples.permute(1, 2, 0).numpy().astype(int) - np.asarray(picture)
     assert np.abs(difference).mean() < 3
     cmyk = picture.convert("CMYK")
     cmyk.info["icc_profile"] = b"not a profile"
-    plain = read_picture(cmyk, 1 << 20, convert=True)
+    plain = read_picture(cmyk, any_size, convert=True)
     assert plain.metadata == {}
     np.testing.assert_array_equal(plain.samples.permute(1, 2, 0).numpy(), np.asarray(cmyk.convert("RGB")))
 
@@ -479,7 +482,7 @@ def test_metadata_is_kept_and_counted(tiny_model: str, picture: Image.Image) -> 
 
 
 def test_late_and_second_profiles_are_ignored(tiny_model: str, picture: Image.Image) -> None:
-    from recodec.bitstream import ICC, attached_chunk
+    from recodec.container.core import ICC, attached_chunk
 
     data = recodec.encode(picture, iterations=2, model=tiny_model)
     info = recodec.info(data)

@@ -22,6 +22,7 @@ from recodec.errors import UnsupportedError, WeightsError
 from recodec.networks.context import ContextConfig, ContextNetwork
 from recodec.networks.pixel.recurrent import RecurrentCodec
 from recodec.weights import load_model, save_model
+from tests.plane_files import PlaneCoder, PlaneFields, write_header
 
 from .slow_network import NetworkDecoder
 from .zoned import ZONED
@@ -98,8 +99,8 @@ def random_planes(config: ContextConfig, shape: tuple[int, int], count: int, see
     return [rng.choice(symbols, (config.depth, *shape)) for _ in range(count)]
 
 
-def coder_for(tables: Tables, shape: tuple[int, ...]) -> _core.PlaneCoder:
-    return _core.PlaneCoder(*shape, network=_core.ContextTables(tables))
+def coder_for(tables: Tables, shape: tuple[int, ...]) -> PlaneCoder:
+    return PlaneCoder(*shape, network=_core.ContextTables(tables))
 
 
 def encode(planes: Planes, tables: Tables) -> list[tuple[bytes, int]]:
@@ -370,7 +371,7 @@ def test_planes_of_any_bytes_decoded_at_once_are_those_decoded_one_by_one() -> N
 @pytest.mark.parametrize("version", [1, 3])
 def test_adaptive_contexts_decode_all_planes_too(version: int) -> None:
     planes = random_planes(ContextConfig(8, 2, 1), (5, 6), 3, seed=20)
-    writer, reader = (_core.PlaneCoder(8, 5, 6, version) for _ in range(2))
+    writer, reader = (PlaneCoder(8, 5, 6, version) for _ in range(2))
     chunks = [writer.encode(plane) for plane in planes]
     for plane, (_, crc), (codes, seen) in zip(
         planes, chunks, reader.decode_all([data for data, _ in chunks], 4), strict=True
@@ -387,7 +388,7 @@ def test_threads_decode_alike() -> None:
     alone = encode(planes, tables)
 
     def use(_: int) -> Planes:
-        writer, reader = (_core.PlaneCoder(*planes[0].shape, network=shared) for _ in range(2))
+        writer, reader = (PlaneCoder(*planes[0].shape, network=shared) for _ in range(2))
         assert [writer.encode(plane) for plane in planes] == alone
         return [reader.decode(data)[0].reshape(planes[0].shape) for data, _ in alone]
 
@@ -577,11 +578,11 @@ def test_a_network_is_for_one_depth_and_one_version() -> None:
     network = _core.ContextTables(random_tables(SMALL, 22))
     assert (network.iterations, network.depth, network.symbols) == (2, 8, 3)
     with pytest.raises(_core.CoreError, match="network is for depth 8, but the file has depth 16") as caught:
-        _core.PlaneCoder(16, 2, 2, network=network)
+        PlaneCoder(16, 2, 2, network=network)
     assert caught.value.args[0] == FORMAT
     for version in (0, 2, 3, 255):
         with pytest.raises(_core.CoreError, match=f"entropy coder 2, version {version}") as caught:
-            _core.PlaneCoder(8, 2, 2, version, network)
+            PlaneCoder(8, 2, 2, version, network)
         assert caught.value.args[0] == UNSUPPORTED
 
 
@@ -602,12 +603,12 @@ def test_other_codes_are_refused_and_leave_no_trace(symbols: int, codes: tuple[i
 
 def test_model_without_a_network_shows_nothing_of_a_file_with_one(tiny_model: str) -> None:
     model = load_model(tiny_model)
-    header = _core.Header()
+    header = PlaneFields()
     header.width = header.height = 32
     header.model, header.model_hash = tiny_model, model.hash
     header.stride, header.depth = model.network.config.stride, model.network.config.depth
     header.entropy = 2
-    start = _core.write_header(header)
+    start = write_header(header)
     data = start + _core.write_chunk(1, bytes(40)) + _core.write_chunk(0, b"\x01")
     codec = recodec.load(tiny_model)
     for use in (codec.decode, lambda file: next(iter(codec.progressive(file))), recodec.verify):
@@ -618,7 +619,7 @@ def test_model_without_a_network_shows_nothing_of_a_file_with_one(tiny_model: st
     # Nothing else is wrong with it: what adaptive contexts decode is merely damaged.
     header.entropy = 1
     with pytest.raises(recodec.ChecksumError):
-        codec.decode(_core.write_header(header) + data[len(start) :])
+        codec.decode(write_header(header) + data[len(start) :])
 
 
 # --- a change here is a change of the file format

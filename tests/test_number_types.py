@@ -35,7 +35,7 @@ def test_pictures_are_those_of_float32(photo: Image.Image, dtype: str, writer: s
     half = recodec.load(device=DEVICE, dtype=dtype)
     single = recodec.load()
     data = (half if writer == "half" else single).encode(original, iterations=12)
-    assert recodec.info(data).arithmetic == (dtype if writer == "half" else "float32")
+    assert recodec.info(data).details.arithmetic == (dtype if writer == "half" else "float32")
     pairs = zip(half.progressive(data, like="numpy"), single.progressive(data, like="numpy"), strict=True)
     for found, expected in pairs:
         # Measured: 0.006 dB.
@@ -49,7 +49,7 @@ def test_pictures_are_those_of_float32(photo: Image.Image, dtype: str, writer: s
 @half_types
 def test_what_is_decoded_stays_in_float32(dtype: str) -> None:
     codec = recodec.load(dtype=dtype)
-    network = codec._engine.network
+    network = codec.model.network
     assert network.working_type == getattr(torch, dtype)
     with torch.no_grad():
         state = network.decode_step(

@@ -14,8 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recodec import _core
-from recodec.bitstream import Reader
+from recodec.container.reader import Reader
 from recodec.errors import UnsupportedError
+from recodec.families.registry import read_file_header
+from tests.plane_files import PlaneCoder, PlaneFields, write_header
 
 from . import slow_coder
 
@@ -61,12 +63,12 @@ def entropy_bytes(plane: np.ndarray, density: float) -> float:
 
 
 def encode(planes: Planes, version: int = 1) -> list[tuple[bytes, int]]:
-    coder = _core.PlaneCoder(*planes[0].shape, version)
+    coder = PlaneCoder(*planes[0].shape, version)
     return [coder.encode(plane) for plane in planes]
 
 
 def decode(chunks: list[tuple[bytes, int]], shape: tuple[int, ...], version: int = 1) -> Planes:
-    coder = _core.PlaneCoder(*shape, version)
+    coder = PlaneCoder(*shape, version)
     planes = []
     for data, crc in chunks:
         codes, seen = coder.decode(data)
@@ -151,7 +153,7 @@ def test_slow_decoder_agrees_on_ternary_planes_of_all_kinds(shape: tuple[int, in
 def test_slow_decoder_agrees_on_any_bytes(shape: tuple[int, int, int], version: int) -> None:
     """Such bytes mean what no encoder writes, a position without active codes that is said to have some."""
     rng = np.random.default_rng(21)
-    fast, slow = _core.PlaneCoder(*shape, version), slow_coder.PLANE_DECODERS[version](*shape)
+    fast, slow = PlaneCoder(*shape, version), slow_coder.PLANE_DECODERS[version](*shape)
     for size in (40, 0, 5, 200, 1):
         data = rng.bytes(size)
         assert slow.decode(data) == coding_order(fast.decode(data)[0].reshape(shape))
@@ -188,7 +190,7 @@ def test_ternary_planes_are_learned() -> None:
 def test_slow_decoder_agrees_on_long_hostile_input() -> None:
     """Enough steps in all directions that the core has to look whether a weight exceeds its limit."""
     rng = np.random.default_rng(8)
-    fast, slow = _core.PlaneCoder(1, 60, 60), slow_coder.BinaryDecoder(1, 60, 60)
+    fast, slow = PlaneCoder(1, 60, 60), slow_coder.BinaryDecoder(1, 60, 60)
     largest_step = slow_coder.REGRESSION_RATE
     assert 2 * 60 * 60 * largest_step / 2 > 2 * slow_coder.WEIGHT_LIMIT
     for _ in range(2):
@@ -213,17 +215,17 @@ def test_other_codes_are_refused(version: int, code: int, symbols: str) -> None:
 @pytest.mark.parametrize("version", [0, 2, 4, 255])
 def test_other_versions_are_unsupported(version: int) -> None:
     with pytest.raises(_core.CoreError, match=f"entropy coder 1, version {version}") as caught:
-        _core.PlaneCoder(2, 3, 4, version)
+        PlaneCoder(2, 3, 4, version)
     assert caught.value.args[0] == UNSUPPORTED
-    header = _core.Header()
+    header = PlaneFields()
     header.width = header.height = 8
     header.model = "any"
-    data = bytearray(_core.write_header(header))
+    data = bytearray(write_header(header))
     data[-8] = version
     data[-4:] = _core.crc32c(bytes(data[:-4])).to_bytes(4, "little")
     message = f"entropy coder version is {version}; this version knows 1 and 3 of adaptive contexts, 1 of the network"
     with pytest.raises(UnsupportedError, match=message):
-        Reader(bytes(data)).header()
+        read_file_header(Reader(bytes(data)).header())
 
 
 @pytest.mark.parametrize(
@@ -239,20 +241,20 @@ def test_other_versions_are_unsupported(version: int) -> None:
     ],
 )
 def test_other_kinds_are_unsupported(kind: int, version: int, message: str) -> None:
-    header = _core.Header()
+    header = PlaneFields()
     header.width = header.height = 8
     header.model = "any"
-    data = bytearray(_core.write_header(header))
+    data = bytearray(write_header(header))
     data[-9:-7] = kind, version
     data[-4:] = _core.crc32c(bytes(data[:-4])).to_bytes(4, "little")
     with pytest.raises(UnsupportedError, match=message):
-        Reader(bytes(data)).header()
+        read_file_header(Reader(bytes(data)).header())
 
 
 @pytest.mark.parametrize("version", [1, 3])
 def test_refused_plane_leaves_no_trace(version: int) -> None:
     first, second = planes_for(version, 6, 3, 4, 5, 2)
-    coder = _core.PlaneCoder(3, 4, 5, version)
+    coder = PlaneCoder(3, 4, 5, version)
     chunks = [coder.encode(first)]
     with pytest.raises(_core.CoreError):
         coder.encode(np.full_like(first, 2))
@@ -260,7 +262,7 @@ def test_refused_plane_leaves_no_trace(version: int) -> None:
 
 
 def test_wrong_arguments_are_refused() -> None:
-    coder = _core.PlaneCoder(2, 3, 4)
+    coder = PlaneCoder(2, 3, 4)
     with pytest.raises(ValueError, match=r"codes has 23 elements; 24 are needed"):
         coder.encode(np.ones(23, np.int8))
     with pytest.raises(TypeError):
@@ -273,7 +275,7 @@ def test_checksum_finds_every_flipped_bit(version: int) -> None:
     for bit in range(8 * len(data)):
         damaged = bytearray(data)
         damaged[bit // 8] ^= 1 << bit % 8
-        coder = _core.PlaneCoder(4, 5, 6, version)
+        coder = PlaneCoder(4, 5, 6, version)
         coder.decode(first)
         assert coder.decode(damaged)[1] != crc
 
@@ -283,7 +285,7 @@ def test_checksum_finds_codes_that_differ(version: int) -> None:
     """The same bytes read with another history stand for other codes."""
     first, second = planes_for(version, 12, 4, 5, 6, 2)
     data, crc = encode([first, second], version)[1]
-    fresh = _core.PlaneCoder(4, 5, 6, version)
+    fresh = PlaneCoder(4, 5, 6, version)
     codes, seen = fresh.decode(data)
     assert not np.array_equal(codes, second.ravel())
     assert seen != crc
@@ -292,7 +294,7 @@ def test_checksum_finds_codes_that_differ(version: int) -> None:
 @pytest.mark.parametrize(("version", "symbols"), [(1, {-1, 1}), (3, {-1, 0, 1})])
 def test_any_bytes_decode(version: int, symbols: set[int]) -> None:
     rng = np.random.default_rng(13)
-    coder = _core.PlaneCoder(5, 4, 3, version)
+    coder = PlaneCoder(5, 4, 3, version)
     for size in [0, 1, 3, 4, 5, 50, 1000]:
         assert set(coder.decode(rng.bytes(size))[0].tolist()) <= symbols
 
@@ -310,7 +312,7 @@ def test_threads_give_identical_bytes(version: int) -> None:
 def test_one_coder_may_be_shared_by_threads() -> None:
     """What it makes then is undefined, as the order of its planes is, but it must not crash."""
     (plane,) = random_planes(17, 32, 12, 16, 1)
-    coder = _core.PlaneCoder(*plane.shape)
+    coder = PlaneCoder(*plane.shape)
 
     def use(i: int) -> int:
         return len(coder.encode(plane)[0]) if i % 2 else coder.decode(b"damaged")[0].size

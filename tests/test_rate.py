@@ -6,8 +6,8 @@ import math
 
 import pytest
 
+from recodec.container.targets import Target, quality_to_bpp, resolve_target, too_small
 from recodec.errors import TargetError
-from recodec.rate import Target, quality_to_bpp, resolve_target, too_small
 
 
 def test_quality_is_a_documented_rate() -> None:

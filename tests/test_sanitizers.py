@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from recodec import _core
-from recodec.attachments import encode_alpha
+from recodec.container.attachments import encode_alpha
+from tests.plane_files import PlaneFields, code_chunk, write_header
 
 from .mutations import HOSTILE_COUNT, hostile_corpus, mutations
 from .stand_in import stand_in_coder, symbols
@@ -67,7 +68,7 @@ def sample_files() -> list[bytes]:
     # The network takes depths of multiples of 4.
     network = [((2, 1), (*shape[:3], -(-shape[3] // 4) * 4)) for shape in shapes]
     for (kind, version), (width, height, stride, depth) in (*adaptive, *network):
-        header = _core.Header()
+        header = PlaneFields()
         header.entropy, header.entropy_version = kind, version
         header.width, header.height, header.stride, header.depth = width, height, stride, depth
         header.model, header.colour, header.alpha = "sample", 1, 1
@@ -76,12 +77,10 @@ def sample_files() -> list[bytes]:
         ternary = symbols(depth) == 3 if kind == 2 else version == 3
         choices = np.array([-1, 0, 0, 1] if ternary else [-1, 1], np.int8)
         alpha = encode_alpha(rng.integers(0, 256, (height, width), np.uint8))
-        data = _core.write_header(header) + metadata(2, rng.bytes(20)) + metadata(3, alpha)
+        data = write_header(header) + metadata(2, rng.bytes(20)) + metadata(3, alpha)
         for _ in range(3):
-            coded, crc = coder.encode(rng.choice(choices, (depth, *grid)))
-            data += _core.write_chunk(1, crc.to_bytes(4, "little") + coded) + _core.write_chunk(
-                77, b"unknown"
-            )
+            data += code_chunk(*coder.encode(rng.choice(choices, (depth, *grid))))
+            data += _core.write_chunk(77, b"unknown")
         files.append(data + metadata(4, b"Exif") + metadata(5, b"XMP") + _core.write_chunk(0, b"\x03"))
     return files
 

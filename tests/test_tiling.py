@@ -13,9 +13,9 @@ from recodec.errors import LimitError
 from recodec.networks.pixel.config import LayerConfig, NetworkConfig
 from recodec.networks.pixel.reach import reach_of
 from recodec.networks.pixel.recurrent import RecurrentCodec
-from recodec.states import Workplace
-from recodec.tiled_network import Samples, TiledDecoder, TiledEncoder
-from recodec.tiling import Region, TileGrid, plan_tiles
+from recodec.runtime.states import Workplace
+from recodec.runtime.tiled_network import Samples, TiledDecoder, TiledEncoder
+from recodec.runtime.tiling import Region, TileGrid, plan_tiles
 from recodec.weights import load_model
 from tests.zoned import ZONED
 

@@ -4,9 +4,10 @@
 #include <optional>
 #include <vector>
 
+#include "chunk_coder.hpp"
 #include "crc32c.hpp"
 #include "error.hpp"
-#include "plane_coder.hpp"
+#include "png_alpha.hpp"
 #include "stand_in.hpp"
 
 namespace recodec {
@@ -14,7 +15,6 @@ namespace recodec {
 namespace {
 
 constexpr std::size_t kMaxIterations = 255;
-constexpr std::size_t kCrcBytes = 4;
 
 bool is(const Chunk& chunk, ChunkType type) { return chunk.type == static_cast<std::uint8_t>(type); }
 
@@ -25,10 +25,8 @@ struct Protected {
 };
 
 Protected open(ByteView payload) {
-    if (payload.size() < kCrcBytes) throw Error(Errc::format, "a chunk is too short for its checksum");
-    std::uint32_t crc = 0;
-    for (std::size_t i = kCrcBytes; i-- > 0;) crc = crc << 8 | payload[i];
-    return {payload.subspan(kCrcBytes), crc};
+    if (payload.size() < kChecksumBytes) throw Error(Errc::format, "a chunk is too short for its checksum");
+    return {payload.subspan(kChecksumBytes), get_u32(payload)};
 }
 
 void require_crc(std::uint32_t stored, std::uint32_t computed) {
@@ -42,7 +40,7 @@ Bytes end_payload(std::size_t iterations) {
 
 // Inflating is not the core's, so the rows that are unfiltered here are not those of the picture.
 void read_alpha(ByteView png, const Header& header) {
-    Bytes scanlines = alpha_data(png, header);
+    Bytes scanlines = png_data(png, header.width, header.height);
     const std::size_t width = header.width, height = header.height;
     scanlines.resize((width + 1) * height);
     for (std::size_t y = 0; y < height; ++y) scanlines[y * (width + 1)] %= 5;
@@ -52,13 +50,13 @@ void read_alpha(ByteView png, const Header& header) {
 
 }  // namespace
 
-Budget::Budget(const Header& header, const Limits& limits) : cost_(0), left_(limits.cost) {
-    const std::uint64_t positions = std::uint64_t{header.rows()} * header.columns();
+Budget::Budget(const Header& header, const PlaneHeader& planes, const Limits& limits) : cost_(0), left_(limits.cost) {
+    const std::uint64_t positions = std::uint64_t{planes.positions(header.height)} * planes.positions(header.width);
     // Factors are limited one by one, since the product of all may pass 64 bits.
-    if (positions > limits.pixels || positions * header.stride * header.stride > limits.pixels) {
+    if (positions > limits.pixels || positions * planes.stride * planes.stride > limits.pixels) {
         throw Error(Errc::limit, "the picture exceeds the pixel limit");
     }
-    cost_ = positions * header.depth * header.depth;
+    cost_ = positions * planes.depth * planes.depth;
     if (cost_ > left_) throw Error(Errc::limit, "a plane takes too long to decode");
 }
 
@@ -70,8 +68,9 @@ void Budget::spend() {
 void decode_file(ByteView data, const Limits& limits, const PlaneSink& sink) {
     std::size_t at = 0;
     const Header header = read_header(data, at);
-    Budget budget(header, limits);
-    const auto coder = stand_in_coder(header.entropy, header.depth, header.rows(), header.columns());
+    const PlaneHeader fields = read_plane_header(header);
+    Budget budget(header, fields, limits);
+    const auto coder = stand_in_coder(header, fields);
     std::vector<std::int8_t> codes(coder->plane_size());
     std::size_t iterations = 0;
     bool has_alpha = false;
@@ -88,9 +87,10 @@ void decode_file(ByteView data, const Limits& limits, const PlaneSink& sink) {
             budget.spend();
             if (header.alpha != 0 && !has_alpha) throw Error(Errc::format, "the alpha channel is missing");
             const auto [content, crc] = open(payload);
-            coder->decode(content, codes);
-            require_crc(crc, coder->checksum(crc32c(content, type_crc)));
-            if (sink) sink(header, codes);
+            CodedPlane plane = {content, codes, checksum_of_coded(content)};
+            coder->decode(plane);
+            require_crc(crc, plane.checksum);
+            if (sink) sink(header, fields, codes);
         } else if (is(*chunk, ChunkType::alpha) && header.alpha != 0) {
             const auto [content, crc] = open(payload);
             require_crc(crc, crc32c(content, type_crc));

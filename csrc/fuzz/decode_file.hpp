@@ -6,6 +6,7 @@
 #include <span>
 
 #include "container.hpp"
+#include "plane_header.hpp"
 
 namespace recodec {
 
@@ -19,7 +20,7 @@ struct Limits {
 class Budget {
 public:
     // Throws Error if the picture, or a single plane of it, is beyond them.
-    Budget(const Header& header, const Limits& limits);
+    Budget(const Header& header, const PlaneHeader& planes, const Limits& limits);
 
     // Call before decoding one more plane; throws Error if all so far would take too long.
     void spend();
@@ -29,7 +30,7 @@ private:
 };
 
 // Gets the codes of every plane, depth x rows x columns, once its checksum was found right.
-using PlaneSink = std::function<void(const Header&, std::span<const std::int8_t>)>;
+using PlaneSink = std::function<void(const Header&, const PlaneHeader&, std::span<const std::int8_t>)>;
 
 // Throws Error unless `data` holds a header and at least one whole code chunk, all of it sound and within
 // the limits.

@@ -6,12 +6,14 @@
 #include <array>
 #include <memory>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 #include "decode_file.hpp"
 #include "fuzz_target.hpp"
 #include "mutate.hpp"
 #include "plane_coder.hpp"
+#include "plane_header.hpp"
 #include "range_coder.hpp"
 #include "stand_in.hpp"
 
@@ -35,9 +37,11 @@ public:
           again_(encoder_->plane_size()) {}
 
     void take(std::span<const std::int8_t> plane) {
-        decoder_->decode(encoder_->encode(plane), again_);
+        const Bytes data = encoder_->encode(plane);
+        CodedPlane again = {data, again_, 0};
+        decoder_->decode(again);
         require(std::ranges::equal(plane, again_), "decoded codes are those that were encoded");
-        require(encoder_->checksum(0) == decoder_->checksum(0), "equal codes have equal checksums");
+        require(encoder_->checksum(0) == again.checksum, "equal codes have equal checksums");
     }
 
 private:
@@ -48,10 +52,11 @@ private:
 // Whether the file decodes; if so, its header and codes must survive being written again.
 bool check_round_trip(ByteView data) {
     std::unique_ptr<RoundTrip> round_trip;
-    return decodes(data, kLimits, [&](const Header& header, std::span<const std::int8_t> plane) {
+    return decodes(data, kLimits, [&](const Header& header, const PlaneHeader& fields, std::span<const std::int8_t> plane) {
         if (!round_trip) {
-            round_trip =
-                std::make_unique<RoundTrip>(header.depth, header.rows(), header.columns(), header.entropy);
+            round_trip = std::make_unique<RoundTrip>(fields.depth, fields.positions(header.height),
+                                                     fields.positions(header.width), fields.entropy);
+            require(write_plane_header(fields, header).size() <= header.fields.size(), "fields are as they were written");
             const Bytes written = write_header(header);
             std::size_t end = 0;
             require(write_header(read_header(written, end)) == written, "a header is read as it was written");
@@ -72,10 +77,9 @@ void check_range_coder(ByteView data) {
     RangeDecoder any(data);
     for (std::size_t i = 0; i < bits; ++i) decoded[i] = any.decode(probabilities[i]);
 
-    Bytes coded;
-    RangeEncoder encoder(coded);
+    RangeEncoder encoder;
     for (std::size_t i = 0; i < bits; ++i) encoder.encode(decoded[i], probabilities[i]);
-    encoder.finish();
+    const Bytes coded = std::move(encoder).finish();
     RangeDecoder decoder(coded);
     for (std::size_t i = 0; i < bits; ++i) {
         require(decoder.decode(probabilities[i]) == decoded[i], "decoded bits are those that were encoded");
@@ -91,7 +95,8 @@ void check_plane_coder(ByteView data, EntropyCoder coder) {
     RoundTrip round_trip(depth, rows, columns, coder);
     std::vector<std::int8_t> codes(any->plane_size());
     for (std::size_t plane = 0; plane < 4; ++plane) {
-        any->decode(data.subspan(plane * data.size() / 4), codes);
+        CodedPlane coded = {data.subspan(plane * data.size() / 4), codes, 0};
+        any->decode(coded);
         round_trip.take(codes);
     }
 }

@@ -5,10 +5,11 @@
 #include <optional>
 #include <vector>
 
+#include "chunk_coder.hpp"
 #include "crc32c.hpp"
 #include "decode_file.hpp"
 #include "error.hpp"
-#include "plane_coder.hpp"
+#include "plane_header.hpp"
 #include "stand_in.hpp"
 
 namespace recodec {
@@ -16,7 +17,6 @@ namespace recodec {
 namespace {
 
 constexpr std::size_t kBodySizeAt = 5;
-constexpr std::size_t kCrcBytes = 4;
 constexpr std::array<std::uint8_t, 8> kExtremes = {0x00, 0x01, 0x02, 0x03, 0x7F, 0x80, 0xFE, 0xFF};
 
 struct Range {
@@ -30,7 +30,7 @@ ByteView view(const Bytes& data, std::size_t begin, std::size_t end) {
 }
 
 void put_u32(std::uint32_t value, Bytes& data, std::size_t at) {
-    for (std::size_t i = 0; i < kCrcBytes; ++i) data[at + i] = static_cast<std::uint8_t>(value >> (8 * i));
+    for (std::size_t i = 0; i < kChecksumBytes; ++i) data[at + i] = static_cast<std::uint8_t>(value >> (8 * i));
 }
 
 // First byte after the header as its size field has it, checksum right or wrong; 0 if it is cut.
@@ -41,7 +41,7 @@ std::size_t header_end(ByteView data) {
         size |= std::size_t{data[at] & 0x7Fu} << shift;
         if (data[at++] < 0x80) break;
     }
-    const std::size_t end = at + size + kCrcBytes;
+    const std::size_t end = at + size + kChecksumBytes;
     return end <= data.size() ? end : 0;
 }
 
@@ -159,11 +159,12 @@ void splice(Bytes& data, ByteView other, Random& random) {
 void repair(Bytes& data, const Limits& limits) try {
     const std::size_t header_bytes = header_end(data);
     if (header_bytes == 0) return;
-    put_u32(crc32c(view(data, 0, header_bytes - kCrcBytes)), data, header_bytes - kCrcBytes);
+    put_u32(crc32c(view(data, 0, header_bytes - kChecksumBytes)), data, header_bytes - kChecksumBytes);
     std::size_t at = 0;
     const Header header = read_header(data, at);
-    Budget budget(header, limits);
-    const auto coder = stand_in_coder(header.entropy, header.depth, header.rows(), header.columns());
+    const PlaneHeader fields = read_plane_header(header);
+    Budget budget(header, fields, limits);
+    const auto coder = stand_in_coder(header, fields);
     std::vector<std::int8_t> codes(coder->plane_size());
     std::uint8_t iterations = 0;
     while (const std::optional<Chunk> chunk = read_chunk(data, at)) {
@@ -172,14 +173,15 @@ void repair(Bytes& data, const Limits& limits) try {
             if (chunk->size == 1) data[chunk->payload] = iterations & 0x7F;
             return;
         }
-        if (chunk->type > static_cast<std::uint8_t>(ChunkType::xmp) || chunk->size < kCrcBytes) continue;
-        const ByteView content = view(data, chunk->payload + kCrcBytes, chunk->next);
+        if (chunk->type > static_cast<std::uint8_t>(ChunkType::xmp) || chunk->size < kChecksumBytes) continue;
+        const ByteView content = view(data, chunk->payload + kChecksumBytes, chunk->next);
         std::uint32_t crc = crc32c(content, crc32c(ByteView(&chunk->type, 1)));
         if (chunk->type == static_cast<std::uint8_t>(ChunkType::codes)) {
             ++iterations;
             budget.spend();
-            coder->decode(content, codes);
-            crc = coder->checksum(crc);
+            CodedPlane plane = {content, codes, crc};
+            coder->decode(plane);
+            crc = plane.checksum;
         }
         put_u32(crc, data, chunk->payload);
     }

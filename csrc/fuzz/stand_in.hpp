@@ -9,10 +9,11 @@
 #include <utility>
 #include <vector>
 
+#include "chunk_coder.hpp"
 #include "container.hpp"
 #include "context_tables.hpp"
 #include "mutate.hpp"
-#include "plane_coder.hpp"
+#include "plane_header.hpp"
 
 namespace recodec {
 
@@ -57,6 +58,10 @@ inline std::shared_ptr<const ContextTables> stand_in_tables(std::size_t depth) {
 inline std::unique_ptr<PlaneCoder> stand_in_coder(EntropyCoder coder, std::uint32_t depth, std::uint32_t rows,
                                                   std::uint32_t columns) {
     return make_plane_coder(coder, depth, rows, columns, coder.kind == 2 ? stand_in_tables(depth) : nullptr);
+}
+
+inline std::unique_ptr<PlaneCoder> stand_in_coder(const Header& header, const PlaneHeader& fields) {
+    return stand_in_coder(fields.entropy, fields.depth, fields.positions(header.height), fields.positions(header.width));
 }
 
 }  // namespace recodec

@@ -30,8 +30,8 @@ from recodec.errors import (
 
 if TYPE_CHECKING:
     from recodec.api import decode, encode, load, models, progressive
-    from recodec.bitstream import Info
     from recodec.codec import Codec
+    from recodec.container.info import Info
     from recodec.files import info, truncate, verify
 
 __version__ = version("recodec")
@@ -66,7 +66,7 @@ _LAZY = {
     **dict.fromkeys(("decode", "encode", "load", "models", "progressive"), "recodec.api"),
     **dict.fromkeys(("info", "truncate", "verify"), "recodec.files"),
     "Codec": "recodec.codec",
-    "Info": "recodec.bitstream",
+    "Info": "recodec.container.info",
 }
 
 

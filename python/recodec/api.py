@@ -13,13 +13,16 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from recodec.bitstream import Reader
-from recodec.codec import Codec, DecodeOptions, EncodeOptions, Output
-from recodec.errors import TruncatedError
-from recodec.images import ImageLike, Kind, check_kind
-from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, check_pixels
+from recodec.codec import Codec, DecodeOptions, EncodeOptions
+from recodec.decoding import decode_all, open_file
+from recodec.decoding import progressive as decode_progressively
+from recodec.families.protocol import Engine, FileHeader
+from recodec.families.registry import engine_of, families_without_weights
+from recodec.io.output_images import Output, check_like
+from recodec.io.pictures import ImageLike
+from recodec.io.sources import Source, read_blocks
+from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
 from recodec.ops.backend import Backend
-from recodec.sources import Buffer, Source, read_blocks, read_source
 from recodec.weights import DEFAULT_MODEL, SEARCH_PATH_VARIABLE, available_models, load_model
 
 
@@ -36,7 +39,10 @@ def load(
     plain PyTorch everywhere, "triton" with the kernels or not at all. Raises :class:`WeightsError` if the
     model is unknown or damaged, :class:`DeviceError` for a device, ``dtype`` or backend that cannot be had.
     """
-    return Codec(load_model(DEFAULT_MODEL if model == "default" else model), device, dtype, backend)
+    if family := families_without_weights().get(model) if isinstance(model, str) else None:
+        return Codec(family.engine(None, device, dtype, backend))
+    weights = load_model(DEFAULT_MODEL if model == "default" else model)
+    return Codec(engine_of(weights, device, dtype, backend))
 
 
 @lru_cache(maxsize=4)
@@ -51,7 +57,7 @@ def _codec(model: str) -> Codec:
 
 def models() -> tuple[str, ...]:
     """Ids of the models that can be loaded here."""
-    return available_models()
+    return tuple(sorted({*available_models(), *families_without_weights()}))
 
 
 def encode(image: ImageLike, *, model: str = "default", **options: Unpack[EncodeOptions]) -> bytes:
@@ -75,10 +81,8 @@ def decode(data: Source, *, like: str, **options: Unpack[DecodeOptions]) -> Outp
 
 def decode(data: Source, *, like: str = "pil", **options: Unpack[DecodeOptions]) -> Output:
     """Decode one file with the model it names; see :meth:`Codec.decode` for the options."""
-    content = read_source(data)
-    header = Reader(content).header()
-    check_pixels(header.width, header.height, options.get("max_pixels", DEFAULT_MAX_PIXELS), header.stride)
-    return _codec(header.model).decode(content, like=like, **options)
+    file = open_file(data, Limits(options.get("max_pixels", DEFAULT_MAX_PIXELS)))
+    return next(decode_all(_engine(file.header), [file], check_like(like), options))
 
 
 @overload
@@ -107,18 +111,8 @@ def progressive(
     max_memory: int = DEFAULT_MAX_MEMORY,
 ) -> Iterator[Any]:
     """Yield one ever better image per code chunk; see :meth:`Codec.progressive`."""
-    return _progressive(read_blocks(data), check_kind(like), max_pixels, max_memory)
+    return decode_progressively(_engine, read_blocks(data), check_like(like), Limits(max_pixels, max_memory))
 
 
-def _progressive(blocks: Iterator[Buffer], kind: Kind, max_pixels: int, max_memory: int) -> Iterator[Output]:
-    reader = Reader()
-    for block in blocks:
-        reader.feed(block)
-        try:
-            header = reader.header()
-        except TruncatedError:
-            continue
-        check_pixels(header.width, header.height, max_pixels, header.stride)
-        yield from _codec(header.model).progressive_blocks(reader, blocks, kind, max_pixels, max_memory)
-        return
-    raise TruncatedError("the data ends inside the header")
+def _engine(header: FileHeader) -> Engine:
+    return _codec(header.common.model).engine

@@ -19,9 +19,10 @@ import numpy as np
 from PIL import Image
 
 import recodec
-from recodec import files, folders, outputs
+from recodec import files
 from recodec.codec import DecodeOptions, EncodeOptions
 from recodec.errors import RecodecError
+from recodec.io import folders, outputs
 from recodec.limits import DEFAULT_MAX_PIXELS
 
 try:

@@ -1,10 +1,9 @@
-"""The codec: one model on one device, ready to encode and decode."""
+"""The codec: one model, or one family without weights, ready to encode and decode."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from typing import Any, Literal, TypeVar, Unpack, overload
 
 import numpy as np
@@ -14,29 +13,17 @@ from PIL import Image
 from torch import Tensor
 
 from recodec import files
-from recodec.attachments import Attachments
-from recodec.bitstream import CODES, Reader
-from recodec.decoding import (
-    DecodeOptions,
-    Output,
-    check_iterations,
-    decode_all,
-    decoder_of,
-    open_planes,
-    show,
-)
-from recodec.encoding import EncodeOptions, Entropy, encode_all
-from recodec.engine import Engine
-from recodec.entropy import PlaneDecoder
-from recodec.errors import MetadataDroppedWarning, TruncatedError
-from recodec.images import ImageLike, Kind, Picture, check_kind
-from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS
-from recodec.ops.backend import Backend
-from recodec.sources import Buffer, Source, read_blocks
-from recodec.tiled_network import TiledDecoder
+from recodec.decoding import DecodeOptions, decode_all, progressive
+from recodec.encoding import EncodeOptions, encode_all
+from recodec.errors import MetadataDroppedWarning
+from recodec.families.protocol import Engine
+from recodec.io.output_images import Output, check_like
+from recodec.io.pictures import ImageLike, Picture
+from recodec.io.sources import Source, read_blocks
+from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
 from recodec.weights import Model
 
-__all__ = ["Codec", "DecodeOptions", "EncodeOptions", "Entropy", "Output"]
+__all__ = ["Codec", "DecodeOptions", "EncodeOptions", "Output"]
 
 # Lists of one kind, such as list[bytes], are as good as mixed ones.
 AnyImage = TypeVar("AnyImage", bound=ImageLike | Picture)
@@ -49,24 +36,35 @@ class Codec:
     Made by :func:`recodec.load`.
     """
 
-    def __init__(
-        self,
-        model: Model,
-        device: str | torch.device = "cpu",
-        dtype: str | torch.dtype = "float32",
-        backend: Backend = "auto",
-    ):
-        self.model, self._engine = model, Engine(model, device, dtype, backend)
+    def __init__(self, engine: Engine):
+        self.engine = engine
+
+    @property
+    def id(self) -> str:
+        """What :func:`recodec.load` finds it by, and its files name."""
+        return self.engine.id
+
+    @property
+    def hash(self) -> bytes:
+        """8 bytes of all that decoding depends on, in every file."""
+        return self.engine.hash
+
+    @property
+    def model(self) -> Model:
+        """Its weights. Raises :class:`AttributeError` if it has none."""
+        if self.engine.model is None:
+            raise AttributeError(f"codec {self.id} has no weights")
+        return self.engine.model
 
     @property
     def device(self) -> torch.device:
         """Where the networks run."""
-        return self._engine.device
+        return self.engine.device
 
     @property
     def dtype(self) -> torch.dtype:
         """The type of number that they compute in."""
-        return self._engine.dtype
+        return self.engine.dtype
 
     # What needs no model, so that a codec has all there is.
     info = staticmethod(files.info)
@@ -76,7 +74,7 @@ class Codec:
     @property
     def iterations(self) -> int:
         """The most iterations a file of this model can hold."""
-        return self._engine.network.iterations
+        return self.engine.iterations
 
     @overload
     def encode(self, image: list[AnyImage], **options: Unpack[EncodeOptions]) -> list[bytes]: ...
@@ -88,7 +86,7 @@ class Codec:
     ) -> bytes | list[bytes]:
         """Encode one image to a file, or a list (or N×C×H×W tensor) of images to a list of files.
 
-        An image is a Pillow image, a path, an array (uint8, H×W or H×W×C) or a tensor (uint8 or float in
+        An image is a Pillow image, a path, an open binary file, an array (uint8, H×W or H×W×C) or a tensor (uint8 or float in
         [0, 1], C×H×W); 1 and 2 channels are grey and grey with alpha, 3 and 4 RGB and RGBA. Alpha is kept
         without loss. Palettes become RGB, or RGBA where something in them is transparent.
 
@@ -111,7 +109,7 @@ class Codec:
         several = isinstance(image, list) or (isinstance(image, Tensor) and image.ndim == 4)
         images: list[ImageLike | Picture] = list(image) if several else [image]  # type: ignore[arg-type, list-item]
         found = []
-        for writer in encode_all(self._engine, images, options):
+        for writer in encode_all(self.engine, images, options):
             if writer.dropped:
                 warnings.warn(MetadataDroppedWarning(writer.dropped, writer.max_bytes), stacklevel=2)
             found.append(writer.assembly.to_bytes())
@@ -147,7 +145,7 @@ class Codec:
         :class:`SourceError`.
         """
         sources: Sequence[Source] = data if isinstance(data, list) else [data]
-        pictures = list(decode_all(self._engine, sources, check_kind(like), options))
+        pictures = list(decode_all(self.engine, sources, check_like(like), options))
         return pictures if isinstance(data, list) else pictures[0]
 
     @overload
@@ -181,35 +179,5 @@ class Codec:
         image comes as soon as its chunk is complete, and nothing is read beyond the end mark's block.
         ``max_memory`` (bytes) bounds what is kept from image to image. Raises like :meth:`decode`.
         """
-        return self.progressive_blocks(Reader(), read_blocks(data), check_kind(like), max_pixels, max_memory)
-
-    def progressive_blocks(
-        self,
-        reader: Reader,
-        blocks: Iterator[Buffer],
-        kind: Kind,
-        max_pixels: int,
-        max_memory: int = DEFAULT_MAX_MEMORY,
-    ) -> Iterator[Output]:
-        """:meth:`progressive` from a reader that may have been fed before, and the blocks to come."""
-        planes: PlaneDecoder | None = None
-        tiles: TiledDecoder | None = None
-        attachments: Attachments | None = None
-        while not reader.ended:
-            with suppress(TruncatedError):  # a header may be complete with the next block
-                planes = planes or open_planes(self._engine, reader, max_pixels)
-            for chunk in reader.chunks() if planes else ():
-                attachments = attachments or Attachments(reader.header())
-                attachments.take(chunk)
-                if chunk.type == CODES and planes:
-                    check_iterations(self._engine, reader)
-                    tiles = tiles or decoder_of(self._engine, reader.header(), max_memory)
-                    with torch.inference_mode():
-                        tiles.advance(planes.decode(chunk))
-                    yield show(self._engine, tiles.pixels(), reader.header(), kind, attachments)
-            block = b"" if reader.ended else next(blocks, b"")
-            if not block:
-                break
-            reader.feed(block)
-        if tiles is None:
-            raise TruncatedError("the data ends before the first code chunk")
+        limits = Limits(max_pixels, max_memory)
+        return progressive(lambda header: self.engine, read_blocks(data), check_like(like), limits)

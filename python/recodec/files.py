@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recodec.errors import MetadataDroppedWarning, TargetError, TruncatedError
-from recodec.limits import DEFAULT_MAX_PIXELS, check_pixels
-from recodec.sources import Buffer, Source, read_source
+from recodec.io.sources import Source, read_source
+from recodec.limits import DEFAULT_MAX_PIXELS, Limits, check_pixels
 
 if TYPE_CHECKING:
-    from recodec.bitstream import Info
+    from recodec.container.info import Info
 
 
 def info(data: Source) -> Info:
@@ -23,9 +23,16 @@ def info(data: Source) -> Info:
 
     Raises :class:`FormatError` if it is no recodec file or has no whole code chunk.
     """
-    from recodec import bitstream
+    from recodec.container.info import InfoBuilder
+    from recodec.container.reader import Reader
+    from recodec.families.registry import read_file_header
 
-    return bitstream.read_info(read_source(data))
+    reader = Reader(read_source(data))
+    header = read_file_header(reader.header())
+    builder = InfoBuilder(reader)
+    for chunk in reader.chunks():
+        builder.take(chunk)
+    return builder.build(header.family.name, header.details)
 
 
 def verify(data: Source, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Info:
@@ -35,34 +42,26 @@ def verify(data: Source, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Info:
     :class:`WeightsError` where that is not at hand, :class:`ChecksumError` for damage, :class:`TruncatedError` for a cut
     file, :class:`LimitError` beyond ``max_pixels``.
     """
-    from recodec.attachments import Attachments
-    from recodec.bitstream import CODES, NETWORK, Reader, read_info
-    from recodec.entropy import PlaneDecoder
+    from recodec.container.attachments import Attachments
+    from recodec.container.core import CODES
+    from recodec.container.info import InfoBuilder
+    from recodec.container.reader import Reader
+    from recodec.families.registry import read_file_header
 
-    content = read_source(data)
-    result = read_info(content)
-    check_pixels(result.width, result.height, max_pixels, result.stride)
-    reader = Reader(content)
-    header = reader.header()
-    contexts, threads = None, 1
-    if header.entropy == NETWORK:
-        import torch
-
-        from recodec.weights import load_model
-
-        threads = torch.get_num_threads()
-
-        model = load_model(header.model)
-        model.require(header)
-        contexts = model.contexts
-    planes = PlaneDecoder(header, max_pixels, contexts)
-    attachments = Attachments(reader.header())
-    chunks = []
+    reader = Reader(read_source(data))
+    header = read_file_header(reader.header())
+    limits = Limits(max_pixels)
+    header.check(limits)
+    checker = header.checker(limits)
+    builder, attachments = InfoBuilder(reader), Attachments(header.common)
+    payloads = []
     for chunk in reader.chunks():
+        builder.take(chunk)
         attachments.take(chunk)
         if chunk.type == CODES:
-            chunks.append(chunk)
-    planes.decode_all(chunks, threads)
+            payloads.append(chunk.payload)
+    result = builder.build(header.family.name, header.details)
+    checker.take(payloads)
     if result.truncated:
         raise TruncatedError(f"the file is cut after {result.iterations} whole code chunks")
     return result
@@ -81,15 +80,18 @@ def truncate(
     Where not even the first chunk fits beside all metadata, XMP, EXIF and ICC are dropped in that order
     with a :class:`MetadataDroppedWarning`. Raises :class:`TargetError` if that is not enough.
     """
-    from recodec import bitstream
-    from recodec.rate import resolve_target
+    from recodec.container.assembly import split
+    from recodec.container.reader import Reader
+    from recodec.container.targets import resolve_target
+    from recodec.families.registry import read_file_header
 
-    content: Buffer = read_source(data)
+    content = read_source(data)
     if iterations is None and bpp is None and max_bytes is None:
         raise TargetError("nothing says where to cut; give iterations, bpp or max_bytes")
-    header = bitstream.Reader(content).header()
+    reader = Reader(content)
+    header = read_file_header(reader.header()).common
     target = resolve_target(header.width * header.height, iterations=iterations, bpp=bpp, max_bytes=max_bytes)
-    assembly, chunks = bitstream.split(content)
+    assembly, chunks = split(reader)
     for chunk in chunks[: target.iterations]:
         if target.max_bytes is not None:
             if not assembly.code_chunks:

@@ -20,20 +20,12 @@ from typing import IO, Any
 from PIL import Image, ImageFile
 
 from recodec import _core, files
-from recodec.bitstream import (
-    CODES,
-    END,
-    EXIF,
-    ICC,
-    METADATA_NAMES,
-    XMP,
-    Chunk,
-    Reader,
-    keep_metadata,
-    picture_mode,
-)
-from recodec.deep import is_deep
+from recodec.container.core import CODES, END, METADATA_NAMES, core_errors, picture_mode
+from recodec.container.reader import Chunk, Reader, keep_metadata
 from recodec.errors import FormatError, ImageError, RecodecError
+from recodec.families.registry import read_file_header
+from recodec.io.bit_depth import is_deep
+from recodec.io.metadata import as_info
 from recodec.limits import DEFAULT_MAX_PIXELS
 
 # Image.open takes no options, so this one is the module's: the largest picture that load() decodes.
@@ -41,7 +33,7 @@ MAX_PIXELS = DEFAULT_MAX_PIXELS
 
 _HEADER_BYTES = 4 + 1 + 2 + 512 + 4
 _CHUNK_HEAD_BYTES = 1 + 5
-# All the keys under which Pillow's readers leave a kind of metadata, its own name first.
+# Other keys under which Pillow's readers leave a kind of metadata.
 _INFO_KEYS = {
     "icc_profile": (),
     "exif": ("Raw profile type exif",),
@@ -83,6 +75,7 @@ class RecodecImageFile(ImageFile.ImageFile):
         reader = Reader(self.fp.read(_HEADER_BYTES))
         with _errors_as(SyntaxError):
             header = reader.header()
+            read_file_header(header)
             self._mode = picture_mode(header)
             self._size = (header.width, header.height)
         # What is no recodec file, Pillow tries to read as another; damage in one has to be named.
@@ -101,22 +94,17 @@ class RecodecImageFile(ImageFile.ImageFile):
         self.truncated = True
         metadata: dict[int, bytes] = {}
         end = self.fp.seek(0, os.SEEK_END)
-        for kind, start, stop in _chunks(self.fp, position, end):
-            if kind == END:
+        for chunk_type, start, stop in _chunks(self.fp, position, end):
+            if chunk_type == END:
                 self.truncated = False
                 break
-            if kind == CODES:
+            if chunk_type == CODES:
                 self.n_iterations += 1
-            elif kind in METADATA_NAMES:
+            elif chunk_type in METADATA_NAMES:
                 self.fp.seek(start)
-                chunk = Chunk(kind, self.fp.read(stop - start), stop)
+                chunk = Chunk(chunk_type, self.fp.read(stop - start), stop)
                 keep_metadata(metadata, chunk, after_codes=self.n_iterations > 0)
-        if ICC in metadata:
-            self.info["icc_profile"] = metadata[ICC]
-        if EXIF in metadata:
-            self.info["exif"] = b"Exif\0\0" + metadata[EXIF]
-        if XMP in metadata:
-            self.info["xmp"] = metadata[XMP]
+        self.info |= as_info(metadata)
 
     def draft(
         self, mode: str | None, size: tuple[int, int] | None
@@ -188,21 +176,15 @@ def _chunks(fp: IO[bytes], position: int, end: int) -> Iterator[tuple[int, int, 
     """Type, start and stop of the payload of each whole chunk, read from its head alone."""
     while True:
         fp.seek(position)
-        head = fp.read(_CHUNK_HEAD_BYTES)
-        size = 0
-        for count, byte in enumerate(head[1:]):
-            size |= (byte & 0x7F) << 7 * count
-            if byte < 0x80:
-                break
-        else:
-            if len(head) == _CHUNK_HEAD_BYTES:
-                raise FormatError(f"the size of the chunk at byte {position} has no end: the file is damaged")
+        with core_errors():
+            head = _core.read_chunk_head(fp.read(_CHUNK_HEAD_BYTES), 0)
+        if head is None:
             return
-        start = position + count + 2
-        position = start + size
+        start = position + head.payload
+        position += head.next
         if position > end:
             return
-        yield head[0], start, position
+        yield head.type, start, position
 
 
 def _accept(prefix: bytes) -> bool:

@@ -21,8 +21,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from recodec import _core, outputs
+from recodec import _core
 from recodec.errors import WeightsError
+from recodec.io import outputs
 from recodec.networks.architectures import find_architecture
 from recodec.networks.plane_network import PlaneNetwork
 
@@ -55,6 +56,11 @@ class Model:
     def architecture(self) -> str:
         """The architecture's name."""
         return str(self.network.architecture)
+
+    @property
+    def family(self) -> int:
+        """Number of the family whose files are made with it."""
+        return find_architecture(self.architecture).family
 
     def plane_network(self) -> PlaneNetwork:
         """The network, to code pictures with. Raises :class:`WeightsError` if its architecture does not yet."""

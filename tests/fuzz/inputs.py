@@ -13,9 +13,9 @@ import numpy as np
 from numpy.random import Generator
 from PIL import Image, ImageCms
 
-from recodec import _core
-from recodec.attachments import encode_alpha
-from recodec.bitstream import ALPHA, attached_chunk, code_chunk, end_chunk
+from recodec.container.attachments import encode_alpha
+from recodec.container.core import ALPHA, attached_chunk, end_chunk
+from tests.plane_files import PlaneCoder, PlaneFields, code_chunk, write_header
 
 from ..mutations import delete, flip_bits, insert, mutate, set_bytes, truncate
 
@@ -62,7 +62,7 @@ def a_file_with_alpha(rng: Generator, seeds: Seeds) -> bytes:
     png = draw(rng, seeds.alpha)
     if rng.random() < 0.9:
         png = _damaged(rng, png)
-    header = _core.Header()
+    header = PlaneFields()
     header.alpha, header.model = 1, "tiny"
     # The size that the PNG claims, so that its rows are looked at; a stride that makes it one code.
     width, height = (int.from_bytes(png[at : at + 4]) for at in (16, 20))
@@ -71,8 +71,8 @@ def a_file_with_alpha(rng: Generator, seeds: Seeds) -> bytes:
     else:
         header.width = header.height = 8
     header.depth = 1
-    coded, crc = _core.PlaneCoder(1, 1, 1).encode(np.ones((1, 1, 1), np.int8))
-    return _core.write_header(header) + attached_chunk(ALPHA, png) + code_chunk(coded, crc) + end_chunk(1)
+    coded, crc = PlaneCoder(1, 1, 1).encode(np.ones((1, 1, 1), np.int8))
+    return write_header(header) + attached_chunk(ALPHA, png) + code_chunk(coded, crc) + end_chunk(1)
 
 
 def a_picture(rng: Generator, seeds: Seeds) -> bytes:

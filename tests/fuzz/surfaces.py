@@ -23,9 +23,11 @@ from PIL import Image, ImageFile
 
 import recodec
 import recodec.pillow
-from recodec.bitstream import Reader
+from recodec.container.reader import Reader
 from recodec.errors import RecodecError
-from recodec.images import open_image, read_picture
+from recodec.io.pictures import read_picture
+from recodec.io.pillow_images import open_image
+from recodec.limits import check_pixels
 from recodec.pillow import RecodecImageFile
 from recodec.weights import load_model
 
@@ -204,11 +206,14 @@ def _pillow_limit() -> Iterator[None]:
         recodec.pillow.MAX_PIXELS = before
 
 
+def _check_size(width: int, height: int) -> None:
+    check_pixels(width, height, MAX_PIXELS)
+
+
 def picture(data: bytes, rng: Generator) -> None:
     """A file of another format on its way to the encoder."""
     options: Any = {"convert": rng.random() < 0.6, "strip": rng.random() < 0.2}
-    image = open_image(io.BytesIO(data), MAX_PIXELS, convert=options["convert"])
-    _check_picture(read_picture(image, MAX_PIXELS, **options))
+    _check_picture(read_picture(io.BytesIO(data), _check_size, **options))
 
 
 def arrays(data: bytes, rng: Generator) -> None:
@@ -226,7 +231,7 @@ def arrays(data: bytes, rng: Generator) -> None:
     if rng.random() < 0.4:
         with suppress(TypeError, ValueError):  # types that torch does not have
             image = torch.from_numpy(array.copy())
-    _check_picture(read_picture(image, MAX_PIXELS, convert=convert))
+    _check_picture(read_picture(image, _check_size, convert=convert))
 
 
 def _check_picture(read: Any) -> None:
@@ -240,7 +245,7 @@ def _check_picture(read: Any) -> None:
 
 def encode(data: bytes, rng: Generator) -> None:
     """A damaged picture through the network and back."""
-    image = open_image(io.BytesIO(data), MAX_PIXELS, convert=True)
+    image = open_image(io.BytesIO(data), _check_size, convert=True)
     name, sound = draw(
         rng, (("iterations", 2), ("bpp", 20.0), ("max_bytes", 900), ("quality", 40), ("psnr", 20.0))
     )

@@ -28,30 +28,27 @@ os.environ["RECODEC_WEIGHTS"] = str(FOLDER)
 
 import recodec
 from recodec import _core
-from recodec.bitstream import ALPHA, CODES, NETWORK, Reader, attached_chunk, code_chunk, end_chunk
 from recodec.codec import Codec
-from recodec.entropy import PlaneDecoder
+from recodec.container.core import ALPHA, CODES, attached_chunk, end_chunk
+from recodec.families.recurrent.family import read_planes
+from recodec.families.recurrent.planes import NETWORK
+from recodec.families.registry import engine_of
 from recodec.networks.pixel.config import LayerConfig, NetworkConfig
 from recodec.networks.pixel.recurrent import RecurrentCodec
-from recodec.tiling import TileGrid
+from recodec.runtime.tiling import TileGrid
 from recodec.weights import load_model, save_model
 
 # This file is also run as a script.
 sys.path.insert(0, str(FOLDER.parents[1]))
+from tests.plane_files import PlaneFields, code_chunk, read_chunk, read_header, write_header
 from tests.stand_in import stand_in_coder, stand_in_tables
 
 
 def codes_digest(data: bytes) -> str:
     """SHA-256 over all code planes of a file, as (iteration, depth, rows, columns) int8."""
-    reader = Reader(data)
-    header = reader.header()
+    header, _ = read_header(data)
     contexts = load_model(header.model).contexts if header.entropy == NETWORK else None
-    planes = PlaneDecoder(header, 1 << 22, contexts)
-    digest = hashlib.sha256()
-    for chunk in reader.chunks():
-        if chunk.type == CODES:
-            digest.update(planes.decode(chunk).tobytes())
-    return digest.hexdigest()
+    return hashlib.sha256(b"".join(plane.tobytes() for plane in read_planes(data, contexts))).hexdigest()
 
 
 def _photo(box: tuple[int, int, int, int]) -> Image.Image:
@@ -73,7 +70,7 @@ def _in_tiles(image: Image.Image, rows: int, columns: int, halo: int) -> bytes:
     def plan(height: int, width: int, *_: object) -> TileGrid:
         return TileGrid(height, width, rows, columns, halo)
 
-    with mock.patch("recodec.encoding.plan_tiles", plan):
+    with mock.patch("recodec.families.recurrent.encoder.plan_tiles", plan):
         return recodec.encode(image, iterations=3, model="tiny")
 
 
@@ -87,7 +84,7 @@ def _with_dead_zones(image: Image.Image) -> bytes:
     network = RecurrentCodec(replace(model.network.config, dead_zone=True))
     zones = torch.tensor(_DEAD_ZONES)
     network.load_state_dict(model.network.state_dict() | {"binarizer.dead_zone": zones})
-    return Codec(replace(model, network=network.eval())).encode(image, iterations=6)
+    return Codec(engine_of(replace(model, network=network.eval()))).encode(image, iterations=6)
 
 
 def make_network_model(path: Path) -> None:
@@ -165,10 +162,10 @@ def bad_files(full: bytes) -> dict[str, tuple[str, bytes]]:
     def set_byte(at: int, value: int) -> Any:
         return lambda body: body.__setitem__(at, value)
 
-    fields = _core.Header()
+    fields = PlaneFields()
     fields.width = fields.height = 20_000
     fields.depth, fields.model, fields.model_hash = 16, "tiny", bytes.fromhex(info.model_hash)
-    huge = _core.write_header(fields) + full[start:]
+    huge = write_header(fields) + full[start:]
     first, second = info.prefix_bytes(1), info.prefix_bytes(2)
     return {
         "empty": ("TruncatedError", b""),
@@ -206,7 +203,7 @@ def bad_alpha_files(rgba: bytes) -> dict[str, tuple[str, bytes]]:
     start, first = info.header_bytes, info.prefix_bytes(1) - info.chunk_bytes[0]
     header, alpha, codes = rgba[:start], rgba[start:first], rgba[first:]
     size = (info.width, info.height)
-    found = _core.read_chunk(alpha, 0)
+    found = read_chunk(alpha, 0)
     assert found is not None
     png = alpha[found.payload + 4 :]
 
@@ -273,11 +270,11 @@ def bad_entropy_files(grey: bytes) -> dict[str, tuple[str, bytes]]:
 
 def bad_network_files(full: bytes) -> dict[str, tuple[str, bytes]]:
     """Like :func:`bad_files`, with codes of an entropy network that their model does not have."""
-    header = Reader(full).header()
+    header, _ = read_header(full)
     coder = stand_in_coder(NETWORK, 1, header.depth, 3, 4)
     codes = np.where(np.arange(header.depth * 12) % 3, 1, -1).astype(np.int8)
     header.width, header.height, header.entropy = 4 * header.stride, 3 * header.stride, NETWORK
-    data = _core.write_header(header)
+    data = write_header(header)
     start = len(data)
     data += code_chunk(*coder.encode(codes)) + end_chunk(1)
     return {

@@ -19,10 +19,12 @@ from click.testing import CliRunner
 from PIL import Image
 
 import recodec
+from recodec import _core
 from recodec.cli import main
 from recodec.codec import Codec
-from recodec.entropy import PlaneEncoder
 from recodec.errors import ImageError, TrainingError, WeightsError
+from recodec.families.recurrent.planes import PlaneEncoder
+from recodec.families.registry import engine_of
 from recodec.networks.pixel.recurrent import RecurrentCodec
 from recodec.train.data.photographs import Photographs
 from recodec.train.tasks.entropy.codes import Border, Coded, code_picture, draw_windows, training_pictures
@@ -179,7 +181,7 @@ def test_the_report_counts_the_bytes_of_real_files(
     for entropy, reported in (("network", report.network_bpp), ("adaptive", report.adaptive_bpp)):
         files = [codec.encode(image, iterations=4, entropy=entropy) for image in images]  # type: ignore[call-overload]
         infos = [codec.info(data) for data in files]
-        assert all(info.entropy.startswith(entropy) for info in infos)
+        assert all(info.details.entropy.startswith(entropy) for info in infos)
         sizes = np.array([info.chunk_bytes for info in infos])
         assert reported == pytest.approx((8 * sizes / np.array(pixels)[:, None]).mean(0).tolist())
         coded[entropy] = files
@@ -192,13 +194,13 @@ def test_the_report_counts_the_bytes_of_real_files(
 
 
 def test_codes_are_those_of_files(zoned: Model, photographs: Photographs) -> None:
-    codec = Codec(zoned)
+    codec = Codec(engine_of(zoned))
     image = photographs.read(1)
     coded = code_picture(zoned.network, image, CPU)
     assert coded.codes.shape == (4, 8, 6, 19)
     sizes = codec.info(codec.encode(image, iterations=4)).chunk_bytes
     coder = PlaneEncoder(8, 6, 19, 3)
-    assert tuple(len(coder.encode(plane)) for plane in coded.codes) == sizes
+    assert tuple(len(_core.write_chunk(1, coder.encode(plane))) for plane in coded.codes) == sizes
 
 
 def test_pictures_follow_from_the_seed_and_fit_the_limit(tmp_path: Path) -> None:
@@ -336,7 +338,7 @@ def test_the_command_writes_a_model_that_codes(
     monkeypatch.setenv("RECODEC_WEIGHTS", os.pathsep.join([str(tmp_path / "run"), str(codec_folder)]))
     with Image.open(photos / "1.png") as image:
         data = recodec.encode(image, model="zoned-net", iterations=3, entropy="network")
-        assert recodec.info(data).entropy == "network-1"
+        assert recodec.info(data).details.entropy == "network-1"
         plain = recodec.encode(image, model="zoned", iterations=3)
     assert np.array_equal(np.asarray(recodec.decode(data)), np.asarray(recodec.decode(plain)))
 

@@ -9,11 +9,11 @@ from typing import Unpack
 import click
 
 import recodec
-from recodec import outputs
 from recodec.cli import jobs, options, output
 from recodec.cli.jobs import Job, Outcome
 from recodec.cli.output import STANDARD
 from recodec.cli.workers import Codecs
+from recodec.io import outputs
 
 
 @click.command()

@@ -52,7 +52,7 @@ def _demo(photo: str | None, convert: bool, model: str, device: str, folder: Pat
 
     from recodec.eval.comparison import draw_comparison
     from recodec.eval.curve import JpegRival, load_rgb, measure
-    from recodec.outputs import to_bytes
+    from recodec.io.outputs import to_bytes
 
     source = Path(photo) if photo else resources.files("recodec") / "demo" / "photo.png"
     original = load_rgb(io.BytesIO(source.read_bytes()), convert=convert)
@@ -66,7 +66,7 @@ def _demo(photo: str | None, convert: bool, model: str, device: str, folder: Pat
     console = output.console()
     console.print(
         f"Encoding {photo or 'the photograph of the package'} ({width} x {height}) once with model "
-        f"{codec.model.id}, {output.counted(count, 'iteration')}; every prefix is then decoded and compared with the best JPEG "
+        f"{codec.id}, {output.counted(count, 'iteration')}; every prefix is then decoded and compared with the best JPEG "
         f"(4:2:0, optimised tables) of at most the same size. That takes about {_expected(codec, original)} on this machine as busy as it is "
         "now."
     )

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Unpack
 
 import click
 
 import recodec
-from recodec import folders
 from recodec.cli import jobs, options, output
 from recodec.cli.jobs import Job, Outcome
 from recodec.cli.workers import Codecs
+from recodec.io import folders
 
 
 @click.command()
@@ -74,12 +75,15 @@ def encode(
     with jobs.one_line_errors(f"model {model}", planned if as_json else ()):
         codecs.load(model)
     chosen: dict[str, Any] = {
-        "entropy": entropy,
+        "convert": convert,
+        "strip": strip,
         "max_pixels": max_pixels,
         "max_memory": max_memory,
         **settings,
+        # An option of some models only.
+        **({} if entropy == "auto" else {"entropy": entropy}),
     }
-    work: jobs.Work = _Encode(codecs, model, chosen, convert, strip, max_pixels)
+    work: jobs.Work = _Encode(codecs, model, chosen)
     if resume:
         work = jobs.Resuming(work, max_pixels)
     jobs.run(planned, work, processes=processes, **reporting)
@@ -90,43 +94,43 @@ class _Encode:
     codecs: Codecs
     model: str
     settings: dict[str, Any]
-    convert: bool
-    strip: bool
-    max_pixels: int
 
     def __call__(self, job: Job) -> Outcome:
         from PIL import Image
 
-        from recodec.bitstream import METADATA_NAMES
-        from recodec.images import open_image, read_picture
-
         # --max-pixels is the limit here; Pillow's own would stop below it.
         Image.MAX_IMAGE_PIXELS = None
         # In memory, because pipes cannot seek.
-        picture = read_picture(
-            open_image(io.BytesIO(output.read(job.source)), self.max_pixels, convert=self.convert),
-            self.max_pixels,
-            convert=self.convert,
-            strip=self.strip,
-        )
-        with warnings.catch_warnings():
-            # Reported file by file.
-            warnings.simplefilter("ignore", recodec.MetadataDroppedWarning)
-            data = self.codecs.load(self.model).encode(picture, **self.settings)
-        return outcome(job, data, [METADATA_NAMES[kind] for kind in picture.metadata])
+        source = io.BytesIO(output.read(job.source))
+        with caught_drops() as dropped:
+            data = self.codecs.load(self.model).encode(source, **self.settings)
+        return outcome(job, data, dropped)
 
 
-def outcome(job: Job, data: bytes, metadata: Sequence[str]) -> Outcome:
-    """Describe a .rcd file that is to be written; say what it lacks of the ``metadata`` there was."""
+@contextlib.contextmanager
+def caught_drops() -> Iterator[list[str]]:
+    """Metadata that a size limit left no room for, to be reported file by file and not as a warning."""
+    dropped: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", recodec.MetadataDroppedWarning)
+        yield dropped
+    for warning in caught:
+        if isinstance(warning.message, recodec.MetadataDroppedWarning):
+            dropped += warning.message.dropped
+        else:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+
+
+def outcome(job: Job, data: bytes, dropped: Sequence[str]) -> Outcome:
+    """Describe a .rcd file that is to be written; say which metadata had to be ``dropped``."""
     info = recodec.info(data)
-    dropped = [name for name in metadata if name not in info.metadata]
     warning = f"the size limit left no room for its metadata ({', '.join(dropped)})" if dropped else ""
     record = {
         "output": job.target,
         "bytes": len(data),
         "bpp": info.bpp,
         "iterations": info.iterations,
-        "dropped": dropped,
+        "dropped": list(dropped),
     }
     iterations = output.counted(info.iterations, "iteration")
     text = f"{job.source} -> {job.target}: {len(data)} bytes, {info.bpp:.3f} bpp, {iterations}"

@@ -82,7 +82,6 @@ def _devices() -> list[str]:
 
 
 def _models() -> dict[str, str]:
-    import recodec
-    from recodec.weights import find_model
+    from recodec.weights import available_models, find_model
 
-    return {model: f"{find_model(model).stat().st_size} bytes" for model in recodec.models()}
+    return {model: f"{find_model(model).stat().st_size} bytes" for model in available_models()}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Unpack
 
 import click
 
 import recodec
 from recodec.cli import jobs, options, output
-from recodec.cli.encode import outcome
+from recodec.cli.encode import caught_drops, outcome
 from recodec.cli.jobs import Job, Outcome
 
 if TYPE_CHECKING:
@@ -66,13 +65,11 @@ def truncate(
     )
     planned = jobs.plan([source, target], None, ".rcd", as_json=reporting["as_json"])
     output.require_rcd(target)
-    # Reported file by file.
-    warnings.simplefilter("ignore", recodec.MetadataDroppedWarning)
 
     def work(job: Job) -> Outcome:
-        whole = output.read(job.source)
-        data = recodec.truncate(whole, **chosen)
-        return outcome(job, data, recodec.info(whole).metadata)
+        with caught_drops() as dropped:
+            data = recodec.truncate(output.read(job.source), **chosen)
+        return outcome(job, data, dropped)
 
     jobs.run(planned, work, **reporting)
 
@@ -81,9 +78,7 @@ def _describe(info: Info) -> str:
     rows = {
         "picture": f"{info.width} x {info.height}, {info.mode} of {info.bit_depth} bits",
         "model": f"{info.model} ({info.model_hash})",
-        "codes": f"{info.depth} per {info.stride} x {info.stride} block and iteration, entropy {info.entropy}",
-        "tiles": f"{info.tile_columns} x {info.tile_rows}, halo of {info.tile_halo} positions",
-        "numbers": info.arithmetic,
+        **info.details.rows(),
         "bytes": f"{info.file_bytes} ({info.bpp:.3f} bpp), of which header {info.header_bytes}",
         "chunks": f"{info.iterations}: {' '.join(map(str, info.chunk_bytes))} bytes",
         "metadata": ", ".join(info.metadata) or "none",

@@ -16,11 +16,12 @@ from typing import Any, TypeAlias
 
 import click
 
-from recodec import files, folders
+from recodec import files
 from recodec.cli import output
 from recodec.cli.output import STANDARD
 from recodec.errors import FormatError, ImageError, RecipeError, RecodecError, TargetError, WeightsError
-from recodec.outputs import OutputError
+from recodec.io import folders
+from recodec.io.outputs import OutputError
 
 FAILED, BAD_INPUT, NO_WEIGHTS = 1, 3, 4
 

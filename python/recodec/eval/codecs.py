@@ -159,8 +159,8 @@ class RecodecModel(ImageCodec):
 
     def __init__(self, codec: Codec, iterations: int | None = None):
         self.codec = codec
-        self.name = RECODEC + codec.model.id
-        self.description = f"model {codec.model.id} ({codec.model.hash.hex()}), every prefix of one file"
+        self.name = RECODEC + codec.id
+        self.description = f"model {codec.id} ({codec.hash.hex()}), every prefix of one file"
         self.ladder = tuple(range(1, (iterations or codec.iterations) + 1))
 
     @property

@@ -6,6 +6,7 @@ import io
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import BinaryIO
 
 import numpy as np
@@ -15,8 +16,8 @@ import recodec
 from recodec.codec import Codec
 from recodec.eval.jpeg import JpegLadder
 from recodec.eval.metrics import Pixels, ms_ssim, psnr
-from recodec.images import open_image, read_picture
-from recodec.limits import DEFAULT_MAX_PIXELS
+from recodec.io.pictures import read_picture
+from recodec.limits import DEFAULT_MAX_PIXELS, check_pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,9 @@ def load_rgb(source: str | os.PathLike[str] | BinaryIO, *, convert: bool = False
 
     ``convert`` as for :meth:`Codec.encode`. Raises :class:`ImageError` or :class:`LimitError`.
     """
-    image = open_image(source, convert=convert)
-    picture = read_picture(image, DEFAULT_MAX_PIXELS, convert=convert, strip=True)
+    picture = read_picture(
+        source, partial(check_pixels, max_pixels=DEFAULT_MAX_PIXELS), convert=convert, strip=True
+    )
     return np.ascontiguousarray(picture.samples.expand(3, -1, -1).permute(1, 2, 0).numpy())
 
 

@@ -18,18 +18,15 @@ import torch
 from PIL import Image
 
 import recodec
-from recodec import outputs
 from recodec.eval.codecs import CLASSIC, Coded, ImageCodec, RecodecModel
 from recodec.eval.curve import load_rgb
 from recodec.eval.metrics import METRICS, Pixels, measure_all
 from recodec.eval.viewer import Frames, make_frames
+from recodec.io import outputs
+from recodec.io.folders import image_suffixes
 
 # setting, bytes, bpp, enc_ms, dec_ms and the metrics, as in the anchors' files
 Point: TypeAlias = dict[str, float | None]
-
-SUFFIXES = {
-    ".avif", ".bmp", ".jpeg", ".jpg", ".jp2", ".png", ".pgm", ".ppm", ".tif", ".tiff", ".webp",
-}  # fmt: skip
 
 # Goes up when a metric, a way to measure or the frames of the viewer change, so that old results are not taken for new ones.
 _METHOD = 2
@@ -84,9 +81,10 @@ class Measured:
 
 def find_pictures(paths: Iterable[Path], limit: int | None = None) -> list[Path]:
     """Files as they are named, folders searched for pictures by suffix, in order and each once."""
+    suffixes = image_suffixes()
     found: dict[Path, None] = {}
     for path in paths:
-        inside = (p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES) if path.is_dir() else [path]
+        inside = (p for p in path.rglob("*") if p.suffix.lower() in suffixes) if path.is_dir() else [path]
         found |= dict.fromkeys(sorted(inside))
     return list(found)[:limit]
 

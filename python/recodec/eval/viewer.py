@@ -69,7 +69,7 @@ def make_frames(name: str, codec: Codec, original: Pixels, iterations: int) -> F
     height, width = middle.shape[:2]
     return Frames(
         name,
-        codec.model.id,
+        codec.id,
         width,
         height,
         cropped,

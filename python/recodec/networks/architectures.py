@@ -9,13 +9,14 @@ from recodec.errors import WeightsError
 
 
 class Architecture(NamedTuple):
-    """Where configuration and network are defined, and whether pictures can be coded with it."""
+    """Where configuration and network are defined, whose files are made with it, and whether they can be yet."""
 
     config_module: str
     config_name: str
     network_module: str
     network_name: str
     codes_pictures: bool
+    family: int = 1
 
     @property
     def config(self) -> Any:

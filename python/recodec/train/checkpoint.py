@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from recodec import outputs
 from recodec.errors import TrainingError
+from recodec.io import outputs
 
 _LARGEST_HALF = torch.finfo(torch.float16).max
 _UNPICKLING = (AttributeError, EOFError, pickle.UnpicklingError)

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 import torch
 
 from recodec.errors import TrainingError
-from recodec.outputs import make_folder
+from recodec.io.outputs import make_folder
 from recodec.train.data.photographs import Photographs
 from recodec.train.journal import Console, Journal
 from recodec.train.processes import Processes, join_processes

@@ -8,6 +8,7 @@ import tarfile
 import warnings
 from array import array
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path, PurePath
 
 import numpy as np
@@ -16,9 +17,9 @@ from PIL import Image, ImageOps
 from PIL.ContainerIO import ContainerIO
 
 from recodec.errors import ImageError, LimitError
-from recodec.images import open_image
-
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm"})
+from recodec.io.folders import image_suffixes
+from recodec.io.pillow_images import open_image
+from recodec.limits import check_pixels
 
 _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")
 _WHOLE_FILE = -1
@@ -52,7 +53,7 @@ class Photographs:
         if not names:
             raise ImageError(
                 f"found no photograph in {', '.join(map(str, sources)) or 'an empty list of sources'}; give "
-                f"folders, tar shards or files with names in {', '.join(sorted(SUFFIXES))}"
+                "folders, tar shards or image files that Pillow can read"
             )
 
     def __len__(self) -> int:
@@ -95,7 +96,8 @@ class Photographs:
                 file.seek(self._offsets[index])
                 content = io.BytesIO(file.read(self._sizes[index]))
             # Pillow only warns up to twice its limit.
-            image = open_image(content, Image.MAX_IMAGE_PIXELS or 2**63)
+            limit = Image.MAX_IMAGE_PIXELS or 2**63
+            image = open_image(content, partial(check_pixels, max_pixels=limit))
             return _upright_rgb(image)
         except LimitError as error:
             raise ImageError(
@@ -129,7 +131,7 @@ def _index(source: Path) -> Iterator[tuple[str, str, int, int]]:
                 yield str(path), str(path), 0, _WHOLE_FILE
     elif not source.exists():
         raise ImageError(f"{source} does not exist; give folders, tar shards or files of photographs")
-    elif source.suffix.lower() in SUFFIXES:
+    elif source.suffix.lower() in image_suffixes():
         yield str(source), str(source), 0, _WHOLE_FILE
     else:
         yield from _index_shard(source)
@@ -145,7 +147,7 @@ def _files_below(folder: Path) -> Iterator[Path]:
 
 def _is_photograph(path: PurePath) -> bool:
     hidden = any(part.startswith(".") and part != ".." for part in path.parts)
-    return path.suffix.lower() in SUFFIXES and not hidden
+    return path.suffix.lower() in image_suffixes() and not hidden
 
 
 def _index_shard(shard: Path) -> Iterator[tuple[str, str, int, int]]:

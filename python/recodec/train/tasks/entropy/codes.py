@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from recodec.encoding import TILE_SIDE
-from recodec.entropy import grid_shape
 from recodec.errors import ImageError
+from recodec.families.recurrent.encoder import TILE_SIDE
 from recodec.networks.plane_network import PlaneNetwork
-from recodec.states import Workplace
-from recodec.tiled_network import Samples, TiledEncoder
-from recodec.tiling import plan_tiles
+from recodec.runtime.samples import Samples
+from recodec.runtime.states import Workplace
+from recodec.runtime.tiled_network import TiledEncoder
+from recodec.runtime.tiling import grid_shape, plan_tiles
 from recodec.train.data.photographs import Photographs
 
 # Photographs give this much at most, so that one does not outweigh the others.

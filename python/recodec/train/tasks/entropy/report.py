@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from recodec import _core
-from recodec.entropy import PlaneEncoder
+from recodec.container.core import CODES
 from recodec.errors import WeightsError
+from recodec.families.recurrent.planes import PlaneEncoder
 from recodec.train.data.photographs import Photographs
 from recodec.train.tasks.entropy.codes import Coded, code_picture, first_readable
 from recodec.train.tasks.entropy.network import EntropyNetwork
@@ -75,7 +76,8 @@ def measure(
 def _bits_per_pixel(coded: Coded, version: int, contexts: _core.ContextTables | None) -> list[float]:
     _, depth, rows, columns = coded.codes.shape
     coder = PlaneEncoder(depth, rows, columns, version, contexts)
-    return [8 * len(coder.encode(plane)) / (coded.width * coded.height) for plane in coded.codes]
+    chunks = (_core.write_chunk(CODES, coder.encode(plane)) for plane in coded.codes)
+    return [8 * len(chunk) / (coded.width * coded.height) for chunk in chunks]
 
 
 def check_name(name: str) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from recodec import outputs
 from recodec.errors import ImageError
+from recodec.io import outputs
 from recodec.networks.plane_network import PlaneNetwork
 from recodec.train.recipe import Phase
 from recodec.train.task import LOSS, Batch, Moment, Setting, Task, Terms

@@ -17,6 +17,7 @@ from recodec.errors import ImageError
 from recodec.eval.comparison import Panel, draw_comparison
 from recodec.eval.curve import Step, measure
 from recodec.eval.metrics import Pixels
+from recodec.families.registry import engine_of
 from recodec.train.data.photographs import Photographs
 from recodec.weights import Model
 
@@ -58,7 +59,7 @@ class Validator:
         """Curve over ``iterations`` iterations; ``pictures`` is a folder for comparisons."""
         # The files live as long as this function, so the model needs no true identity.
         model = Model("validation", bytes(8), network.eval().requires_grad_(False), {})
-        codec = Codec(model, self._device)
+        codec = Codec(engine_of(model, self._device))
         measured = []
         for index, original in enumerate(self._originals):
             steps = list(measure(codec, original, iterations))

@@ -16,12 +16,12 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from recodec import outputs
 from recodec.errors import ImageError
 from recodec.eval.bjontegaard import bd_rate
 from recodec.eval.codecs import CLASSIC
 from recodec.eval.comparison import Panel, draw_comparison
 from recodec.eval.metrics import Pixels, ms_ssim, psnr, to_db
+from recodec.io import outputs
 from recodec.networks.latent.context import TransformContext
 from recodec.networks.latent.network import STRIDE, LatentNetwork
 from recodec.train.data.photographs import Photographs

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from recodec.errors import LimitError
-from recodec.graphs import GraphCache
 from recodec.networks.plane_network import PlaneNetwork
 from recodec.ops.backend import Backend, carried_type, use_backend
+from recodec.runtime.graphs import GraphCache
 
 
 @dataclass(frozen=True, slots=True)

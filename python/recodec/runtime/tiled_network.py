@@ -3,48 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from recodec import _core
-from recodec.entropy import Codes
 from recodec.networks.loop import decode, iterate
 from recodec.networks.plane_network import PlaneNetwork, State
 from recodec.ops.backend import use_backend
-from recodec.states import StateStore, Workplace
-from recodec.tiling import Region, Tile, TileGrid, group_tiles
+from recodec.runtime.samples import Samples
+from recodec.runtime.states import StateStore, Workplace
+from recodec.runtime.tiling import Region, Tile, TileGrid, group_tiles
+
+Codes: TypeAlias = NDArray[np.int8]
 
 # After every one, a third of the time would go into getting the memory back.
 _GROUPS_PER_RELEASE = 8
-
-
-class Samples:
-    """The samples of a picture as the networks want them, region by region.
-
-    ``samples`` is (C, H, W): uint8, or floating point in [0, 1]; C is 1 or 3.
-    """
-
-    def __init__(
-        self, samples: Tensor, stride: int, device: torch.device, dtype: torch.dtype = torch.float32
-    ):
-        self.samples, self._stride, self._device, self._dtype = samples, stride, device, dtype
-
-    def original(self, region: Region) -> Tensor:
-        """(C, h, w) samples of a region of positions, as far as the picture goes."""
-        box = region.scaled(self._stride)
-        part: Tensor = box.of(self.samples)
-        return part
-
-    def pixels(self, region: Region) -> Tensor:
-        """(3, h, w) in [−0.5, 0.5] for a region of positions, with the last row and column repeated."""
-        part = self.original(region).to(self._device)
-        values = part.float() / 255 if part.dtype == torch.uint8 else part.float()
-        box = region.scaled(self._stride)
-        missing = (0, box.width - part.shape[2], 0, box.height - part.shape[1])
-        padded = torch.nn.functional.pad(values[None], missing, mode="replicate")[0]
-        return (padded - 0.5).to(self._dtype).expand(3, -1, -1)
 
 
 class TiledDecoder:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from recodec import _core
-from recodec.bitstream import ALPHA, CODES, METADATA_NAMES, Chunk, core_errors, keep_metadata
+from recodec.container.core import ALPHA, CODES, METADATA_NAMES, core_errors
+from recodec.container.reader import Chunk, keep_metadata
 from recodec.errors import FormatError
 
 Alpha = NDArray[np.uint8]
@@ -30,7 +31,7 @@ def decode_alpha(png: bytes, header: _core.Header) -> Alpha:
     """
     # Not with Pillow: its reader takes rows that are missing for black, and looks at global settings.
     with core_errors():
-        compressed = _core.alpha_data(png, header)
+        compressed = _core.png_data(png, header.width, header.height)
         try:
             scanlines = zlib.decompressobj().decompress(compressed, header.height * (header.width + 1))
         except zlib.error as error:

@@ -45,15 +45,15 @@ def prepared(items: Iterable[Item], prepare: Callable[[Item], Result], workers: 
                 future.cancel()
 
 
-def by_kind(
+def batched(
     items: Iterable[Item],
-    kind: Callable[[Item], Hashable],
+    batch_key: Callable[[Item], Hashable],
     process: Callable[[Sequence[Item]], Sequence[Result]],
     size: int,
 ) -> Iterator[Result]:
-    """Results in the order of items, up to ``size`` of which are processed together if they are of one kind.
+    """Results in the order of items, up to ``size`` of which are processed together if they have one key.
 
-    Few items wait for others of their kind, and few results for their turn.
+    Few items wait for others with their key, and few results for their turn.
     """
     waiting: OrderedDict[Hashable, list[tuple[int, Item]]] = OrderedDict()
     done: dict[int, Result] = {}
@@ -68,7 +68,7 @@ def by_kind(
             turn += 1
 
     for place, item in enumerate(items):
-        key = kind(item)
+        key = batch_key(item)
         waiting.setdefault(key, []).append((place, item))
         if len(waiting[key]) == size:
             yield from finish(waiting.pop(key))

@@ -1,20 +1,32 @@
-"""A model's networks where they run."""
+"""A model's networks where they run, and the pictures that they encode and decode."""
 
 from __future__ import annotations
 
 import functools
 import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
-from recodec.errors import DeviceError
-from recodec.graphs import GraphCache
-from recodec.limits import DEFAULT_MAX_MEMORY
+from recodec import _core
+from recodec.container.targets import positive_int
+from recodec.errors import DeviceError, FormatError
+from recodec.families.recurrent.decoder import RecurrentDecoder
+from recodec.families.recurrent.encoder import RecurrentEncoder, distribute, stack
+from recodec.families.recurrent.header import PlaneFileHeader
+from recodec.io.pictures import Picture
+from recodec.limits import DEFAULT_MAX_MEMORY, Limits, check_pixels
 from recodec.ops.backend import Backend, use_backend, use_kernels
 from recodec.ops.projection import projection
-from recodec.rate import positive_int
-from recodec.states import Workplace
+from recodec.runtime.graphs import GraphCache
+from recodec.runtime.states import Workplace
+from recodec.runtime.tiled_network import decode_windows, encode_windows
 from recodec.weights import Model
+
+if TYPE_CHECKING:
+    from recodec.families.recurrent.family import RecurrentFamily
 
 # Tiles or pictures of one size, on GPUs. On a CPU four at once took a third longer than one by one.
 _AT_ONCE = 8
@@ -37,15 +49,23 @@ def compiler_failure(device: torch.device) -> str | None:
     return None
 
 
-class Engine:
+class RecurrentEngine:
     """One model on one device, in one number type, by one backend.
 
     ``at_once`` tiles or pictures of one size are computed together; above 1, threads prepare what the device takes.
     Raises :class:`DeviceError` for a device, type or backend that cannot be had.
     """
 
-    def __init__(self, model: Model, device: str | torch.device, dtype: str | torch.dtype, backend: Backend):
-        self.model, self.backend = model, backend
+    def __init__(
+        self,
+        family: RecurrentFamily,
+        model: Model,
+        device: str | torch.device,
+        dtype: str | torch.dtype,
+        backend: Backend,
+    ):
+        self.family, self.model, self.backend = family, model, backend
+        self.id, self.hash = model.id, model.hash
         wanted = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
         if wanted not in (torch.float32, torch.bfloat16, torch.float16):
             raise DeviceError(f"dtype is {dtype}; it must be float32, bfloat16 or float16")
@@ -78,6 +98,52 @@ class Engine:
         cuda = self.device.type == "cuda"
         self.graphs = GraphCache() if cuda and kernels else None
         self.at_once = _AT_ONCE if cuda else 1
+
+    @property
+    def iterations(self) -> int:
+        """Planes of a file at most."""
+        return self.network.iterations
+
+    def require(self, header: PlaneFileHeader) -> None:
+        """Raise :class:`WeightsError` for a file of another model, :class:`FormatError` for one that contradicts its model."""
+        self.model.require(header.common)
+        fields, network = header.fields, self.network
+        if (fields.stride, fields.depth) != (network.stride, network.depth):
+            raise FormatError(
+                f"the file has stride {fields.stride} and depth {fields.depth}, but model {self.id} has "
+                f"{network.stride} and {network.depth}: the file is damaged"
+            )
+
+    def check_size(self, width: int, height: int, limits: Limits) -> None:
+        """Raise :class:`LimitError` for too many pixels, sides rounded up to whole positions."""
+        check_pixels(width, height, limits.max_pixels, self.network.stride)
+
+    def encoder(
+        self, picture: Picture, header: _core.Header, limits: Limits, **options: Any
+    ) -> RecurrentEncoder:
+        """Begin a picture; ``entropy`` is the only option."""
+        return RecurrentEncoder(self, picture, header, limits, **options)
+
+    def decoder(
+        self, header: PlaneFileHeader, limits: Limits, *, progressive: bool = False, threads: int = 1
+    ) -> RecurrentDecoder:
+        """Begin a file."""
+        return RecurrentDecoder(self, header, limits, progressive=progressive, threads=threads)
+
+    @torch.inference_mode()
+    def encode_together(self, encoders: Sequence[RecurrentEncoder], chunks: int) -> None:
+        """Codes of pictures of one size, each in one piece."""
+        pixels = stack(encoders)
+        place = self.workplace(pixels.shape[0] * pixels.shape[2] * pixels.shape[3])
+        distribute(encoders, encode_windows(self.network, pixels, chunks, place))
+
+    @torch.no_grad()
+    def decode_together(self, decoders: Sequence[RecurrentDecoder]) -> None:
+        """Pictures of one size, each in one piece, from as many planes."""
+        codes = torch.from_numpy(np.stack([decoder.codes() for decoder in decoders], axis=1)).to(self.device)
+        place = self.workplace(codes.shape[1] * codes.shape[3] * codes.shape[4] * self.network.stride**2)
+        for decoder, picture in zip(decoders, decode_windows(self.network, codes, place), strict=True):
+            decoder.use(picture)
 
     def workplace(self, pixels: int, max_memory: int = DEFAULT_MAX_MEMORY) -> Workplace:
         """Where a picture of so many pixels is computed; ``max_memory`` bytes bound the process."""

@@ -26,6 +26,12 @@ class Region:
         """The part of an array or tensor whose last two axes are rows and columns of positions."""
         return plane[..., self.top : self.top + self.height, self.left : self.left + self.width]
 
+    def within(self, height: int, width: int) -> Region:
+        """What of it lies in a plane of this size."""
+        return Region(
+            self.top, self.left, min(self.height, height - self.top), min(self.width, width - self.left)
+        )
+
     def scaled(self, stride: int) -> Region:
         """The same rectangle in pixels."""
         return Region(self.top * stride, self.left * stride, self.height * stride, self.width * stride)
@@ -63,6 +69,11 @@ class TileGrid:
             for top, bottom in _cuts(self.height, self.rows)
             for left, right in _cuts(self.width, self.columns)
         ]
+
+
+def grid_shape(width: int, height: int, stride: int) -> tuple[int, int]:
+    """Rows and columns of the grid of positions: ⌈height/stride⌉ and ⌈width/stride⌉."""
+    return -(-height // stride), -(-width // stride)
 
 
 def _cuts(size: int, parts: int) -> Iterator[tuple[int, int]]:

@@ -8,7 +8,7 @@ import secrets
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from recodec.errors import RecodecError
 
@@ -61,13 +61,11 @@ def to_bytes(image: Image.Image, format_name: str) -> bytes:
     """
     if image.mode in ("LA", "RGBA") and format_name in _DROPS_ALPHA:
         raise OutputError(f"a {format_name} file cannot hold the alpha channel; choose png or webp")
-    # Pillow writes most metadata only if it is handed over once more.
-    metadata: dict[str, Any] = {
-        key: image.info[key] for key in ("icc_profile", "exif", "xmp") if key in image.info
-    }
+    from recodec.io.metadata import writer_options
+
     buffer = io.BytesIO()
     try:
-        image.save(buffer, format_name, **metadata)
+        image.save(buffer, format_name, **writer_options(image))
     # What Pillow's writers raise for sizes, modes and metadata that a format has no room for.
     except (OSError, ValueError, OverflowError, RuntimeError, struct.error) as error:
         raise OutputError(

@@ -1,0 +1,124 @@
+#include <pybind11/stl.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bindings.hpp"
+#include "chunk_coder.hpp"
+#include "context_tables.hpp"
+#include "dense.hpp"
+#include "plane_header.hpp"
+
+namespace recodec {
+
+namespace {
+
+std::shared_ptr<ContextTables> make_context_tables(const std::map<std::string, Array<std::int32_t>>& arrays) {
+    std::map<std::string, IntegerTensor> tensors;
+    for (const auto& [name, array] : arrays) {
+        IntegerTensor& tensor = tensors[name];
+        for (py::ssize_t axis = 0; axis < array.ndim(); ++axis) {
+            tensor.shape.push_back(static_cast<std::size_t>(array.shape(axis)));
+        }
+        const auto values = view(array);
+        tensor.values.assign(values.begin(), values.end());
+    }
+    return std::make_shared<ContextTables>(tensors);
+}
+
+std::unique_ptr<ChunkCoder> make_chunk_coder(std::uint8_t entropy, std::uint8_t version, std::uint32_t depth,
+                                             std::uint32_t rows, std::uint32_t columns,
+                                             std::shared_ptr<ContextTables> tables) {
+    return std::make_unique<ChunkCoder>(EntropyCoder{entropy, version}, depth, rows, columns, std::move(tables));
+}
+
+py::bytes encode_plane(ChunkCoder& coder, const Array<std::int8_t>& codes) {
+    require_equal(codes.size(), coder.plane_size(), "codes");
+    Bytes payload;
+    {
+        py::gil_scoped_release release;
+        payload = coder.encode(view(codes));
+    }
+    return to_bytes(payload);
+}
+
+// Room for as many planes as there are chunks, filled by `decode`.
+template <class Decode>
+std::vector<Array<std::int8_t>> decode_planes(const ChunkCoder& coder, const std::vector<py::buffer>& chunks,
+                                              const Decode& decode) {
+    const std::vector<BufferView> sources(chunks.begin(), chunks.end());
+    const std::vector<ByteView> data(sources.begin(), sources.end());
+    std::vector<Array<std::int8_t>> arrays;
+    std::vector<std::span<std::int8_t>> planes;
+    for (std::size_t i = 0; i < data.size(); ++i) {
+        arrays.emplace_back(static_cast<py::ssize_t>(coder.plane_size()));
+        planes.emplace_back(arrays.back().mutable_data(), coder.plane_size());
+    }
+    {
+        py::gil_scoped_release release;
+        decode(data, planes);
+    }
+    return arrays;
+}
+
+std::vector<Array<std::int8_t>> decode_payloads(ChunkCoder& coder, const std::vector<py::buffer>& payloads,
+                                                std::size_t threads) {
+    return decode_planes(coder, payloads,
+                         [&](const auto& data, const auto& planes) { coder.decode(data, planes, threads); });
+}
+
+py::tuple decode_any(ChunkCoder& coder, const std::vector<py::buffer>& coded, std::size_t threads) {
+    std::vector<std::uint32_t> checksums;
+    const auto planes = decode_planes(coder, coded, [&](const auto& data, const auto& room) {
+        checksums = coder.decode_any(data, room, threads);
+    });
+    return py::make_tuple(planes, checksums);
+}
+
+}  // namespace
+
+void bind_planes(py::module_& m) {
+    m.attr("PLANE_FAMILY") = kPlaneFamily;
+
+    py::class_<PlaneHeader>(m, "PlaneHeader")
+        .def(py::init<>())
+        .def_readwrite("stride", &PlaneHeader::stride)
+        .def_readwrite("depth", &PlaneHeader::depth)
+        .def_property(
+            "entropy", [](const PlaneHeader& h) { return h.entropy.kind; },
+            [](PlaneHeader& h, std::uint8_t kind) { h.entropy.kind = kind; })
+        .def_property(
+            "entropy_version", [](const PlaneHeader& h) { return h.entropy.version; },
+            [](PlaneHeader& h, std::uint8_t version) { h.entropy.version = version; })
+        .def_readwrite("tile_columns", &PlaneHeader::tile_columns)
+        .def_readwrite("tile_rows", &PlaneHeader::tile_rows)
+        .def_readwrite("tile_halo", &PlaneHeader::tile_halo)
+        .def_readwrite("arithmetic", &PlaneHeader::arithmetic)
+        .def("positions", &PlaneHeader::positions, py::arg("side"));
+    m.def("read_plane_header", &read_plane_header, py::arg("header"));
+    m.def("write_plane_header", [](const PlaneHeader& fields, const Header& header) {
+        return to_bytes(write_plane_header(fields, header));
+    });
+
+    py::class_<ContextTables, std::shared_ptr<ContextTables>>(m, "ContextTables")
+        .def(py::init(&make_context_tables), py::arg("tensors"))
+        .def_readonly("iterations", &ContextTables::iterations)
+        .def_readonly("depth", &ContextTables::depth)
+        .def_property_readonly("symbols", [](const ContextTables& tables) { return tables.ternary() ? 3 : 2; });
+    m.def("instructions", [] {
+        std::vector<std::string> names;
+        for (const Instructions& one : available_instructions()) names.emplace_back(one.name);
+        return names;
+    });
+
+    py::class_<ChunkCoder>(m, "ChunkCoder")
+        .def(py::init(&make_chunk_coder), py::arg("entropy"), py::arg("version"), py::arg("depth"), py::arg("rows"),
+             py::arg("columns"), py::arg("tables") = nullptr)
+        .def("encode", &encode_plane, py::arg("codes"))
+        .def("decode", &decode_payloads, py::arg("payloads"), py::arg("threads") = 1)
+        .def("decode_any", &decode_any, py::arg("coded"), py::arg("threads") = 1);
+}
+
+}  // namespace recodec

@@ -1,0 +1,81 @@
+#include "chunk_coder.hpp"
+
+#include <string>
+#include <utility>
+
+#include "binary_coder.hpp"
+#include "crc32c.hpp"
+#include "error.hpp"
+#include "network_coder.hpp"
+#include "ternary_coder.hpp"
+
+namespace recodec {
+
+std::unique_ptr<PlaneCoder> make_plane_coder(EntropyCoder coder, std::uint32_t depth, std::uint32_t height,
+                                             std::uint32_t width, std::shared_ptr<const ContextTables> tables) {
+    if (!coder.is_known()) {
+        throw Error(Errc::unsupported, "entropy coder " + std::to_string(coder.kind) + ", version " +
+                                           std::to_string(coder.version));
+    }
+    if (coder.kind == 2) {
+        if (!tables) throw Error(Errc::unsupported, "the entropy coder is a network, but the model has none");
+        return std::make_unique<NetworkCoder>(depth, height, width, std::move(tables));
+    }
+    if (coder.version == 1) return std::make_unique<BinaryCoder>(depth, height, width);
+    return std::make_unique<TernaryCoder>(depth, height, width);
+}
+
+std::uint32_t checksum_of_coded(ByteView coded) {
+    const auto type = static_cast<std::uint8_t>(ChunkType::codes);
+    return crc32c(coded, crc32c(ByteView(&type, 1)));
+}
+
+ChunkCoder::ChunkCoder(EntropyCoder coder, std::uint32_t depth, std::uint32_t height, std::uint32_t width,
+                       std::shared_ptr<const ContextTables> tables)
+    : coder_(make_plane_coder(coder, depth, height, width, std::move(tables))) {}
+
+Bytes ChunkCoder::encode(std::span<const std::int8_t> codes) {
+    const std::lock_guard lock(mutex_);
+    const Bytes coded = coder_->encode(codes);
+    Bytes payload;
+    payload.reserve(kChecksumBytes + coded.size());
+    put_u32(payload, coder_->checksum(checksum_of_coded(coded)));
+    payload.insert(payload.end(), coded.begin(), coded.end());
+    return payload;
+}
+
+std::vector<std::uint32_t> ChunkCoder::decode_any(std::span<const ByteView> coded,
+                                                  std::span<const std::span<std::int8_t>> planes,
+                                                  std::size_t threads) {
+    const std::lock_guard lock(mutex_);
+    std::vector<CodedPlane> all;
+    all.reserve(coded.size());
+    for (std::size_t i = 0; i < coded.size(); ++i) all.push_back({coded[i], planes[i], checksum_of_coded(coded[i])});
+    coder_->decode_all(all, threads);
+    decoded_ += all.size();
+    std::vector<std::uint32_t> checksums;
+    for (const CodedPlane& plane : all) checksums.push_back(plane.checksum);
+    return checksums;
+}
+
+void ChunkCoder::decode(std::span<const ByteView> payloads, std::span<const std::span<std::int8_t>> planes,
+                        std::size_t threads) {
+    const std::size_t first = decoded_ + 1;
+    const auto chunk = [&](std::size_t i) { return "code chunk " + std::to_string(first + i); };
+    std::vector<ByteView> coded;
+    for (std::size_t i = 0; i < payloads.size(); ++i) {
+        if (payloads[i].size() < kChecksumBytes) {
+            throw Error(Errc::format,
+                        chunk(i) + " has " + std::to_string(payloads[i].size()) + " bytes; its checksum takes 4");
+        }
+        coded.push_back(payloads[i].subspan(kChecksumBytes));
+    }
+    const std::vector<std::uint32_t> checksums = decode_any(coded, planes, threads);
+    for (std::size_t i = 0; i < payloads.size(); ++i) {
+        if (checksums[i] != get_u32(payloads[i])) {
+            throw Error(Errc::checksum, chunk(i) + " is damaged: its checksum does not match");
+        }
+    }
+}
+
+}  // namespace recodec

@@ -1,0 +1,50 @@
+// Planes of one picture to the payloads of its code chunks and back: the coder that a header names, and the rule for
+// checksums. FORMAT.md, section 4.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "context_tables.hpp"
+#include "plane_coder.hpp"
+#include "plane_header.hpp"
+
+namespace recodec {
+
+// `tables` may be null for adaptive contexts. Throws Error for a coder that this version does not know.
+std::unique_ptr<PlaneCoder> make_plane_coder(EntropyCoder coder, std::uint32_t depth, std::uint32_t height,
+                                             std::uint32_t width, std::shared_ptr<const ContextTables> tables = {});
+
+// What a chunk's checksum is before its codes: that of the chunk type and the coded bytes.
+std::uint32_t checksum_of_coded(ByteView coded);
+
+// Calls from several threads wait for each other.
+class ChunkCoder {
+public:
+    // Throws Error like make_plane_coder().
+    ChunkCoder(EntropyCoder coder, std::uint32_t depth, std::uint32_t height, std::uint32_t width,
+               std::shared_ptr<const ContextTables> tables);
+
+    std::size_t plane_size() const { return coder_->plane_size(); }
+
+    // The payload of the next plane's chunk. Throws Error for codes that the coder cannot code.
+    Bytes encode(std::span<const std::int8_t> codes);
+
+    // What any coded bytes stand for, and the checksums that they would have: for those who mend files.
+    std::vector<std::uint32_t> decode_any(std::span<const ByteView> coded,
+                                          std::span<const std::span<std::int8_t>> planes, std::size_t threads);
+
+    // The planes of the payloads that come next, depth x height x width each. Throws Error (checksum) with the number
+    // of the first damaged chunk, counted from 1.
+    void decode(std::span<const ByteView> payloads, std::span<const std::span<std::int8_t>> planes, std::size_t threads);
+
+private:
+    std::unique_ptr<PlaneCoder> coder_;
+    std::size_t decoded_ = 0;
+    std::mutex mutex_;
+};
+
+}  // namespace recodec

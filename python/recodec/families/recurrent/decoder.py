@@ -1,0 +1,81 @@
+"""The code chunks of one file to its picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recodec.families.recurrent.header import PlaneFileHeader
+from recodec.families.recurrent.planes import Codes
+from recodec.limits import Limits
+from recodec.runtime.samples import to_uint8
+from recodec.runtime.tiled_network import TiledDecoder
+from recodec.runtime.tiling import Region, TileGrid
+
+if TYPE_CHECKING:
+    from recodec.families.recurrent.engine import RecurrentEngine
+
+
+class RecurrentDecoder:
+    """A picture from planes: after each if ``progressive``, otherwise once and with the states of one tile at a time."""
+
+    def __init__(
+        self,
+        engine: RecurrentEngine,
+        header: PlaneFileHeader,
+        limits: Limits,
+        *,
+        progressive: bool = False,
+        threads: int = 1,
+    ):
+        self._header, self._progressive = header, progressive
+        self._coder = header.plane_decoder(limits, engine.model.contexts, threads)
+        rows, columns = header.grid
+        fields = header.fields
+        grid = TileGrid(rows, columns, fields.tile_rows, fields.tile_columns, fields.tile_halo)
+        place = engine.workplace(header.common.width * header.common.height, limits.max_memory)
+        self._tiles = TiledDecoder(engine.network, grid.tiles(), place)
+        self._planes: list[Codes] = []  # and not yet decoded
+        self._computed: Tensor | None = None
+
+    @property
+    def batch_key(self) -> tuple[int, ...] | None:
+        """Of pictures in one piece, how many planes there are and how large."""
+        if self._header.fields.tile_rows * self._header.fields.tile_columns > 1:
+            return None
+        return len(self._planes), *self._planes[0].shape
+
+    def take(self, payloads: Sequence[bytes]) -> None:
+        """Decode the planes that come next."""
+        self._planes += self._coder.decode(payloads)
+
+    def codes(self) -> Codes:
+        """(T, D, h, w) of all planes."""
+        return np.stack(self._planes)
+
+    def use(self, picture: Tensor) -> None:
+        """Take pixels (3, h·s, w·s) that were computed together with those of other files."""
+        self._computed = picture
+
+    def show(self) -> Iterator[tuple[Region, Tensor]]:
+        """The picture that the planes so far make."""
+        common, stride = self._header.common, self._header.fields.stride
+        for region, pixels in self._cores():
+            part = region.scaled(stride).within(common.height, common.width)
+            yield part, to_uint8(pixels[:, : part.height, : part.width], common.channels)
+
+    def _cores(self) -> Iterator[tuple[Region, Tensor]]:
+        if self._computed is not None:
+            yield Region(0, 0, *self._header.grid), self._computed
+        elif self._progressive:
+            with torch.inference_mode():
+                for plane in self._planes:
+                    self._tiles.advance(plane)
+            self._planes.clear()
+            yield from self._tiles.pixels()
+        else:
+            yield from self._tiles.decode(self._planes)

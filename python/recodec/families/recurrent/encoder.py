@@ -1,0 +1,151 @@
+"""One picture to the code chunks of its file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+
+import numpy as np
+import torch
+
+from recodec import _core
+from recodec.container.core import core_errors
+from recodec.errors import TargetError, WeightsError
+from recodec.families.recurrent.header import ARITHMETIC
+from recodec.families.recurrent.planes import NETWORK, Codes, PlaneEncoder
+from recodec.io.pictures import Picture
+from recodec.limits import Limits
+from recodec.runtime.samples import Samples, to_uint8
+from recodec.runtime.tiled_network import TiledEncoder
+from recodec.runtime.tiling import Region, TileGrid, grid_shape, plan_tiles
+
+if TYPE_CHECKING:
+    from recodec.families.recurrent.engine import RecurrentEngine
+
+# Positions along a tile's side. Larger ones leave the processor's caches, smaller ones are mostly halo.
+TILE_SIDE = 64
+
+_ARITHMETIC = {getattr(torch, name): number for number, name in ARITHMETIC.items()}
+
+# Which entropy coder writes: the model's network, adaptive contexts, or the network where the model has one.
+Entropy: TypeAlias = Literal["auto", "network", "adaptive"]
+
+
+class RecurrentEncoder:
+    """Codes of a picture, plane by plane, as chunks. Raises :class:`TargetError` and :class:`WeightsError`."""
+
+    def __init__(
+        self,
+        engine: RecurrentEngine,
+        picture: Picture,
+        header: _core.Header,
+        limits: Limits,
+        entropy: Entropy = "auto",
+    ):
+        network = engine.network
+        self._engine, self._picture, self._limits = engine, picture, limits
+        contexts = _contexts(engine, entropy)
+        rows, columns = grid_shape(picture.width, picture.height, network.stride)
+        self._grid = plan_tiles(rows, columns, network.reach.decoder, TILE_SIDE)
+        fields = _fields(engine, self._grid, contexts)
+        with core_errors():
+            self.fields = _core.write_plane_header(fields, header)
+        self._coder = PlaneEncoder(network.depth, rows, columns, fields.entropy_version, contexts)
+        self._count = 0
+        self._sent: Codes | None = None  # and not yet decoded
+        self._computed: Codes | None = None
+
+    @property
+    def batch_key(self) -> tuple[int, int] | None:
+        """Of pictures in one piece, how large they are."""
+        whole = self._grid.rows * self._grid.columns == 1
+        return (self._grid.height, self._grid.width) if whole else None
+
+    def pixels(self) -> torch.Tensor:
+        """(3, h·s, w·s) in [−0.5, 0.5] of the whole picture."""
+        return self._samples.pixels(Region(0, 0, self._grid.height, self._grid.width))
+
+    def use(self, planes: Codes) -> None:
+        """Take codes (T, D, h, w) that were computed together with those of other pictures."""
+        self._computed = planes
+
+    @torch.inference_mode()
+    def next(self) -> bytes | None:
+        """Payload of the next plane; the one before is decoded only now that its picture is needed."""
+        if self._count == (self._engine.iterations if self._computed is None else len(self._computed)):
+            return None
+        if self._computed is None:
+            self._decode_sent()
+            self._sent = plane = self._tiles.next_plane()
+        else:
+            plane = self._computed[self._count]
+        self._count += 1
+        return self._coder.encode(plane)
+
+    @torch.inference_mode()
+    def squared_error(self) -> float:
+        """Mean over the samples that are stored, as a decoder shows them."""
+        self._decode_sent()
+        total, count = 0.0, 0
+        for region, pixels in self._tiles.decoder.pixels():
+            original = self._samples.original(region)
+            channels, height, width = original.shape
+            if original.dtype != torch.uint8:
+                original = (original * 255).round()
+            shown = to_uint8(pixels[:, :height, :width], channels).float()
+            total += float((shown - original.to(shown)).square().sum(dtype=torch.float64))
+            count += original.numel()
+        return total / count
+
+    @cached_property
+    def _samples(self) -> Samples:
+        return Samples(self._picture.samples, self._engine.network.stride, self._engine.device)
+
+    @cached_property
+    def _tiles(self) -> TiledEncoder:
+        place = self._engine.workplace(self._picture.width * self._picture.height, self._limits.max_memory)
+        return TiledEncoder(self._engine.network, self._samples, self._grid, place)
+
+    def _decode_sent(self) -> None:
+        if self._sent is not None:
+            self._tiles.decode(self._sent)
+            self._sent = None
+
+
+def stack(encoders: Sequence[RecurrentEncoder]) -> torch.Tensor:
+    """(N, 3, h·s, w·s) pixels of pictures with one batch key."""
+    return torch.stack([encoder.pixels() for encoder in encoders])
+
+
+def distribute(encoders: Sequence[RecurrentEncoder], codes: torch.Tensor) -> None:
+    """Hand out codes (T, N, D, h, w) that were computed together."""
+    planes = np.asarray(codes.cpu())
+    for number, encoder in enumerate(encoders):
+        encoder.use(planes[:, number])
+
+
+def _contexts(engine: RecurrentEngine, entropy: Entropy) -> _core.ContextTables | None:
+    """The network that codes are to be written with; None for adaptive contexts."""
+    if entropy not in get_args(Entropy):
+        raise TargetError(f"entropy is {entropy!r}; it must be one of {', '.join(get_args(Entropy))}")
+    if entropy == "adaptive":
+        return None
+    if entropy == "network" and engine.model.contexts is None:
+        raise WeightsError(f"entropy is 'network', but model {engine.id} has no entropy network")
+    return engine.model.contexts
+
+
+def _fields(
+    engine: RecurrentEngine, grid: TileGrid, contexts: _core.ContextTables | None
+) -> _core.PlaneHeader:
+    fields, network = _core.PlaneHeader(), engine.network
+    fields.stride, fields.depth = network.stride, network.depth
+    fields.tile_rows, fields.tile_columns, fields.tile_halo = grid.rows, grid.columns, grid.halo
+    fields.arithmetic = _ARITHMETIC[engine.dtype]
+    if contexts is not None:
+        fields.entropy = NETWORK
+    elif network.symbols == 3:
+        # Readers from before version 3 can read what does not need it.
+        fields.entropy_version = 3
+    return fields

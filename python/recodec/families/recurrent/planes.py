@@ -1,0 +1,103 @@
+"""Planes of codes to payloads of chunks and back: the entropy coder bound to one picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recodec import _core
+from recodec.container.core import core_errors
+from recodec.errors import LimitError, WeightsError
+
+Codes = NDArray[np.int8]
+
+# Kinds of entropy coders.
+ADAPTIVE, NETWORK = 1, 2
+
+# Codes times depth per pixel of a whole file: twice what 12 iterations at depth 96, stride 16 take.
+_COST_PER_PIXEL = 864
+
+
+class PlaneEncoder:
+    """Turns one plane of codes after the other into payloads, with a version of an entropy coder.
+
+    That is the network with ``contexts``, and adaptive contexts without.
+    """
+
+    def __init__(
+        self,
+        depth: int,
+        rows: int,
+        columns: int,
+        version: int = 1,
+        contexts: _core.ContextTables | None = None,
+    ):
+        with core_errors():
+            kind = ADAPTIVE if contexts is None else NETWORK
+            self._coder = _core.ChunkCoder(kind, version, depth, rows, columns, contexts)
+
+    def encode(self, codes: Codes) -> bytes:
+        """Payload of the next plane; ``codes`` is (depth, rows, columns) of −1, +1 and, where there are any, 0."""
+        with core_errors():
+            return self._coder.encode(codes)
+
+
+class PlaneDecoder:
+    """Turns one payload after the other into planes of codes.
+
+    Decoding takes time in proportion to codes times depth, whatever the size of a chunk. Raises
+    :class:`LimitError` where that exceeds what any sound file of ``max_pixels`` pixels would take: for
+    the first plane before memory is taken, for later ones before they are decoded. Raises
+    :class:`WeightsError` where the file needs a model's ``contexts`` and gets none.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        fields: _core.PlaneHeader,
+        grid: tuple[int, int],
+        max_pixels: int,
+        contexts: _core.ContextTables | None = None,
+        threads: int = 1,
+    ):
+        rows, columns = grid
+        self._threads = threads
+        self._count = 0
+        self._shape = (fields.depth, rows, columns)
+        self._cost = fields.depth * rows * columns * fields.depth
+        self._budget = _COST_PER_PIXEL * max_pixels
+        self._check_budget()
+        network = contexts if fields.entropy == NETWORK else None
+        if fields.entropy == NETWORK and network is None:
+            raise WeightsError(
+                f"the codes of this file need an entropy network, which model {model!r} here does not have"
+            )
+        with core_errors():
+            self._coder = _core.ChunkCoder(fields.entropy, fields.entropy_version, *self._shape, network)
+
+    def _check_budget(self) -> None:
+        if self._cost * (self._count + 1) > self._budget:
+            depth, rows, columns = self._shape
+            raise LimitError(
+                f"{self._count + 1} code chunks of {depth} x {rows} x {columns} codes take too long to decode "
+                "for the limit on pixels; raise max_pixels to allow it"
+            )
+
+    def decode(self, payloads: Sequence[bytes]) -> list[Codes]:
+        """The planes of the payloads that come next, (depth, rows, columns) each.
+
+        With the entropy network, several are decoded at once, each a little behind the one before. Raises
+        :class:`ChecksumError` if one is damaged.
+        """
+        for _ in payloads:
+            self._check_budget()
+            self._count += 1
+        with core_errors():
+            planes = self._coder.decode(payloads, self._threads)
+        return [plane.reshape(self._shape) for plane in planes]
+
+    def take(self, payloads: Sequence[bytes]) -> None:
+        """Check the payloads that come next, by decoding them. Raises like :meth:`decode`."""
+        self.decode(payloads)

@@ -1,0 +1,40 @@
+"""Pictures on their way out, as the kind of image that a caller would like."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from recodec.errors import TargetError
+from recodec.io.metadata import as_info
+
+Like = Literal["pil", "numpy", "torch"]
+Output: TypeAlias = Image.Image | NDArray[np.uint8] | Tensor
+
+
+def check_like(like: str) -> Like:
+    """Return ``like`` if it names a kind of image. Raises :class:`TargetError` otherwise."""
+    if like not in get_args(Like):
+        raise TargetError(f"like is {like!r}; it must be one of {', '.join(get_args(Like))}")
+    return like  # type: ignore[return-value]
+
+
+def make_image(
+    samples: Tensor, alpha: NDArray[np.uint8] | None, like: Like, metadata: dict[int, bytes]
+) -> Output:
+    """(C, H, W) uint8 colours and H×W alpha to the kind of image asked for, alpha as its last channel."""
+    if alpha is not None:
+        samples = torch.cat([samples, torch.from_numpy(alpha)[None].to(samples.device)])
+    if like == "torch":
+        return samples
+    array = samples.permute(1, 2, 0).contiguous().cpu().numpy()
+    if like == "numpy":
+        return array
+    image = Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)
+    image.info |= as_info(metadata)
+    return image

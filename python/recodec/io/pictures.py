@@ -1,0 +1,132 @@
+"""Pictures on their way in: Pillow images, files, NumPy arrays, torch tensors."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any, BinaryIO, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from recodec.errors import ImageError
+from recodec.io.pillow_images import CONVERT, CheckSize, open_image, read_image, to_eight_bits
+
+ImageLike: TypeAlias = Image.Image | NDArray[np.uint8] | Tensor | str | os.PathLike[str] | BinaryIO
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture on its way in, and what is stored beside it.
+
+    ``samples`` is (C, H, W) with 1 channel or 3, uint8 or floating point in [0, 1]; ``alpha`` is H×W uint8.
+    """
+
+    samples: Tensor
+    alpha: NDArray[np.uint8] | None
+    metadata: dict[int, bytes]
+
+    @property
+    def channels(self) -> int:
+        """1 for grey, 3 for colour."""
+        return int(self.samples.shape[0])
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return int(self.samples.shape[1])
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return int(self.samples.shape[2])
+
+
+def read_picture(
+    image: ImageLike | Picture, check_size: CheckSize, *, convert: bool = False, strip: bool = False
+) -> Picture:
+    """Accept any supported kind of single image; one that is read already is passed on.
+
+    ``check_size`` is called once, with width and height, as soon as they are known. ``convert`` allows kinds that cannot
+    be stored as they are (:meth:`Codec.encode` lists them), ``strip`` leaves metadata out. Raises :class:`ImageError`,
+    and what ``check_size`` raises.
+    """
+    if isinstance(image, Picture):
+        check_size(image.width, image.height)
+        return image
+    if isinstance(image, Tensor):
+        return _from_torch(image, check_size, convert=convert)
+    if isinstance(image, np.ndarray):
+        return _from_numpy(image, check_size, convert=convert)
+    if isinstance(image, Image.Image):
+        check_size(image.width, image.height)
+    elif isinstance(image, str | os.PathLike) or hasattr(image, "read"):
+        image = open_image(image, check_size, convert=convert)
+    else:
+        raise ImageError(
+            f"a {type(image).__name__} is not an image; give a Pillow image, a uint8 NumPy array, a torch tensor, a path "
+            "or an open binary file"
+        )
+    if 0 in image.size:
+        raise ImageError(f"the image has {image.width} x {image.height} pixels; give one that has some")
+    array, metadata = read_image(image, convert=convert, strip=strip)
+    return _stored(array, metadata)
+
+
+def _from_numpy(array: NDArray[Any], check_size: CheckSize, *, convert: bool) -> Picture:
+    if array.ndim == 2:
+        array = array[:, :, None]
+    if array.ndim != 3 or array.shape[2] not in (1, 2, 3, 4) or 0 in array.shape:
+        raise ImageError(f"the array has shape {array.shape}; give H x W or H x W x C with C from 1 to 4")
+    check_size(array.shape[1], array.shape[0])
+    if array.dtype == np.uint16 and convert:
+        array = to_eight_bits(array)
+    elif array.dtype.kind == "f" and convert:
+        if not ((array >= 0) & (array <= 1)).all():
+            raise ImageError("the array holds NaN or values outside [0, 1]; scale and clamp it first")
+        array = np.rint(array * 255).astype(np.uint8)
+    if array.dtype != np.uint8:
+        remedy = f", or {CONVERT}" if array.dtype == np.uint16 or array.dtype.kind == "f" else ""
+        raise ImageError(f"the array has type {array.dtype}; give uint8 in 0..255{remedy}")
+    return _stored(array, {})
+
+
+def _stored(array: NDArray[np.uint8], metadata: dict[int, bytes]) -> Picture:
+    if array.ndim == 2:
+        array = array[:, :, None]
+    colours = 1 if array.shape[2] < 3 else 3
+    # The caller's array may be written to, or change while it is being encoded. A copy by NumPy, since
+    # torch takes no negative stride, not even of an axis of length 1, where it says nothing.
+    samples = torch.from_numpy(array[:, :, :colours].copy()).permute(2, 0, 1)
+    alpha = array[:, :, colours].copy() if array.shape[2] > colours else None
+    return Picture(samples, alpha, metadata)
+
+
+def _from_torch(tensor: Tensor, check_size: CheckSize, *, convert: bool) -> Picture:
+    if tensor.layout is not torch.strided or tensor.device.type == "meta":
+        raise ImageError(
+            f"the tensor is {tensor.layout} on {tensor.device}; give a dense one that holds values"
+        )
+    if tensor.ndim != 3 or tensor.shape[0] not in (1, 2, 3, 4) or 0 in tensor.shape:
+        raise ImageError(f"the tensor has shape {tuple(tensor.shape)}; give C x H x W with C from 1 to 4")
+    check_size(tensor.shape[2], tensor.shape[1])
+    tensor = tensor.detach()
+    if tensor.dtype == torch.uint16 and convert:
+        tensor = ((tensor.to(torch.int32) + 128) // 257).to(torch.uint8)
+    if tensor.is_floating_point():
+        tensor = tensor.float()
+        if not bool(((tensor >= 0) & (tensor <= 1)).all()):
+            raise ImageError("the tensor holds NaN or values outside [0, 1]; scale and clamp it first")
+    elif tensor.dtype != torch.uint8:
+        remedy = f", or {CONVERT}" if tensor.dtype == torch.uint16 else ""
+        raise ImageError(f"the tensor has type {tensor.dtype}; give uint8 or floating point{remedy}")
+    colours = 1 if tensor.shape[0] < 3 else 3
+    if tensor.shape[0] == colours:
+        return Picture(tensor, None, {})
+    alpha = tensor[colours]
+    if alpha.is_floating_point():
+        alpha = (alpha * 255).round().to(torch.uint8)
+    return Picture(tensor[:colours], alpha.cpu().contiguous().numpy(), {})

@@ -1,0 +1,1 @@
+"""Where networks run: tiles, states, graphs, lists of pictures."""
