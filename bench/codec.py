@@ -49,7 +49,7 @@ def timed(work: Callable[[], object], repeats: int, device: str) -> dict[str, An
 
 
 def decode_codes(codec: recodec.Codec, data: bytes) -> list[Codes]:
-    return read_planes(data, codec.model.contexts, torch.get_num_threads())
+    return read_planes(data, codec.model.entropy_tables, torch.get_num_threads())
 
 
 def decode_codes_of_list(codec: recodec.Codec, data: bytes, count: int) -> None:
@@ -59,8 +59,9 @@ def decode_codes_of_list(codec: recodec.Codec, data: bytes, count: int) -> None:
 
 def encode_codes(codec: recodec.Codec, data: bytes, codes: list[Codes]) -> list[bytes]:
     fields = _core.read_plane_header(Reader(data).header())
-    contexts = codec.model.contexts if fields.entropy == NETWORK else None
-    planes = PlaneEncoder(*codes[0].shape, fields.entropy_version, contexts)
+    tables = codec.model.entropy_tables if fields.entropy == NETWORK else None
+    depth, rows, columns = codes[0].shape
+    planes = PlaneEncoder(depth, rows, columns, fields.entropy_version, tables)
     return [planes.encode(plane) for plane in codes]
 
 

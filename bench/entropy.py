@@ -37,7 +37,7 @@ from recodec.container.reader import Reader
 from recodec.eval.curve import load_rgb
 from recodec.families.recurrent.family import read_planes
 from recodec.families.recurrent.planes import ADAPTIVE, NETWORK, Codes, PlaneEncoder
-from recodec.networks.context import ContextConfig, ContextNetwork
+from recodec.networks.entropy.model import EntropyModel, EntropyModelConfig
 
 ROWS, COLUMNS = 32, 48
 
@@ -54,25 +54,26 @@ def main() -> None:
 def compare_bytes(folder: Path, model: str, out: Path | None) -> None:
     """Bits per pixel of every chunk, means over the pictures of FOLDER."""
     codec = recodec.load(model)
-    contexts = codec.model.contexts
-    if contexts is None:
+    tables = codec.model.entropy_tables
+    if tables is None:
         raise click.ClickException(f"model {codec.id} has no entropy network")
-    network = ContextNetwork.from_tables(codec.model.tables)
+    network = EntropyModel.from_tables(codec.model.tables)
     rows: dict[str, list[list[float]]] = {"raw": [], "adaptive": [], "float": [], "network": []}
     paths = sorted(path for path in folder.iterdir() if path.suffix in (".png", ".jpg"))
     for path in paths:
         data = codec.encode(load_rgb(path), entropy="adaptive", iterations=codec.iterations)
         header = Reader(data).header()
         planes = read_planes(data)
-        encoder = PlaneEncoder(*planes[0].shape, 1, contexts)
+        depth, height, width = planes[0].shape
+        encoder = PlaneEncoder(depth, height, width, 1, tables)
         payloads = [encoder.encode(plane) for plane in planes]
         chunks = [_core.write_chunk(CODES, payload) for payload in payloads]
         coded = b"".join([network_header(header), *chunks])
-        require_equal(np.stack(read_planes(coded, contexts)), np.stack(planes))
+        require_equal(np.stack(read_planes(coded, tables)), np.stack(planes))
         with torch.inference_mode():
             ideal = network.code_length(torch.from_numpy(np.stack(planes)[None]).float())[0]
         bits: dict[str, list[float]] = {
-            "raw": [math.log2(contexts.symbols) * plane.size for plane in planes],
+            "raw": [math.log2(tables.symbols) * plane.size for plane in planes],
             "adaptive": [8 * size for size in recodec.info(data).chunk_bytes],
             # In as much of a frame as the integers have.
             "float": [
@@ -114,22 +115,22 @@ def compare_speed(out: Path | None, repeats: int) -> None:
     """Time to code the third plane of 48×32 positions."""
     torch.set_num_threads(1)
     shapes = {
-        "32 signs": ContextConfig(32, 2, 4, embedding_width=16, groups=4),
-        "96 codes, mostly 0": ContextConfig(96, 3, 4, groups=6),
+        "32 signs": EntropyModelConfig(32, 2, 4, embedding_width=16, groups=4),
+        "96 codes, mostly 0": EntropyModelConfig(96, 3, 4, groups=6),
     }
     results = {name: speed(name, config, repeats) for name, config in shapes.items()}
     if out:
         out.write_text(json.dumps({"environment": describe(), "results": results}, indent=1) + "\n")
 
 
-def speed(name: str, config: ContextConfig, repeats: int) -> dict[str, Any]:
+def speed(name: str, config: EntropyModelConfig, repeats: int) -> dict[str, Any]:
     torch.manual_seed(0)
-    network = ContextNetwork(config)
+    network = EntropyModel(config)
     for table in ("own", "direct"):
         torch.nn.init.normal_(getattr(network, table), std=0.1)
     network.rounding = True
     arrays = {key: value.to(torch.int32).numpy() for key, value in network.tables().items()}
-    contexts = _core.ContextTables(arrays)
+    tables = _core.EntropyTables(arrays)
     planes = [random_codes(config, np.random.default_rng(seed)) for seed in range(3)]
     plain, optimised = PlainLoop(network, planes), OptimisedLoop(network, planes)
     logits = plain.run()
@@ -137,7 +138,7 @@ def speed(name: str, config: ContextConfig, repeats: int) -> dict[str, Any]:
 
     version = 3 if config.symbols == 3 else 1
     coders: dict[str, Callable[[], Timed]] = {
-        instructions: lambda i=instructions: timed_network(config, contexts, planes, i)  # type: ignore[misc]
+        instructions: lambda i=instructions: timed_network(config, tables, planes, i)  # type: ignore[misc]
         for instructions in _core.instructions()
     }
     coders["adaptive"] = lambda: timed_planes(
@@ -187,7 +188,7 @@ def speed(name: str, config: ContextConfig, repeats: int) -> dict[str, Any]:
     return {"ideal_bytes": ideal, "coders": rows, "loop_microseconds_per_position": per_position}
 
 
-def random_codes(config: ContextConfig, rng: np.random.Generator) -> Codes:
+def random_codes(config: EntropyModelConfig, rng: np.random.Generator) -> Codes:
     shape = (config.depth, ROWS, COLUMNS)
     signs = rng.integers(0, 2, shape, dtype=np.int8) * 2 - 1
     return signs if config.symbols == 2 else signs * (rng.random(shape) < 0.08)
@@ -202,13 +203,11 @@ class Timed(NamedTuple):
 
 
 def timed_network(
-    config: ContextConfig, contexts: _core.ContextTables, planes: list[Codes], instructions: str
+    config: EntropyModelConfig, tables: _core.EntropyTables, planes: list[Codes], instructions: str
 ) -> Timed:
     os.environ["RECODEC_INSTRUCTIONS"] = instructions
     try:
-        return timed_planes(
-            lambda: _core.ChunkCoder(NETWORK, 1, config.depth, ROWS, COLUMNS, contexts), planes
-        )
+        return timed_planes(lambda: _core.ChunkCoder(NETWORK, 1, config.depth, ROWS, COLUMNS, tables), planes)
     finally:
         del os.environ["RECODEC_INSTRUCTIONS"]
 
@@ -268,16 +267,16 @@ def require_equal(found: np.ndarray, expected: np.ndarray) -> None:
 def compare_threads(picture: Path, model: str, repeats: int, out: Path | None) -> None:
     """Time to decode 8 chunks of PICTURE when planes trail each other on several threads."""
     codec = recodec.load(model)
-    contexts = codec.model.contexts
-    if contexts is None:
+    tables = codec.model.entropy_tables
+    if tables is None:
         raise click.ClickException(f"model {codec.id} has no entropy network")
     data = codec.encode(load_rgb(picture), iterations=8)
-    expected = read_planes(data, contexts)
+    expected = read_planes(data, tables)
     seconds: dict[int, list[float]] = {threads: [] for threads in (1, 2, 4, 8)}
     for _ in range(repeats):
         for threads, found in seconds.items():
             start = time.perf_counter()
-            planes = read_planes(data, contexts, threads)
+            planes = read_planes(data, tables, threads)
             found.append(time.perf_counter() - start)
             require_equal(np.stack(planes), np.stack(expected))
     medians = {threads: 1e3 * statistics.median(found) for threads, found in seconds.items()}

@@ -14,13 +14,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from recodec.families.recurrent.planes import Codes
-from recodec.networks.context import ACTIVATION_LIMIT, ContextNetwork, bits_of
+from recodec.networks.entropy.model import ACTIVATION_LIMIT, EntropyModel, bits_of
 
 
 class PlainLoop:
     """The last plane with the network as it is trained, on the 3×3 positions around each."""
 
-    def __init__(self, network: ContextNetwork, planes: list[Codes]):
+    def __init__(self, network: EntropyModel, planes: list[Codes]):
         self.network, self.number = network, len(planes) - 1
         codes = torch.from_numpy(np.stack(planes)).float()[None]
         state: Tensor | None = None
@@ -55,7 +55,7 @@ class OptimisedLoop:
     at once, and all tensors laid out as they are needed.
     """
 
-    def __init__(self, network: ContextNetwork, planes: list[Codes]):
+    def __init__(self, network: EntropyModel, planes: list[Codes]):
         config = network.config
         self.config, number = config, len(planes) - 1
         rows, columns = planes[0].shape[1:]

@@ -7,7 +7,7 @@
 
 #include "bindings.hpp"
 #include "chunk_coder.hpp"
-#include "context_tables.hpp"
+#include "entropy_tables.hpp"
 #include "dense.hpp"
 #include "plane_header.hpp"
 
@@ -15,7 +15,7 @@ namespace recodec {
 
 namespace {
 
-std::shared_ptr<ContextTables> make_context_tables(const std::map<std::string, Array<std::int32_t>>& arrays) {
+std::shared_ptr<EntropyTables> make_entropy_tables(const std::map<std::string, Array<std::int32_t>>& arrays) {
     std::map<std::string, IntegerTensor> tensors;
     for (const auto& [name, array] : arrays) {
         IntegerTensor& tensor = tensors[name];
@@ -25,12 +25,12 @@ std::shared_ptr<ContextTables> make_context_tables(const std::map<std::string, A
         const auto values = view(array);
         tensor.values.assign(values.begin(), values.end());
     }
-    return std::make_shared<ContextTables>(tensors);
+    return std::make_shared<EntropyTables>(tensors);
 }
 
 std::unique_ptr<ChunkCoder> make_chunk_coder(std::uint8_t entropy, std::uint8_t version, std::uint32_t depth,
                                              std::uint32_t rows, std::uint32_t columns,
-                                             std::shared_ptr<ContextTables> tables) {
+                                             std::shared_ptr<EntropyTables> tables) {
     return std::make_unique<ChunkCoder>(EntropyCoder{entropy, version}, depth, rows, columns, std::move(tables));
 }
 
@@ -102,11 +102,11 @@ void bind_planes(py::module_& m) {
         return to_bytes(write_plane_header(fields, header));
     });
 
-    py::class_<ContextTables, std::shared_ptr<ContextTables>>(m, "ContextTables")
-        .def(py::init(&make_context_tables), py::arg("tensors"))
-        .def_readonly("iterations", &ContextTables::iterations)
-        .def_readonly("depth", &ContextTables::depth)
-        .def_property_readonly("symbols", [](const ContextTables& tables) { return tables.ternary() ? 3 : 2; });
+    py::class_<EntropyTables, std::shared_ptr<EntropyTables>>(m, "EntropyTables")
+        .def(py::init(&make_entropy_tables), py::arg("tensors"))
+        .def_readonly("iterations", &EntropyTables::iterations)
+        .def_readonly("depth", &EntropyTables::depth)
+        .def_property_readonly("symbols", [](const EntropyTables& tables) { return tables.ternary() ? 3 : 2; });
     m.def("instructions", [] {
         std::vector<std::string> names;
         for (const Instructions& one : available_instructions()) names.emplace_back(one.name);

@@ -12,7 +12,7 @@
 namespace recodec {
 
 std::unique_ptr<PlaneCoder> make_plane_coder(EntropyCoder coder, std::uint32_t depth, std::uint32_t height,
-                                             std::uint32_t width, std::shared_ptr<const ContextTables> tables) {
+                                             std::uint32_t width, std::shared_ptr<const EntropyTables> tables) {
     if (!coder.is_known()) {
         throw Error(Errc::unsupported, "entropy coder " + std::to_string(coder.kind) + ", version " +
                                            std::to_string(coder.version));
@@ -31,7 +31,7 @@ std::uint32_t checksum_of_coded(ByteView coded) {
 }
 
 ChunkCoder::ChunkCoder(EntropyCoder coder, std::uint32_t depth, std::uint32_t height, std::uint32_t width,
-                       std::shared_ptr<const ContextTables> tables)
+                       std::shared_ptr<const EntropyTables> tables)
     : coder_(make_plane_coder(coder, depth, height, width, std::move(tables))) {}
 
 Bytes ChunkCoder::encode(std::span<const std::int8_t> codes) {

@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-#include "context_tables.hpp"
+#include "entropy_tables.hpp"
 #include "plane_coder.hpp"
 #include "plane_header.hpp"
 
@@ -16,7 +16,7 @@ namespace recodec {
 
 // `tables` may be null for adaptive contexts. Throws Error for a coder that this version does not know.
 std::unique_ptr<PlaneCoder> make_plane_coder(EntropyCoder coder, std::uint32_t depth, std::uint32_t height,
-                                             std::uint32_t width, std::shared_ptr<const ContextTables> tables = {});
+                                             std::uint32_t width, std::shared_ptr<const EntropyTables> tables = {});
 
 // What a chunk's checksum is before its codes: that of the chunk type and the coded bytes.
 std::uint32_t checksum_of_coded(ByteView coded);
@@ -26,7 +26,7 @@ class ChunkCoder {
 public:
     // Throws Error like make_plane_coder().
     ChunkCoder(EntropyCoder coder, std::uint32_t depth, std::uint32_t height, std::uint32_t width,
-               std::shared_ptr<const ContextTables> tables);
+               std::shared_ptr<const EntropyTables> tables);
 
     std::size_t plane_size() const { return coder_->plane_size(); }
 

@@ -1,7 +1,7 @@
-// The arithmetic of the context network: 16-bit integers, 32-bit sums.
+// The arithmetic of the entropy model: 16-bit integers, 32-bit sums.
 //
 // One definition (dense.cpp), several sets of instructions; all give the same numbers, as long as no sum
-// overflows, which ContextTables makes sure of.
+// overflows, which EntropyTables makes sure of.
 #pragma once
 
 #include <cstddef>

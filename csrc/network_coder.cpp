@@ -206,7 +206,7 @@ private:
     }
 
     const NetworkCoder& coder_;
-    const ContextTables& tables_;
+    const EntropyTables& tables_;
     const Instructions& compute_;
     std::size_t number_ = 0;  // the iteration whose weights are in use
     // Of one position. Q14 sums of its layer and of the bits of a group, the layer's Q8 activation, and what
@@ -228,7 +228,7 @@ void wait_for(const std::atomic<std::uint32_t>& count, std::uint32_t least) {
 }  // namespace
 
 NetworkCoder::NetworkCoder(std::uint32_t depth, std::uint32_t height, std::uint32_t width,
-                           std::shared_ptr<const ContextTables> tables)
+                           std::shared_ptr<const EntropyTables> tables)
     : PlaneCoder(depth, height, width), tables_(std::move(tables)), compute_(chosen_instructions()) {
     if (tables_->depth != depth) {
         throw Error(Errc::format, "the entropy network is for depth " + std::to_string(tables_->depth) +

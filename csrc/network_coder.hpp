@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "context_tables.hpp"
+#include "entropy_tables.hpp"
 #include "dense.hpp"
 #include "plane_coder.hpp"
 
@@ -16,7 +16,7 @@ class NetworkCoder final : public PlaneCoder {
 public:
     // Throws Error (format) if the network is for another depth.
     NetworkCoder(std::uint32_t depth, std::uint32_t height, std::uint32_t width,
-                 std::shared_ptr<const ContextTables> tables);
+                 std::shared_ptr<const EntropyTables> tables);
 
     // Plane after plane, each trailing the one before by the two rows that it looks ahead.
     void decode_all(std::span<CodedPlane> planes, std::size_t threads) override;
@@ -41,7 +41,7 @@ private:
     void code_plane(Bits bits);
     Trace make_trace() const;
 
-    std::shared_ptr<const ContextTables> tables_;
+    std::shared_ptr<const EntropyTables> tables_;
     const Instructions& compute_;
     std::vector<std::int8_t> codes_;  // of the plane at work
     Trace here_, before_;  // of the plane at work, and of the one before

@@ -83,7 +83,7 @@ class PlaneCoder:
         rows: int,
         columns: int,
         version: int = 1,
-        network: _core.ContextTables | None = None,
+        network: _core.EntropyTables | None = None,
     ):
         self._coder = _core.ChunkCoder(1 if network is None else 2, version, depth, rows, columns, network)
 

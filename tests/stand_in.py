@@ -55,8 +55,8 @@ def stand_in_tables(depth: int) -> dict[str, np.ndarray]:
 
 
 @lru_cache(maxsize=8)
-def _network(depth: int) -> _core.ContextTables:
-    return _core.ContextTables(stand_in_tables(depth))
+def _network(depth: int) -> _core.EntropyTables:
+    return _core.EntropyTables(stand_in_tables(depth))
 
 
 def stand_in_coder(entropy: int, version: int, depth: int, rows: int, columns: int) -> PlaneCoder:

@@ -29,7 +29,7 @@ from recodec.errors import (
 )
 from recodec.families.recurrent.family import read_planes
 from recodec.io.pictures import read_picture
-from recodec.networks.context import ContextConfig, ContextNetwork
+from recodec.networks.entropy.model import EntropyModel, EntropyModelConfig
 from recodec.networks.pixel.recurrent import RecurrentCodec
 from recodec.runtime.samples import Samples
 from recodec.runtime.tiling import Region, grid_shape
@@ -607,10 +607,10 @@ def contextual_model(zoned_model: str, tmp_path: Path) -> str:
     torch.manual_seed(5)
     model = load_model(zoned_model)
     config = model.network.config
-    contexts = ContextNetwork(ContextConfig(config.depth, 3, config.iterations, width=16, groups=2))
+    tables = EntropyModel(EntropyModelConfig(config.depth, 3, config.iterations, width=16, groups=2))
     for name in ("own", "direct"):
-        torch.nn.init.normal_(getattr(contexts, name), std=0.2)
-    save_model(tmp_path / "contextual.safetensors", model.network, {}, contexts.tables())
+        torch.nn.init.normal_(getattr(tables, name), std=0.2)
+    save_model(tmp_path / "contextual.safetensors", model.network, {}, tables.tables())
     return "contextual"
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from recodec.errors import WeightsError
-from recodec.networks.entropy_paper import BinaryRNN, PaperEntropyConfig, ProgressiveCoder
+from recodec.networks.entropy.paper import BinaryRNN, PaperEntropyConfig, ProgressiveCoder
 
 NETWORKS = [BinaryRNN, ProgressiveCoder]
 DEPTH, ITERATIONS, HEIGHT, WIDTH = 4, 3, 6, 7

@@ -63,7 +63,7 @@ def test_slow_decoder_agrees(tiny_model: str, name: str) -> None:
     fields, _ = read_header(data)
     model = load_model(fields.model)
     assert bool(model.tables) == (fields.entropy == NETWORK)
-    fast = read_planes(data, model.contexts)
+    fast = read_planes(data, model.entropy_tables)
     header, slow, truncated = decode_file(data, model.tables)
     assert truncated == recodec.info(data).truncated
     assert len(slow) == len(fast)

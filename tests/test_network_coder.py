@@ -19,7 +19,7 @@ from PIL import Image
 import recodec
 from recodec import _core
 from recodec.errors import UnsupportedError, WeightsError
-from recodec.networks.context import ContextConfig, ContextNetwork
+from recodec.networks.entropy.model import EntropyModel, EntropyModelConfig
 from recodec.networks.pixel.recurrent import RecurrentCodec
 from recodec.weights import load_model, save_model
 from tests.plane_files import PlaneCoder, PlaneFields, write_header
@@ -36,7 +36,7 @@ Tables = dict[str, np.ndarray]
 Planes = list[np.ndarray]
 
 
-def shapes_of(config: ContextConfig) -> dict[str, tuple[int, ...]]:
+def shapes_of(config: EntropyModelConfig) -> dict[str, tuple[int, ...]]:
     count, depth, width, inputs = config.iterations, config.depth, config.width, config.embedding_width
     bits = depth * (config.symbols - 1)
     return {
@@ -56,7 +56,7 @@ def shapes_of(config: ContextConfig) -> dict[str, tuple[int, ...]]:
 
 
 def make_tables(
-    config: ContextConfig, weight: Callable[..., np.ndarray], bias: Callable[..., np.ndarray]
+    config: EntropyModelConfig, weight: Callable[..., np.ndarray], bias: Callable[..., np.ndarray]
 ) -> Tables:
     """Tables of what two functions return for shapes."""
     tables = {
@@ -68,7 +68,7 @@ def make_tables(
     return tables | {"groups": np.array([config.groups], np.int32)}
 
 
-def random_tables(config: ContextConfig, seed: int) -> Tables:
+def random_tables(config: EntropyModelConfig, seed: int) -> Tables:
     """Weights of the size that training gives, so that no probability is at a limit all the time."""
     rng = np.random.default_rng(seed)
     tables = make_tables(
@@ -82,7 +82,7 @@ def random_tables(config: ContextConfig, seed: int) -> Tables:
     return tables
 
 
-def extreme_tables(config: ContextConfig, kind: str) -> Tables:
+def extreme_tables(config: EntropyModelConfig, kind: str) -> Tables:
     """Weights and biases of the largest magnitude, all of one sign or any."""
     rng = np.random.default_rng(7)
     sign = {
@@ -93,14 +93,14 @@ def extreme_tables(config: ContextConfig, kind: str) -> Tables:
     return make_tables(config, lambda shape: 127 * sign(shape), lambda shape: LARGEST_BIAS * sign(shape))
 
 
-def random_planes(config: ContextConfig, shape: tuple[int, int], count: int, seed: int) -> Planes:
+def random_planes(config: EntropyModelConfig, shape: tuple[int, int], count: int, seed: int) -> Planes:
     rng = np.random.default_rng(seed)
     symbols = np.array([-1, 1] if config.symbols == 2 else [-1, 0, 0, 0, 1], np.int8)
     return [rng.choice(symbols, (config.depth, *shape)) for _ in range(count)]
 
 
 def coder_for(tables: Tables, shape: tuple[int, ...]) -> PlaneCoder:
-    return PlaneCoder(*shape, network=_core.ContextTables(tables))
+    return PlaneCoder(*shape, network=_core.EntropyTables(tables))
 
 
 def encode(planes: Planes, tables: Tables) -> list[tuple[bytes, int]]:
@@ -148,12 +148,12 @@ def ideal_bits(slow: NetworkDecoder) -> float:
 
 
 @st.composite
-def configs(draw: st.DrawFn) -> ContextConfig:
+def configs(draw: st.DrawFn) -> EntropyModelConfig:
     symbols = draw(st.sampled_from([2, 3]))
     groups = draw(st.integers(1, 4))
     depth = groups * draw(st.integers(1, 2)) * (8 if symbols == 2 else 4)
     widths = (8 * draw(st.integers(1, 5)) for _ in range(2))
-    return ContextConfig(depth, symbols, draw(st.integers(1, 3)), *widths, groups)
+    return EntropyModelConfig(depth, symbols, draw(st.integers(1, 3)), *widths, groups)
 
 
 @settings(deadline=None, max_examples=60)
@@ -163,23 +163,25 @@ def configs(draw: st.DrawFn) -> ContextConfig:
     shape=st.tuples(st.integers(1, 5), st.integers(1, 5)),
     count=st.integers(1, 5),
 )
-def test_slow_decoder_agrees(config: ContextConfig, seed: int, shape: tuple[int, int], count: int) -> None:
+def test_slow_decoder_agrees(
+    config: EntropyModelConfig, seed: int, shape: tuple[int, int], count: int
+) -> None:
     assert_decoders_agree(random_planes(config, shape, count, seed), random_tables(config, seed))
 
 
 LARGE = [
-    ContextConfig(96, 3, 2, 64, 64, 6),
-    ContextConfig(96, 2, 2, 64, 96, 12),
-    ContextConfig(96, 3, 1, 256, 8, 1),
-    ContextConfig(96, 3, 3, 104, 256, 24),
-    ContextConfig(256, 2, 1, 40, 24, 32),
-    ContextConfig(256, 3, 1, 8, 8, 1),
+    EntropyModelConfig(96, 3, 2, 64, 64, 6),
+    EntropyModelConfig(96, 2, 2, 64, 96, 12),
+    EntropyModelConfig(96, 3, 1, 256, 8, 1),
+    EntropyModelConfig(96, 3, 3, 104, 256, 24),
+    EntropyModelConfig(256, 2, 1, 40, 24, 32),
+    EntropyModelConfig(256, 3, 1, 8, 8, 1),
 ]
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (3, 4)])
 @pytest.mark.parametrize("config", LARGE, ids=str)
-def test_slow_decoder_agrees_on_large_networks(config: ContextConfig, shape: tuple[int, int]) -> None:
+def test_slow_decoder_agrees_on_large_networks(config: EntropyModelConfig, shape: tuple[int, int]) -> None:
     assert_decoders_agree(random_planes(config, shape, 4, seed=3), random_tables(config, seed=4))
 
 
@@ -187,13 +189,13 @@ def test_slow_decoder_agrees_on_large_networks(config: ContextConfig, shape: tup
 @pytest.mark.parametrize(
     "config",
     [
-        ContextConfig(8, 2, 2, 8, 24, 1),
-        ContextConfig(4, 3, 1, 256, 256, 1),
-        ContextConfig(256, 3, 1, 256, 256, 8),
+        EntropyModelConfig(8, 2, 2, 8, 24, 1),
+        EntropyModelConfig(4, 3, 1, 256, 256, 1),
+        EntropyModelConfig(256, 3, 1, 256, 256, 8),
     ],
     ids=str,
 )
-def test_largest_weights_and_biases_do_not_overflow(config: ContextConfig, kind: str) -> None:
+def test_largest_weights_and_biases_do_not_overflow(config: EntropyModelConfig, kind: str) -> None:
     tables = extreme_tables(config, kind)
     ones = np.ones((config.depth, 3, 4), np.int8)
     for planes in (random_planes(config, (3, 4), 4, seed=6), [ones] * 4, [-ones] * 4):
@@ -208,7 +210,7 @@ def test_largest_weights_and_biases_do_not_overflow(config: ContextConfig, kind:
 @pytest.mark.parametrize("symbols", [2, 3])
 def test_activations_at_their_limits_count_as_such(symbols: int) -> None:
     """Most embeddings, states and activations are clamped, and outputs small enough for that to show in bits."""
-    config = ContextConfig(16, symbols, 2, 16, 24, 2)
+    config = EntropyModelConfig(16, symbols, 2, 16, 24, 2)
     tables = random_tables(config, seed=31)
     rng = np.random.default_rng(32)
     for name in ("embedding_bias", "state_bias", "hidden_bias"):
@@ -223,7 +225,7 @@ def test_activations_at_their_limits_count_as_such(symbols: int) -> None:
 @pytest.mark.parametrize("sign", [-1, 1])
 def test_largest_rows_of_own_codes_fit_sixteen_bits(sign: int) -> None:
     """Biases of 0, so that activations and logits move with the rows."""
-    config = ContextConfig(256, 3, 1, 16, 8, 64)
+    config = EntropyModelConfig(256, 3, 1, 16, 8, 64)
     tables = make_tables(config, lambda shape: np.full(shape, 127 * sign), np.zeros)
     ones = np.ones((256, 2, 3), np.int8)
     for planes in ([ones, -ones], random_planes(config, (2, 3), 2, seed=1)):
@@ -232,7 +234,7 @@ def test_largest_rows_of_own_codes_fit_sixteen_bits(sign: int) -> None:
 
 @pytest.mark.parametrize("zero", ["all", "codes"])
 def test_planes_of_one_code(zero: str) -> None:
-    config = ContextConfig(16, 3, 2, 24, 8, 2)
+    config = EntropyModelConfig(16, 3, 2, 24, 8, 2)
     plane = np.zeros((16, 5, 6), np.int8)
     if zero == "codes":
         plane[7, 2, 3] = -1
@@ -241,7 +243,7 @@ def test_planes_of_one_code(zero: str) -> None:
 
 @pytest.mark.parametrize("symbols", [2, 3])
 def test_slow_decoder_agrees_on_any_bytes(symbols: int) -> None:
-    config = ContextConfig(16, symbols, 2, 16, 24, 2)
+    config = EntropyModelConfig(16, symbols, 2, 16, 24, 2)
     tables = random_tables(config, seed=8)
     rng = np.random.default_rng(21)
     fast, slow = coder_for(tables, (16, 3, 5)), NetworkDecoder(16, 3, 5, tables)
@@ -263,7 +265,7 @@ def test_scalar_instructions_are_always_there() -> None:
 @pytest.mark.parametrize("width", [8, 40, 104, 256])
 def test_all_instructions_give_the_same_bytes(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
     cases = []
-    for config in (ContextConfig(96, 3, 2, width, 40, 4), ContextConfig(8, 2, 1, 24, width, 1)):
+    for config in (EntropyModelConfig(96, 3, 2, width, 40, 4), EntropyModelConfig(8, 2, 1, 24, width, 1)):
         planes = random_planes(config, (4, 5), 4, seed=9)
         cases += [
             (planes, tables)
@@ -299,7 +301,7 @@ def test_unknown_instructions_are_an_error(
 # --- many codes
 
 
-def structured_planes(config: ContextConfig, shape: tuple[int, int], count: int) -> Planes:
+def structured_planes(config: EntropyModelConfig, shape: tuple[int, int], count: int) -> Planes:
     """Planes of regions that differ in how many codes are not 0, and noise."""
     rng = np.random.default_rng(12)
     y, x = np.mgrid[0 : shape[0], 0 : shape[1]]
@@ -314,7 +316,7 @@ def structured_planes(config: ContextConfig, shape: tuple[int, int], count: int)
 @pytest.mark.parametrize("weights", ["random", "extreme"])
 def test_many_codes(monkeypatch: pytest.MonkeyPatch, weights: str) -> None:
     """A million of them; ``RECODEC_NETWORK_CODES`` sets how many."""
-    config = ContextConfig(96, 3, 3, 32, 24, 6)
+    config = EntropyModelConfig(96, 3, 3, 32, 24, 6)
     side = round((CODES / (8 * config.depth)) ** 0.5)
     planes = structured_planes(config, (side, side), 8)
     tables = random_tables(config, seed=13) if weights == "random" else extreme_tables(config, "any")
@@ -339,7 +341,7 @@ def test_many_codes(monkeypatch: pytest.MonkeyPatch, weights: str) -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (2, 3), (14, 5)])
 @pytest.mark.parametrize("threads", [1, 2, 3, 7, 100])
 def test_planes_decoded_at_once_are_those_decoded_one_by_one(threads: int, shape: tuple[int, int]) -> None:
-    config = ContextConfig(16, 3, 2, 24, 16, 2)
+    config = EntropyModelConfig(16, 3, 2, 24, 16, 2)
     planes = random_planes(config, shape, 11, seed=16)
     tables = random_tables(config, seed=17)
     chunks = [data for data, _ in encode(planes, tables)]
@@ -370,7 +372,7 @@ def test_planes_of_any_bytes_decoded_at_once_are_those_decoded_one_by_one() -> N
 
 @pytest.mark.parametrize("version", [1, 3])
 def test_adaptive_contexts_decode_all_planes_too(version: int) -> None:
-    planes = random_planes(ContextConfig(8, 2, 1), (5, 6), 3, seed=20)
+    planes = random_planes(EntropyModelConfig(8, 2, 1), (5, 6), 3, seed=20)
     writer, reader = (PlaneCoder(8, 5, 6, version) for _ in range(2))
     chunks = [writer.encode(plane) for plane in planes]
     for plane, (_, crc), (codes, seen) in zip(
@@ -381,10 +383,10 @@ def test_adaptive_contexts_decode_all_planes_too(version: int) -> None:
 
 
 def test_threads_decode_alike() -> None:
-    config = ContextConfig(32, 3, 2, 48, 32, 4)
+    config = EntropyModelConfig(32, 3, 2, 48, 32, 4)
     planes = random_planes(config, (9, 11), 6, seed=14)
     tables = random_tables(config, seed=15)
-    shared = _core.ContextTables(tables)
+    shared = _core.EntropyTables(tables)
     alone = encode(planes, tables)
 
     def use(_: int) -> Planes:
@@ -402,9 +404,9 @@ def test_threads_decode_alike() -> None:
 
 @pytest.mark.parametrize("symbols", [2, 3])
 def test_tables_come_back_from_floats(symbols: int) -> None:
-    config = ContextConfig(16, symbols, 2, 24, 8, 2)
+    config = EntropyModelConfig(16, symbols, 2, 24, 8, 2)
     tables = {name: torch.from_numpy(table) for name, table in random_tables(config, seed=21).items()}
-    network = ContextNetwork.from_tables(tables)
+    network = EntropyModel.from_tables(tables)
     assert network.config == config
     again = network.tables()
     assert again.keys() == tables.keys()
@@ -416,8 +418,10 @@ def test_tables_come_back_from_floats(symbols: int) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_floats_agree_but_for_rounding(symbols: int, seed: int) -> None:
     torch.manual_seed(seed)
-    config = ContextConfig(16, symbols, 2, width=8 * (1 + seed), embedding_width=8 * (4 - seed), groups=2)
-    network = ContextNetwork(config)
+    config = EntropyModelConfig(
+        16, symbols, 2, width=8 * (1 + seed), embedding_width=8 * (4 - seed), groups=2
+    )
+    network = EntropyModel(config)
     for name in ("own", "direct"):
         torch.nn.init.normal_(getattr(network, name), std=0.4)
     for name in ("embedding_bias", "state_bias", "hidden_bias", "output_bias"):
@@ -438,7 +442,7 @@ def test_floats_agree_but_for_rounding(symbols: int, seed: int) -> None:
 # --- tables that are none
 
 
-SMALL = ContextConfig(ZONED.depth, 3, 2, 8, 16, 2)
+SMALL = EntropyModelConfig(ZONED.depth, 3, 2, 8, 16, 2)
 DAMAGES: dict[str, tuple[Callable[[Tables], object], str]] = {
     **{
         f"no {name}": (lambda t, name=name: t.pop(name), f"{name} is missing")
@@ -522,11 +526,11 @@ def network_model(zoned_network: RecurrentCodec, tmp_path: Path, monkeypatch: py
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damaged_tables_are_refused(zoned_network: RecurrentCodec, tmp_path: Path, damage: str) -> None:
     tables = random_tables(SMALL, seed=18)
-    _core.ContextTables(tables)
+    _core.EntropyTables(tables)
     change, message = DAMAGES[damage]
     change(tables)
     with pytest.raises(_core.CoreError, match=message) as caught:
-        _core.ContextTables(tables)
+        _core.EntropyTables(tables)
     assert caught.value.args[0] == FORMAT
     save_model(tmp_path / "damaged.safetensors", zoned_network, {}, tensors_of(tables))
     with pytest.raises(WeightsError, match=message):
@@ -536,12 +540,12 @@ def test_damaged_tables_are_refused(zoned_network: RecurrentCodec, tmp_path: Pat
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (ContextConfig(16, 3, 2, 8, 8, 2), "its entropy network 16 of 3"),
-        (ContextConfig(8, 2, 2, 8, 8, 1), "its entropy network 8 of 2"),
+        (EntropyModelConfig(16, 3, 2, 8, 8, 2), "its entropy network 16 of 3"),
+        (EntropyModelConfig(8, 2, 2, 8, 8, 1), "its entropy network 8 of 2"),
     ],
 )
 def test_tables_for_other_codes_are_refused(
-    zoned_network: RecurrentCodec, tmp_path: Path, config: ContextConfig, message: str
+    zoned_network: RecurrentCodec, tmp_path: Path, config: EntropyModelConfig, message: str
 ) -> None:
     save_model(tmp_path / "other.safetensors", zoned_network, {}, tensors_of(random_tables(config, 19)))
     with pytest.raises(WeightsError, match=message):
@@ -575,7 +579,7 @@ def test_hash_covers_the_tables(zoned_network: RecurrentCodec, tmp_path: Path) -
 
 
 def test_a_network_is_for_one_depth_and_one_version() -> None:
-    network = _core.ContextTables(random_tables(SMALL, 22))
+    network = _core.EntropyTables(random_tables(SMALL, 22))
     assert (network.iterations, network.depth, network.symbols) == (2, 8, 3)
     with pytest.raises(_core.CoreError, match="network is for depth 8, but the file has depth 16") as caught:
         PlaneCoder(16, 2, 2, network=network)
@@ -588,7 +592,7 @@ def test_a_network_is_for_one_depth_and_one_version() -> None:
 
 @pytest.mark.parametrize(("symbols", "codes"), [(2, (0, 2, -2, 127, -128)), (3, (2, -2, 127, -128))])
 def test_other_codes_are_refused_and_leave_no_trace(symbols: int, codes: tuple[int, ...]) -> None:
-    config = ContextConfig(8, symbols, 2, 8, 8, 1)
+    config = EntropyModelConfig(8, symbols, 2, 8, 8, 1)
     first, second = random_planes(config, (3, 4), 2, seed=23)
     tables = random_tables(config, 24)
     coder = coder_for(tables, first.shape)
@@ -625,7 +629,7 @@ def test_model_without_a_network_shows_nothing_of_a_file_with_one(tiny_model: st
 # --- a change here is a change of the file format
 
 
-def pinned_tables(config: ContextConfig) -> Tables:
+def pinned_tables(config: EntropyModelConfig) -> Tables:
     """From a fixed recurrence: the same for every version of NumPy."""
     state = 5
 
@@ -642,7 +646,7 @@ def pinned_tables(config: ContextConfig) -> Tables:
 
 @pytest.mark.parametrize("symbols", [2, 3])
 def test_bytes_are_pinned(symbols: int) -> None:
-    config = ContextConfig(16, symbols, 2, 16, 24, 2)
+    config = EntropyModelConfig(16, symbols, 2, 16, 24, 2)
     size = 16 * 5 * 7
     codes = [(i * i // 7 + i // 16) % 5 for i in range(3 * size)]
     signs = [1 if code in (1, 4) else -1 for code in codes]

@@ -11,7 +11,7 @@
 
 #include "chunk_coder.hpp"
 #include "container.hpp"
-#include "context_tables.hpp"
+#include "entropy_tables.hpp"
 #include "mutate.hpp"
 #include "plane_header.hpp"
 
@@ -19,7 +19,7 @@ namespace recodec {
 
 // Two symbols for multiples of 16, otherwise three, and as many groups as there can be. Throws Error where
 // groups cannot be: for depths that are no multiples of 4.
-inline std::shared_ptr<const ContextTables> stand_in_tables(std::size_t depth) {
+inline std::shared_ptr<const EntropyTables> stand_in_tables(std::size_t depth) {
     constexpr std::size_t iterations = 2, width = 8, embedding_width = 16;
     const std::size_t bits = depth % 16 == 0 ? depth : 2 * depth;
     Random random(depth);
@@ -35,8 +35,8 @@ inline std::shared_ptr<const ContextTables> stand_in_tables(std::size_t depth) {
     };
     constexpr std::int32_t weight = 40, bias = 4096;
     add("embedding", {iterations, 2 * depth, embedding_width}, weight);
-    add("causal", {ContextTables::kCausalTaps, width, embedding_width}, weight);
-    add("state", {ContextTables::kStateTaps, width, embedding_width}, weight);
+    add("causal", {EntropyTables::kCausalTaps, width, embedding_width}, weight);
+    add("state", {EntropyTables::kStateTaps, width, embedding_width}, weight);
     add("recurrence", {width, width}, weight);
     add("former", {width, width}, weight);
     add("own", {iterations, 2 * depth, width}, weight);
@@ -51,7 +51,7 @@ inline std::shared_ptr<const ContextTables> stand_in_tables(std::size_t depth) {
         if (i % bits % depth <= i / bits % depth) direct[i] = 0;
     }
     tensors["groups"] = {{1}, {static_cast<std::int32_t>(bits / 8)}};
-    return std::make_shared<ContextTables>(tensors);
+    return std::make_shared<EntropyTables>(tensors);
 }
 
 // The coder of a file, with that network if it takes one. Throws Error.

@@ -48,7 +48,7 @@ def range_encode(bits: NDArray[np.uint8], probabilities: NDArray[np.uint16]) -> 
 def range_decode(data: Buffer, probabilities: NDArray[np.uint16]) -> NDArray[np.uint8]: ...
 
 @final
-class ContextTables:
+class EntropyTables:
     @property
     def iterations(self) -> int: ...
     @property
@@ -68,7 +68,7 @@ class ChunkCoder:
         depth: int,
         rows: int,
         columns: int,
-        tables: ContextTables | None = None,
+        tables: EntropyTables | None = None,
     ) -> None: ...
     def encode(self, codes: NDArray[np.int8]) -> bytes: ...
     def decode(self, payloads: Sequence[Buffer], threads: int = 1) -> list[NDArray[np.int8]]: ...

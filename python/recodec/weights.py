@@ -81,22 +81,22 @@ class Model:
             )
 
     @cached_property
-    def contexts(self) -> _core.ContextTables | None:
+    def entropy_tables(self) -> _core.EntropyTables | None:
         """The entropy network as the coder has it. Raises :class:`WeightsError` if its tables are no such thing."""
         if not self.tables:
             return None
         arrays = {name: tensor.to(torch.int32).numpy() for name, tensor in self.tables.items()}
         try:
-            contexts = _core.ContextTables(arrays)
+            tables = _core.EntropyTables(arrays)
         except _core.CoreError as error:
             raise WeightsError(f"model {self.id}: {error.args[1]}") from None
         network = self.plane_network()
-        if (contexts.depth, contexts.symbols) != (network.depth, network.symbols):
+        if (tables.depth, tables.symbols) != (network.depth, network.symbols):
             raise WeightsError(
                 f"model {self.id} has {network.depth} codes of {network.symbols} symbols per position, but its entropy network "
-                f"{contexts.depth} of {contexts.symbols}"
+                f"{tables.depth} of {tables.symbols}"
             )
-        return contexts
+        return tables
 
 
 def _search_path() -> list[Path]:
@@ -218,7 +218,7 @@ def load_model(model: str | os.PathLike[str]) -> Model:
         raise WeightsError(f"{path}: its notes are not JSON: {error}") from error
     network.eval().requires_grad_(False)
     loaded = Model(path.stem, hash_, network, notes, tables, training)
-    _ = loaded.contexts  # refuses tables that do not fit
+    _ = loaded.entropy_tables  # refuses tables that do not fit
     return loaded
 
 

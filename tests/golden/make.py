@@ -47,8 +47,8 @@ from tests.stand_in import stand_in_coder, stand_in_tables
 def codes_digest(data: bytes) -> str:
     """SHA-256 over all code planes of a file, as (iteration, depth, rows, columns) int8."""
     header, _ = read_header(data)
-    contexts = load_model(header.model).contexts if header.entropy == NETWORK else None
-    return hashlib.sha256(b"".join(plane.tobytes() for plane in read_planes(data, contexts))).hexdigest()
+    tables = load_model(header.model).entropy_tables if header.entropy == NETWORK else None
+    return hashlib.sha256(b"".join(plane.tobytes() for plane in read_planes(data, tables))).hexdigest()
 
 
 def _photo(box: tuple[int, int, int, int]) -> Image.Image:

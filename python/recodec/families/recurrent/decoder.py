@@ -33,7 +33,7 @@ class RecurrentDecoder:
         threads: int = 1,
     ):
         self._header, self._progressive = header, progressive
-        self._coder = header.plane_decoder(limits, engine.model.contexts, threads)
+        self._coder = header.plane_decoder(limits, engine.model.entropy_tables, threads)
         rows, columns = header.grid
         fields = header.fields
         grid = TileGrid(rows, columns, fields.tile_rows, fields.tile_columns, fields.tile_halo)

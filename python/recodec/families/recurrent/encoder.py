@@ -45,13 +45,13 @@ class RecurrentEncoder:
     ):
         network = engine.network
         self._engine, self._picture, self._limits = engine, picture, limits
-        contexts = _contexts(engine, entropy)
+        tables = _entropy_tables(engine, entropy)
         rows, columns = grid_shape(picture.width, picture.height, network.stride)
         self._grid = plan_tiles(rows, columns, network.reach.decoder, TILE_SIDE)
-        fields = _fields(engine, self._grid, contexts)
+        fields = _fields(engine, self._grid, tables)
         with core_errors():
             self.fields = _core.write_plane_header(fields, header)
-        self._coder = PlaneEncoder(network.depth, rows, columns, fields.entropy_version, contexts)
+        self._coder = PlaneEncoder(network.depth, rows, columns, fields.entropy_version, tables)
         self._count = 0
         self._sent: Codes | None = None  # and not yet decoded
         self._computed: Codes | None = None
@@ -125,25 +125,23 @@ def distribute(encoders: Sequence[RecurrentEncoder], codes: torch.Tensor) -> Non
         encoder.use(planes[:, number])
 
 
-def _contexts(engine: RecurrentEngine, entropy: Entropy) -> _core.ContextTables | None:
+def _entropy_tables(engine: RecurrentEngine, entropy: Entropy) -> _core.EntropyTables | None:
     """The network that codes are to be written with; None for adaptive contexts."""
     if entropy not in get_args(Entropy):
         raise TargetError(f"entropy is {entropy!r}; it must be one of {', '.join(get_args(Entropy))}")
     if entropy == "adaptive":
         return None
-    if entropy == "network" and engine.model.contexts is None:
+    if entropy == "network" and engine.model.entropy_tables is None:
         raise WeightsError(f"entropy is 'network', but model {engine.id} has no entropy network")
-    return engine.model.contexts
+    return engine.model.entropy_tables
 
 
-def _fields(
-    engine: RecurrentEngine, grid: TileGrid, contexts: _core.ContextTables | None
-) -> _core.PlaneHeader:
+def _fields(engine: RecurrentEngine, grid: TileGrid, tables: _core.EntropyTables | None) -> _core.PlaneHeader:
     fields, network = _core.PlaneHeader(), engine.network
     fields.stride, fields.depth = network.stride, network.depth
     fields.tile_rows, fields.tile_columns, fields.tile_halo = grid.rows, grid.columns, grid.halo
     fields.arithmetic = _ARITHMETIC[engine.dtype]
-    if contexts is not None:
+    if tables is not None:
         fields.entropy = NETWORK
     elif network.symbols == 3:
         # Readers from before version 3 can read what does not need it.

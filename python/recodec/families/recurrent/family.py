@@ -44,7 +44,7 @@ class RecurrentFamily:
 RECURRENT = RecurrentFamily()
 
 
-def read_planes(data: Buffer, tables: _core.ContextTables | None = None, threads: int = 1) -> list[Codes]:
+def read_planes(data: Buffer, tables: _core.EntropyTables | None = None, threads: int = 1) -> list[Codes]:
     """All planes of a whole file, decoded with the entropy ``tables`` of its model if it needs them."""
     reader = Reader(data)
     header = RECURRENT.read(reader.header())

@@ -97,10 +97,10 @@ class PlaneFileHeader:
 
         model = load_model(self.common.model)
         model.require(self.common)
-        return self.plane_decoder(limits, model.contexts, torch.get_num_threads())
+        return self.plane_decoder(limits, model.entropy_tables, torch.get_num_threads())
 
     def plane_decoder(
-        self, limits: Limits, tables: _core.ContextTables | None, threads: int = 1
+        self, limits: Limits, tables: _core.EntropyTables | None, threads: int = 1
     ) -> PlaneDecoder:
         """Of the file's planes."""
         return PlaneDecoder(self.common.model, self.fields, self.grid, limits.max_pixels, tables, threads)

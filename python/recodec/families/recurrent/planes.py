@@ -23,7 +23,7 @@ _COST_PER_PIXEL = 864
 class PlaneEncoder:
     """Turns one plane of codes after the other into payloads, with a version of an entropy coder.
 
-    That is the network with ``contexts``, and adaptive contexts without.
+    That is the network with ``tables``, and adaptive contexts without.
     """
 
     def __init__(
@@ -32,11 +32,11 @@ class PlaneEncoder:
         rows: int,
         columns: int,
         version: int = 1,
-        contexts: _core.ContextTables | None = None,
+        tables: _core.EntropyTables | None = None,
     ):
         with core_errors():
-            kind = ADAPTIVE if contexts is None else NETWORK
-            self._coder = _core.ChunkCoder(kind, version, depth, rows, columns, contexts)
+            kind = ADAPTIVE if tables is None else NETWORK
+            self._coder = _core.ChunkCoder(kind, version, depth, rows, columns, tables)
 
     def encode(self, codes: Codes) -> bytes:
         """Payload of the next plane; ``codes`` is (depth, rows, columns) of −1, +1 and, where there are any, 0."""
@@ -50,7 +50,7 @@ class PlaneDecoder:
     Decoding takes time in proportion to codes times depth, whatever the size of a chunk. Raises
     :class:`LimitError` where that exceeds what any sound file of ``max_pixels`` pixels would take: for
     the first plane before memory is taken, for later ones before they are decoded. Raises
-    :class:`WeightsError` where the file needs a model's ``contexts`` and gets none.
+    :class:`WeightsError` where the file needs a model's ``tables`` and gets none.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class PlaneDecoder:
         fields: _core.PlaneHeader,
         grid: tuple[int, int],
         max_pixels: int,
-        contexts: _core.ContextTables | None = None,
+        tables: _core.EntropyTables | None = None,
         threads: int = 1,
     ):
         rows, columns = grid
@@ -69,7 +69,7 @@ class PlaneDecoder:
         self._cost = fields.depth * rows * columns * fields.depth
         self._budget = _COST_PER_PIXEL * max_pixels
         self._check_budget()
-        network = contexts if fields.entropy == NETWORK else None
+        network = tables if fields.entropy == NETWORK else None
         if fields.entropy == NETWORK and network is None:
             raise WeightsError(
                 f"the codes of this file need an entropy network, which model {model!r} here does not have"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from recodec.errors import TrainingError
-from recodec.networks.context import ContextConfig, ContextNetwork
-from recodec.networks.entropy_paper import BinaryRNN, PaperEntropyConfig, ProgressiveCoder
+from recodec.networks.entropy.model import EntropyModel, EntropyModelConfig
+from recodec.networks.entropy.paper import BinaryRNN, PaperEntropyConfig, ProgressiveCoder
 from recodec.networks.plane_network import PlaneNetwork
 from recodec.train.tasks.entropy.recipe import EntropyRecipe
 
-EntropyNetwork: TypeAlias = ContextNetwork | BinaryRNN
+EntropyNetwork: TypeAlias = EntropyModel | BinaryRNN
 
 # Codes of a position that are coded together, at best, and what their bits must come in for the C++ core.
 _GROUP, _BITS_AT_ONCE = 16, 8
@@ -21,7 +21,7 @@ def make_network(recipe: EntropyRecipe, codec: PlaneNetwork) -> EntropyNetwork:
     if recipe.kind == "context":
         groups = code_groups(codec.depth, codec.symbols)
         sizes = (recipe.width, recipe.inner_embedding_width, groups)
-        return ContextNetwork(ContextConfig(codec.depth, codec.symbols, codec.iterations, *sizes))
+        return EntropyModel(EntropyModelConfig(codec.depth, codec.symbols, codec.iterations, *sizes))
     network = {"binary-rnn": BinaryRNN, "progressive": ProgressiveCoder}[recipe.kind]
     return network(PaperEntropyConfig(codec.depth, codec.symbols, codec.iterations, recipe.width))
 
@@ -35,7 +35,7 @@ def code_groups(depth: int, symbols: int) -> int:
     ]
     if not fitting:
         raise TrainingError(
-            f"the model has {depth} codes per position; a context network needs a multiple of "
+            f"the model has {depth} codes per position; an entropy model needs a multiple of "
             f"{_BITS_AT_ONCE // (symbols - 1)}"
         )
     return depth // min(fitting, key=lambda size: (abs(size - _GROUP), size))

@@ -43,7 +43,7 @@ class EntropyValidation(Validation):
 class EntropyRecipe(Recipe):
     """An entropy network for the codes of the model ``codes_of``.
 
-    ``images`` photographs give codes. ``embedding_width`` 0 is ``width``; only the context network has it.
+    ``images`` photographs give codes. ``embedding_width`` 0 is ``width``; only the entropy model has it.
     """
 
     tables: ClassVar[Mapping[str, type[Any]]] = {

@@ -56,9 +56,9 @@ def measure(
 ) -> Report:
     """Code the first photographs in every way. Raises :class:`ImageError` if none can be read."""
     images = first_readable(photographs, count)
-    contexts = None
+    entropy_tables = None
     if tables := network.tables():
-        contexts = replace(model, tables=tables).contexts
+        entropy_tables = replace(model, tables=tables).entropy_tables
     rows: dict[str, list[list[float]]] = {"float": [], "adaptive": [], "network": []}
     version = 3 if model.plane_network().symbols == 3 else 1
     for image in images:
@@ -67,15 +67,15 @@ def measure(
         lengths = network.code_length(torch.from_numpy(coded.codes)[None].float())
         rows["float"].append((lengths.sum((0, 2, 3)) / pixels).tolist())
         rows["adaptive"].append(_bits_per_pixel(coded, version, None))
-        if contexts is not None:
-            rows["network"].append(_bits_per_pixel(coded, 1, contexts))
+        if entropy_tables is not None:
+            rows["network"].append(_bits_per_pixel(coded, 1, entropy_tables))
     means = {name: np.mean(values, axis=0).tolist() for name, values in rows.items() if values}
     return Report(len(images), means["float"], means.get("network"), means["adaptive"])
 
 
-def _bits_per_pixel(coded: Coded, version: int, contexts: _core.ContextTables | None) -> list[float]:
+def _bits_per_pixel(coded: Coded, version: int, tables: _core.EntropyTables | None) -> list[float]:
     _, depth, rows, columns = coded.codes.shape
-    coder = PlaneEncoder(depth, rows, columns, version, contexts)
+    coder = PlaneEncoder(depth, rows, columns, version, tables)
     chunks = (_core.write_chunk(CODES, coder.encode(plane)) for plane in coded.codes)
     return [8 * len(chunk) / (coded.width * coded.height) for chunk in chunks]
 

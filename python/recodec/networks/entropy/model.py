@@ -1,4 +1,4 @@
-"""The context network: what the entropy coder expects of every code, from all codes before it.
+"""The entropy model: what the entropy coder expects of every code, from all codes before it.
 
 Toderici et al. 2017, section 3.3, predict codes by a masked convolution over the iteration being coded and a
 recurrent state of those before. This network does the same, and also looks at the codes that its own position
@@ -38,8 +38,8 @@ FRACTIONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class ContextConfig:
-    """Shape of a context network.
+class EntropyModelConfig:
+    """Shape of an entropy model.
 
     ``depth`` codes per position and iteration, of ``symbols`` 2 (−1, +1) or 3 (−1, 0, +1); ``iterations`` have
     weights of their own where they meet codes. The codes of a position become ``embedding_width`` numbers, which
@@ -55,7 +55,7 @@ class ContextConfig:
     groups: int = 6
 
 
-class ContextNetwork(nn.Module):
+class EntropyModel(nn.Module):
     """Planes of codes in, logits of every code's bits out, each from what is coded before it.
 
     Weights are rounded as the integer twin has them once :attr:`rounding` is set, with gradients straight
@@ -64,7 +64,7 @@ class ContextNetwork(nn.Module):
 
     earlier: Tensor
 
-    def __init__(self, config: ContextConfig):
+    def __init__(self, config: EntropyModelConfig):
         super().__init__()
         self.config, self.rounding = config, False
         count, depth, width, inputs = config.iterations, config.depth, config.width, config.embedding_width
@@ -150,12 +150,12 @@ class ContextNetwork(nn.Module):
 
     @classmethod
     @torch.no_grad()
-    def from_tables(cls, tables: Mapping[str, Tensor]) -> ContextNetwork:
+    def from_tables(cls, tables: Mapping[str, Tensor]) -> EntropyModel:
         """The network in floating point whose integer twin ``tables`` are; inverse of :meth:`tables`."""
         iterations, rows, embedding_width = tables["embedding"].shape
         bits, width = tables["output"].shape[1:]
         depth = rows // 2
-        config = ContextConfig(
+        config = EntropyModelConfig(
             depth, 1 + bits // depth, iterations, width, embedding_width, int(tables["groups"])
         )
         network = cls(config)

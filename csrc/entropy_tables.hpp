@@ -1,4 +1,4 @@
-// Weights of a context network, checked and laid out for the coder.
+// Weights of an entropy model, checked and laid out for the coder.
 #pragma once
 
 #include <cstddef>
@@ -29,10 +29,10 @@ struct CacheLineAllocator {
 };
 using AlignedVector = std::vector<std::int16_t, CacheLineAllocator<std::int16_t>>;
 
-class ContextTables {
+class EntropyTables {
 public:
     // Throws Error (format) where a tensor is missing, has a wrong shape, or holds values that could overflow.
-    explicit ContextTables(const std::map<std::string, IntegerTensor>& tensors);
+    explicit EntropyTables(const std::map<std::string, IntegerTensor>& tensors);
 
     static constexpr std::size_t kCausalTaps = 4, kStateTaps = 9;
 

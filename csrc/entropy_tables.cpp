@@ -1,4 +1,4 @@
-#include "context_tables.hpp"
+#include "entropy_tables.hpp"
 
 #include <functional>
 #include <numeric>
@@ -68,12 +68,12 @@ void lay_out(const std::int32_t* matrix, std::size_t inputs, std::size_t outputs
 
 }  // namespace
 
-std::size_t ContextTables::grouped(std::size_t bit) const {
+std::size_t EntropyTables::grouped(std::size_t bit) const {
     const std::size_t kind = bit / depth, channel = bit % depth, share = codes_per_group();
     return channel / share * bits_per_group() + kind * share + channel % share;
 }
 
-ContextTables::ContextTables(const std::map<std::string, IntegerTensor>& tensors) {
+EntropyTables::EntropyTables(const std::map<std::string, IntegerTensor>& tensors) {
     const IntegerTensor& first = find(tensors, "embedding");
     const IntegerTensor& hidden = find(tensors, "former");
     const IntegerTensor& last = find(tensors, "output");
@@ -137,7 +137,7 @@ ContextTables::ContextTables(const std::map<std::string, IntegerTensor>& tensors
     hidden_bias_ = as_sums(checked(tensors, "hidden_bias", {iterations, width}, kLargestBias));
 }
 
-void ContextTables::lay_out_rows(const std::map<std::string, IntegerTensor>& tensors) {
+void EntropyTables::lay_out_rows(const std::map<std::string, IntegerTensor>& tensors) {
     const auto& own = checked(tensors, "own", {iterations, 2 * depth, width}, kLargestWeight);
     const auto& embedding = checked(tensors, "embedding", {iterations, 2 * depth, embedding_width}, kLargestWeight);
     const auto& direct = checked(tensors, "direct", {iterations, 2 * depth, bits}, kLargestWeight);

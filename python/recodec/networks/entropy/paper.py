@@ -1,4 +1,4 @@
-"""The entropy networks of Toderici et al. 2017, section 3.3, for comparison with the context network.
+"""The entropy networks of Toderici et al. 2017, section 3.3, for comparison with the entropy model.
 
 They expect all codes of a position at once, from the codes before that position in raster order and, in the
 progressive one, from all codes of former iterations. They exist in floating point only, so their code length
@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from recodec.errors import WeightsError
 from recodec.networks.cells import CellState, ConvLSTM, lstm_gates
-from recodec.networks.context import code_length_of
+from recodec.networks.entropy.model import code_length_of
 
 _KERNEL = 7
 
@@ -80,7 +80,7 @@ class _Iteration(nn.Module):
         self.register_buffer("causal", before.float(), persistent=False)
         _clear_biases(self)
         if config.symbols == 3:
-            # Codes are 0 mostly, as the context network begins.
+            # Codes are 0 mostly, as the entropy model begins.
             assert self.output.bias is not None
             nn.init.constant_(self.output.bias[: config.depth], -2.5)
 
@@ -95,7 +95,7 @@ class BinaryRNN(nn.Module):
     """The single-iteration network of the paper, one for each iteration; none knows of the others."""
 
     width_former = 0
-    # As in the context network, whose integer twin these do not have: there is nothing to round for.
+    # As in the entropy model, whose integer twin these do not have: there is nothing to round for.
     rounding = False
 
     def __init__(self, config: PaperEntropyConfig):
@@ -108,7 +108,7 @@ class BinaryRNN(nn.Module):
     ) -> tuple[Tensor, tuple[Tensor, CellState] | None]:
         """Logits (N, bits, h, w) of one plane (N, depth, h, w), and the state for the next.
 
-        As in :class:`recodec.networks.context.ContextNetwork`: with three symbols the first ``depth`` logits are those
+        As in :class:`recodec.networks.entropy.model.EntropyModel`: with three symbols the first ``depth`` logits are those
         of codes not being 0 and the others those of the sign.
         """
         return self._own(iteration)(self._inputs(codes), None), None
