@@ -20,7 +20,7 @@ BUILD = Path("build")
 @nox.session
 def tests(session: nox.Session) -> None:
     """The test suite; arguments after -- go to pytest."""
-    session.run("pytest", *session.posargs)
+    session.run("pytest", "-n", "auto", "--dist", "loadfile", *session.posargs)
 
 
 @nox.session

@@ -11,13 +11,13 @@ from importlib.resources import files
 from typing import Any, NamedTuple
 
 import torch
-from recodec.kernels.layers import FOLDED, LINEAR, PAPER, SHIPPED, Layer, Linear
-from recodec.kernels.linear_trials import linear_trial
-from recodec.kernels.trials import Trial, gru_trial, lstm_trial
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
+from recodec.kernels.layers import FOLDED, LINEAR, PAPER, SHIPPED, Layer, Linear
+from recodec.kernels.linear_trials import linear_trial
+from recodec.kernels.trials import Trial, gru_trial, lstm_trial
 from recodec.networks.convolution import lay_weights_in_nhwc
 from recodec.networks.pixel.config import LayerConfig, NetworkConfig
 from recodec.networks.pixel.folding import fold_pointwise

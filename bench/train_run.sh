@@ -63,7 +63,7 @@ if [ "$build" = yes ]; then
         step "check"
         # From outside the checkout, so that what was built is what is tested.
         (cd "$work" && PYTHONPATH=$site.new "$python" -m pytest -q -p no:cacheprovider -c "$here/pyproject.toml" --rootdir "$here" \
-            "$here"/tests/test_{cells,networks,range_coder,recipe}.py)
+            "$here"/tests/networks/test_{cells,layers,steps}.py "$here"/tests/families/test_range_coder.py "$here"/tests/train/test_recipe.py)
         mv "$site.new" "$site"
     fi
     export PYTHONPATH=$site${PYTHONPATH:+:$PYTHONPATH}

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 import triton
 import triton.language as tl
+from torch import Tensor
+
 from recodec.kernels.activations import tanh
 from recodec.kernels.feature_maps import (
     contiguous,
@@ -22,7 +24,6 @@ from recodec.kernels.feature_maps import (
 )
 from recodec.kernels.pointwise import compile_case, layers_of, project
 from recodec.kernels.tuning import CompileCase, Tiles, on_device, tiles_for
-from torch import Tensor
 
 
 @triton.jit

@@ -18,9 +18,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from recodec.kernels.tuning import CompileCase
-
 from recodec.errors import DeviceError
+from recodec.kernels.tuning import CompileCase
 
 _TARGETS = (80, 90)
 

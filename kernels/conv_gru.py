@@ -18,6 +18,8 @@ from itertools import product
 import torch
 import triton
 import triton.language as tl
+from torch import Tensor
+
 from recodec.kernels.activations import tanh
 from recodec.kernels.feature_maps import (
     grid_of,
@@ -31,7 +33,6 @@ from recodec.kernels.feature_maps import (
 from recodec.kernels.implicit_gemm import biased, convolve
 from recodec.kernels.layers import PAPER, SHIPPED
 from recodec.kernels.tuning import TYPE_NAMES, CompileCase, Tiles, guess, on_device, tiles_for
-from torch import Tensor
 
 
 @triton.jit

@@ -15,6 +15,8 @@ from itertools import product
 
 import triton
 import triton.language as tl
+from torch import Tensor
+
 from recodec.kernels.activations import tanh
 from recodec.kernels.feature_maps import (
     grid_of,
@@ -28,7 +30,6 @@ from recodec.kernels.feature_maps import (
 from recodec.kernels.implicit_gemm import biased, convolve
 from recodec.kernels.layers import FOLDED, PAPER
 from recodec.kernels.tuning import TYPE_NAMES, CompileCase, Tiles, guess, on_device, tiles_for
-from torch import Tensor
 
 
 @triton.jit

@@ -16,8 +16,9 @@ from typing import Any
 import torch
 import triton
 import triton.language as tl
-from recodec.kernels.tuning import Tiles
 from torch import Tensor
+
+from recodec.kernels.tuning import Tiles
 
 
 @triton.jit

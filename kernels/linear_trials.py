@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
+
 from recodec.kernels.layers import Linear
 from recodec.kernels.trials import Body, Tensors, Trial
 from recodec.kernels.tuning import Tiles
-from torch import Tensor
 
 # How to launch with tiles, the definition, and what both take.
 _Parts = tuple[Callable[[Tiles], Sequence[Tensor]], Body, tuple[Any, ...]]
@@ -29,7 +30,6 @@ def linear_trial(layer: Linear, dtype: torch.dtype, device: torch.device, batch:
 
 def _projection(layer: Linear, make: Tensors, batch: int) -> _Parts:
     from recodec.kernels.projection import launch_projection
-
     from recodec.ops.projection import reference
 
     factor = layer.factor
@@ -49,7 +49,6 @@ def _projection(layer: Linear, make: Tensors, batch: int) -> _Parts:
 
 def _feedback(layer: Linear, make: Tensors, batch: int) -> _Parts:
     from recodec.kernels.feedback import launch_feedback
-
     from recodec.ops.feedback import reference
 
     area = (layer.height, layer.width)
@@ -72,7 +71,6 @@ def _feedback(layer: Linear, make: Tensors, batch: int) -> _Parts:
 
 def _reconstruct(layer: Linear, make: Tensors, batch: int) -> _Parts:
     from recodec.kernels.reconstruct import launch_reconstruct
-
     from recodec.ops.reconstruct import reference
 
     area, width = (layer.height, layer.width), layer.channels
@@ -96,7 +94,6 @@ def _reconstruct(layer: Linear, make: Tensors, batch: int) -> _Parts:
 
 def _binarize(layer: Linear, make: Tensors, batch: int) -> _Parts:
     from recodec.kernels.binarizer import launch_binarize
-
     from recodec.ops.binarizer import reference
 
     depth, area = layer.channels, (layer.height, layer.width)

@@ -14,6 +14,7 @@ from typing import Any
 
 import triton
 import triton.language as tl
+
 from recodec.kernels.feature_maps import load_tile
 from recodec.kernels.layers import LINEAR, Linear
 from recodec.kernels.tuning import TYPE_NAMES, CompileCase, guess

@@ -29,6 +29,7 @@ class Wanted(NamedTuple):
     def trial(self, device: Any) -> Trial:
         """The trial with its tensors."""
         import torch
+
         from recodec.kernels.trials import plans
 
         return plans(getattr(torch, self.dtype), device, self.batch)[self.number].make()

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 
 import triton
 import triton.language as tl
+from torch import Tensor
+
 from recodec.kernels.feature_maps import (
     contiguous,
     flat_tile,
@@ -24,8 +26,6 @@ from recodec.kernels.feature_maps import (
 )
 from recodec.kernels.pointwise import compile_case, layers_of, project
 from recodec.kernels.tuning import CompileCase, Tiles, guess, on_device, tiles_for
-from torch import Tensor
-
 from recodec.ops.reconstruct import EXPONENT, FLOOR
 
 

@@ -9,9 +9,10 @@ from itertools import product
 from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
+
 from recodec.kernels.layers import FOLDED, LINEAR, PAPER, SHIPPED, Layer
 from recodec.kernels.tuning import Tiles
-from torch import Tensor
 
 Body = Callable[..., Sequence[Tensor]]
 
@@ -117,7 +118,6 @@ class _CellTensors(Tensors):
 def lstm_trial(layer: Layer, state: bool, dtype: torch.dtype, device: torch.device, batch: int) -> Trial:
     """One step of a convolutional LSTM, from a state or from zero."""
     from recodec.kernels.conv_lstm import launch_conv_lstm_step
-
     from recodec.ops.backend import carried_type
     from recodec.ops.conv_lstm import reference
 
@@ -175,7 +175,6 @@ def gru_trial(
     """One step of a convolutional GRU. Both kernels run; the one that is not ``operator`` has tiles that stay."""
     from recodec.kernels.conv_gru import candidate_name, launch_conv_gru_step
     from recodec.kernels.tuning import guess
-
     from recodec.ops import conv_gru, residual_conv_gru
 
     make = _CellTensors(layer, dtype, device, batch)

@@ -21,14 +21,14 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recodec.errors import DeviceError
 from recodec.kernels.precompile import Wanted, precompile
 from recodec.kernels.tuning import CONFIGS, TYPE_NAMES, Tiles, accumulators, guess, save
 
-from recodec.errors import DeviceError
-
 if TYPE_CHECKING:
-    from recodec.kernels.trials import Trial
     from torch import Tensor
+
+    from recodec.kernels.trials import Trial
 
 # At most as far from the exact result as this times plain PyTorch in the same type, and this beside it.
 _TIMES_PLAIN, _BESIDE = 2.0, 1e-5
@@ -97,6 +97,7 @@ def tune(
     What is worth most comes first and gets most of the time; when that is over, the rest is left out.
     """
     import torch
+
     from recodec.kernels.trials import plans
 
     end = time.monotonic() + seconds
@@ -143,6 +144,7 @@ def tune(
 def in_order(wanted: Sequence[Wanted], device: Any) -> list[tuple[Wanted, Tiles]]:
     """Candidates of all trials in the order to compile them."""
     import torch
+
     from recodec.kernels.trials import plans
 
     tasks: list[tuple[float, Wanted, Tiles]] = []

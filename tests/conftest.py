@@ -12,9 +12,7 @@ import torch
 from PIL import Image
 
 # Triton is not to be had everywhere, and these are about its kernels.
-collect_ignore = (
-    [] if find_spec("triton") else ["ops", "kernels", "test_bench_kernels.py", "test_bench_number_types.py"]
-)
+collect_ignore = [] if find_spec("triton") else ["ops", "kernels"]
 
 # Triton reads this when kernels are defined, so it comes before any of its imports.
 if not torch.cuda.is_available():

@@ -17,7 +17,8 @@ from tests.plane_files import read_header
 
 from .conftest import GOLDEN
 from .golden.make import codes_digest
-from .slow_coder import RejectedError, decode_file
+from .slow_coder import decode_file
+from .slow_container import RejectedError
 
 EXPECTED = json.loads((GOLDEN / "expected.json").read_text())
 

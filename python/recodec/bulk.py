@@ -29,7 +29,8 @@ try:
     import ray.data
 except ImportError as error:
     raise RecodecError(
-        "recodec.bulk needs Ray Data, which is not installed; install it with the extra bulk: pip install '.[bulk]' in a checkout"
+        "recodec.bulk needs Ray Data, which is not installed; install it with the extra bulk: pip install "
+        "'.[bulk]' in a checkout"
     ) from error
 
 Folder: TypeAlias = str | os.PathLike[str]

@@ -39,7 +39,8 @@ def verify(data: Source, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Info:
     """Check every checksum of a file and decode its alpha channel and all codes, but no picture.
 
     Codes of the entropy network take the model that the file names. Returns :func:`info`. Raises
-    :class:`WeightsError` where that is not at hand, :class:`ChecksumError` for damage, :class:`TruncatedError` for a cut
+    :class:`WeightsError` where that is not at hand, :class:`ChecksumError` for damage, :class:`TruncatedError` for
+    a cut
     file, :class:`LimitError` beyond ``max_pixels``.
     """
     from recodec.container.attachments import Attachments

@@ -1,4 +1,4 @@
-"""Frozen dataclasses from tables, as TOML and JSON have them: every key known, none lacking, types as they should be."""
+"""Frozen dataclasses from tables of TOML and JSON: every key known, none lacking, types as they should be."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def from_table(
 
     What is not as it should be raises ``error``, which names the place, the key and what is known. With ``typed``, a
     value must be of the type of its field's default, but for whole numbers in the place of real ones and lists in that
-    of tuples; whatever has no default, the dataclass checks. ``ValueError`` and ``error`` of the dataclass come out with
+    of tuples; whatever has no default, the dataclass checks. ``ValueError`` and ``error`` of the dataclass come out
+    with
     the place in front.
     """
     if not isinstance(table, Mapping):

@@ -41,7 +41,8 @@ _DEFAULT_ARCHITECTURE = "pixel"
 class Model:
     """Weights in memory. ``hash`` is what files made with this model carry (8 bytes).
 
-    ``network`` is one of the model's architecture. ``tables`` are those of its entropy network, as integers, empty if it
+    ``network`` is one of the model's architecture. ``tables`` are those of its entropy network, as integers, empty
+    if it
     has none; ``training`` is what nothing but its further training reads.
     """
 
@@ -93,7 +94,8 @@ class Model:
         network = self.plane_network()
         if (tables.depth, tables.symbols) != (network.depth, network.symbols):
             raise WeightsError(
-                f"model {self.id} has {network.depth} codes of {network.symbols} symbols per position, but its entropy network "
+                f"model {self.id} has {network.depth} codes of {network.symbols} symbols per position, but "
+                f"its entropy network "
                 f"{tables.depth} of {tables.symbols}"
             )
         return tables

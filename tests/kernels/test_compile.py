@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from recodec.kernels.compile import find_compile_cases
 from recodec.kernels.tuning import TYPE_NAMES
 

@@ -7,6 +7,7 @@ import time
 
 import pytest
 import torch
+
 from recodec.kernels import (
     binarizer,
     conv_gru,
@@ -25,7 +26,6 @@ from recodec.kernels.precompile import Wanted, precompile
 from recodec.kernels.trials import plans
 from recodec.kernels.tune import checker
 from recodec.kernels.tuning import Tiles
-
 from recodec.ops.backend import use_backend
 
 # Kernels are launched on it; nothing else here needs one.

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from recodec.kernels import trials, tuning
 from recodec.kernels.layers import PAPER, SHIPPED, Layer
 from recodec.kernels.trials import plans
 from recodec.kernels.tune import candidates, checker
 from recodec.kernels.tuning import Tiles, distance, guess, load, path_of, save, tiles_for
-
 from recodec.networks.pixel.paper import paper_config
 from recodec.train.recipe import load_recipe
 

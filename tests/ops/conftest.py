@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from recodec.kernels import binarizer, conv_gru, conv_lstm, feedback, projection, reconstruct, tuning
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import sys
 from collections.abc import Sequence
@@ -16,8 +14,6 @@ from recodec.cli import jobs, options, output
 from recodec.errors import ImageError, RecipeError
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from recodec.eval.run import Measured, Plan
 
 _RECODEC = "recodec"
@@ -152,7 +148,7 @@ def _evaluate(
 
     from PIL import Image
 
-    from recodec.eval import run, summary
+    from recodec.eval import run, summary, tables
     from recodec.eval.report import draw_curves, draw_page
 
     # The limit is recodec's own.
@@ -194,7 +190,7 @@ def _evaluate(
     page = draw_page(results, published, frames)
     written = {
         "results.json": json.dumps(results, indent=1, allow_nan=False) + "\n",
-        "results.csv": _csv(measured, plan.metrics),
+        "results.csv": tables.points_csv(measured, plan.metrics),
         "curves.svg": draw_curves(means.metrics, means.codecs, published),
         "report.html": page,
     }
@@ -246,23 +242,11 @@ def _machine() -> dict[str, Any]:
     return describe()
 
 
-def _csv(measured: Sequence[Measured], metrics: Sequence[str]) -> str:
-    """One row per picture, codec and setting."""
-    columns = ["setting", "bytes", "bpp", *metrics, "enc_ms", "dec_ms"]
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["file", "width", "height", "codec", *columns])
-    for result in measured:
-        for codec, points in (result.points or {}).items():
-            for point in points:
-                values = [point[name] for name in columns]
-                writer.writerow([result.file, result.width, result.height, codec, *values])
-    return buffer.getvalue()
-
-
 def _print(results: dict[str, Any], folder: Path, page_bytes: int) -> None:
+    from recodec.eval import tables
+
     console = output.console()
-    console.print(_table(results))
+    console.print(tables.means_table(results))
     for name, largest in results["deviations"].items():
         text = ", ".join(f"{key} {value:.2g}" for key, value in largest.items() if key != "settings")
         console.print(
@@ -273,33 +257,3 @@ def _print(results: dict[str, Any], folder: Path, page_bytes: int) -> None:
     console.print(
         f"Wrote results.json, results.csv, curves.svg and report.html ({page_bytes / 1e6:.1f} MB) in {folder}"
     )
-
-
-def _table(results: dict[str, Any]) -> Table:
-    from rich.table import Table
-
-    from recodec.eval.report import label
-
-    count = len(results["averaged"])
-    table = Table(title=f"Means over {count} picture{'s' * (count != 1)}")
-    table.add_column("codec")
-    rates = ("0.25", "1")
-    metrics = [m for m in ("psnr", "ms_ssim") if m in results["metrics"]]
-    bd = [(a, m) for a in results["anchors"] for m in ("psnr", "ms_ssim_db") if m in results["metrics"]]
-    for metric in metrics:
-        for rate in rates:
-            table.add_column(f"{label(metric).removesuffix(' (dB)')}\n{rate} bpp", justify="right")
-    for anchor, metric in bd:
-        table.add_column(f"% bits of {anchor}\n{label(metric).removesuffix(' (dB)')}", justify="right")
-    for name in results["mean"]:
-        found = results["summary"][name]
-        cells = [
-            _number(found["at_bpp"][m][rate], 2 if m == "psnr" else 4) for m in metrics for rate in rates
-        ]
-        cells += [_number(found["bd_rate"][anchor][m], 1) for anchor, m in bd]
-        table.add_row(name, *cells)
-    return table
-
-
-def _number(value: float | None, decimals: int) -> str:
-    return "–" if value is None else f"{value:.{decimals}f}"

@@ -27,7 +27,8 @@ def quality_to_bpp(quality: float) -> float:
 class Target:
     """Where to stop: at a number of iterations, a file size or a PSNR, whichever is given.
 
-    With ``soft`` the size is that of the picture, its alpha channel included but without metadata, and one too small for the first
+    With ``soft`` the size is that of the picture, its alpha channel included but without metadata, and one too
+    small for the first
     chunk still gets that chunk.
     """
 

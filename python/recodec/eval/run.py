@@ -28,7 +28,8 @@ from recodec.io.folders import image_suffixes
 # setting, bytes, bpp, enc_ms, dec_ms and the metrics, as in the anchors' files
 Point: TypeAlias = dict[str, float | None]
 
-# Goes up when a metric, a way to measure or the frames of the viewer change, so that old results are not taken for new ones.
+# Goes up when a metric, a way to measure or the frames of the viewer change, so that old results are not taken for
+# new ones.
 _METHOD = 2
 
 

@@ -57,5 +57,5 @@ def as_info(metadata: Mapping[int, bytes]) -> dict[str | tuple[int, int], Any]:
 
 
 def writer_options(image: Image.Image) -> dict[str, Any]:
-    """What an image carries, as options of ``Image.save``: most of it is written only if it is handed over once more."""
+    """What an image carries, as options of ``Image.save``, which writes most of it only if told once more."""
     return {key: image.info[key] for key in _INFO_KEYS.values() if key in image.info}

@@ -50,7 +50,8 @@ def read_picture(
 ) -> Picture:
     """Accept any supported kind of single image; one that is read already is passed on.
 
-    ``check_size`` is called once, with width and height, as soon as they are known. ``convert`` allows kinds that cannot
+    ``check_size`` is called once, with width and height, as soon as they are known. ``convert`` allows kinds that
+    cannot
     be stored as they are (:meth:`Codec.encode` lists them), ``strip`` leaves metadata out. Raises :class:`ImageError`,
     and what ``check_size`` raises.
     """
@@ -67,7 +68,8 @@ def read_picture(
         image = open_image(image, check_size, convert=convert)
     else:
         raise ImageError(
-            f"a {type(image).__name__} is not an image; give a Pillow image, a uint8 NumPy array, a torch tensor, a path "
+            f"a {type(image).__name__} is not an image; give a Pillow image, a uint8 NumPy array, a torch "
+            f"tensor, a path "
             "or an open binary file"
         )
     if 0 in image.size:

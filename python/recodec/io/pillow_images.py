@@ -74,7 +74,8 @@ def _check_frames_and_depth(image: Image.Image, *, convert: bool) -> None:
         # Pillow keeps 8 bits of the samples and all 16 of this colour, so they can no longer be compared.
         if image.mode == "RGB" and "transparency" in image.info:
             raise ImageError(
-                "the image has more than 8 bits per sample and a transparent colour; save it with an alpha channel first"
+                "the image has more than 8 bits per sample and a transparent colour; save it with an alpha "
+                "channel first"
             )
     frames = getattr(image, "n_frames", 1)
     # Telephones write MPO: a photograph, then previews of it.
@@ -87,7 +88,8 @@ def read_image(
 ) -> tuple[NDArray[np.uint8], dict[int, bytes]]:
     """Upright H×W or H×W×C samples of an image, and its metadata by chunk type.
 
-    ``convert`` allows kinds that cannot be stored as they are, ``strip`` leaves metadata out. Raises :class:`ImageError`.
+    ``convert`` allows kinds that cannot be stored as they are, ``strip`` leaves metadata out. Raises
+    :class:`ImageError`.
     """
     with _unreadable("the image"):
         _check_frames_and_depth(image, convert=convert)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class RecurrentDecoder:
-    """A picture from planes: after each if ``progressive``, otherwise once and with the states of one tile at a time."""
+    """A picture from planes: after each if ``progressive``, otherwise once, with the states of one tile at a time."""
 
     def __init__(
         self,

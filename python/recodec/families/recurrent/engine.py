@@ -105,7 +105,7 @@ class RecurrentEngine:
         return self.network.iterations
 
     def require(self, header: PlaneFileHeader) -> None:
-        """Raise :class:`WeightsError` for a file of another model, :class:`FormatError` for one that contradicts its model."""
+        """Raise :class:`WeightsError` for another model's file, :class:`FormatError` for one that contradicts it."""
         self.model.require(header.common)
         fields, network = header.fields, self.network
         if (fields.stride, fields.depth) != (network.stride, network.depth):

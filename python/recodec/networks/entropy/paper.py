@@ -24,7 +24,8 @@ _KERNEL = 7
 class PaperEntropyConfig:
     """Shape of one of the paper's entropy networks; its ``width`` is 64.
 
-    ``depth`` codes per position and iteration, of ``symbols`` 2 (−1, +1) or, which the paper has not, 3 (−1, 0, +1). Each
+    ``depth`` codes per position and iteration, of ``symbols`` 2 (−1, +1) or, which the paper has not, 3 (−1, 0,
+    +1). Each
     of the ``iterations`` has weights of its own.
     """
 
@@ -108,7 +109,8 @@ class BinaryRNN(nn.Module):
     ) -> tuple[Tensor, tuple[Tensor, CellState] | None]:
         """Logits (N, bits, h, w) of one plane (N, depth, h, w), and the state for the next.
 
-        As in :class:`recodec.networks.entropy.model.EntropyModel`: with three symbols the first ``depth`` logits are those
+        As in :class:`recodec.networks.entropy.model.EntropyModel`: with three symbols the first ``depth`` logits
+        are those
         of codes not being 0 and the others those of the sign.
         """
         return self._own(iteration)(self._inputs(codes), None), None

@@ -138,10 +138,11 @@ def _word(rng: np.random.Generator) -> str:
 def _text(size: int, rng: np.random.Generator) -> Image.Image:
     """A cutting of a page or a screen: lines of words, or one or two large ones."""
     paper, ink = _pair(rng)
-    if rng.random() < 0.15:
-        image = Image.fromarray(_gradient(size, rng))
-    else:
-        image = Image.new("RGB", (size, size), paper)
+    image = (
+        Image.fromarray(_gradient(size, rng))
+        if rng.random() < 0.15
+        else Image.new("RGB", (size, size), paper)
+    )
     draw = ImageDraw.Draw(image)
     height = round(_log_uniform(rng, _SMALLEST_TEXT, min(_LARGEST_TEXT, size / 3)))
     spacing = height * rng.uniform(1.05, 1.8)

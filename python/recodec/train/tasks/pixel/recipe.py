@@ -86,9 +86,11 @@ class PixelPhase(Phase):
 
 @dataclass(frozen=True, slots=True)
 class PixelOptimizer(Optimizer):
-    """``gain_rate`` multiplies the learning rate of the learned gains, ``shortcut_rate`` that of the decoder's shortcut.
+    """``gain_rate`` multiplies the learning rate of the learned gains, ``shortcut_rate`` that of the decoder's
+    shortcut.
 
-    ``trains`` "decoder" leaves what only encodes as it starts. Steps are not fused, so that the recipes of released models give the losses that those had.
+    ``trains`` "decoder" leaves what only encodes as it starts. Steps are not fused, so that the recipes of released
+    models give the losses that those had.
     """
 
     fused: bool = False
