@@ -132,7 +132,7 @@ if ((status > 1 && status != 124)); then
 fi
 ((status == 0)) || failed+=(tests)
 
-step tune 115 "$python" -m recodec.kernels.tune --budget-seconds 95 --dtype bfloat16
+step tune 115 "$python" -m recodec.kernels.tuner.tune --budget-seconds 95 --dtype bfloat16
 status=$?
 # There is nothing to tune on in a rehearsal, and it must say that.
 if ((status != 0)) && ! { [ -n "$rehearse" ] && ((status == 3)); }; then failed+=(tune); fi

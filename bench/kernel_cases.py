@@ -16,8 +16,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from recodec.kernels.layers import FOLDED, LINEAR, PAPER, SHIPPED, Layer, Linear
-from recodec.kernels.linear_trials import linear_trial
-from recodec.kernels.trials import Trial, gru_trial, lstm_trial
+from recodec.kernels.tuner.linear_trials import linear_trial
+from recodec.kernels.tuner.trials import Trial, gru_trial, lstm_trial
 from recodec.networks.convolution import lay_weights_in_nhwc
 from recodec.networks.pixel.config import LayerConfig, NetworkConfig
 from recodec.networks.pixel.folding import fold_pointwise

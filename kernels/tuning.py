@@ -1,6 +1,6 @@
 """Block sizes of the kernels: measured ones from ``configs/``, else a guess from the shape.
 
-``configs/<operator>,device_name=<gpu>.json`` is reviewed data, written by ``python -m recodec.kernels.tune``. The
+``configs/<operator>,device_name=<gpu>.json`` is reviewed data, written by ``python -m recodec.kernels.tuner.tune``. The
 name of the GPU is in that of the file, so what was measured on one never reaches another. Nothing is
 searched while a program runs, so every run uses the same tiles. Importing this needs no Triton.
 """

@@ -21,10 +21,10 @@ from recodec.kernels import (
 )
 from recodec.kernels.compile import find_compile_cases
 from recodec.kernels.layers import LINEAR, Layer, Linear
-from recodec.kernels.linear_trials import linear_trial
-from recodec.kernels.precompile import Wanted, precompile
-from recodec.kernels.trials import plans
-from recodec.kernels.tune import checker
+from recodec.kernels.tuner.linear_trials import linear_trial
+from recodec.kernels.tuner.precompile import Wanted, precompile
+from recodec.kernels.tuner.trials import plans
+from recodec.kernels.tuner.tune import checker
 from recodec.kernels.tuning import Tiles
 from recodec.ops.backend import use_backend
 

@@ -15,8 +15,8 @@ import torch
 
 from recodec.kernels import trials, tuning
 from recodec.kernels.layers import PAPER, SHIPPED, Layer
-from recodec.kernels.trials import plans
-from recodec.kernels.tune import candidates, checker
+from recodec.kernels.tuner.trials import plans
+from recodec.kernels.tuner.tune import candidates, checker
 from recodec.kernels.tuning import Tiles, distance, guess, load, path_of, save, tiles_for
 from recodec.networks.pixel.paper import paper_config
 from recodec.train.recipe import load_recipe
@@ -154,7 +154,7 @@ def test_trials_hold_kernels_to_the_reference(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU to tune on")
 def test_tuning_without_a_gpu_is_one_line_and_exit_code_3() -> None:
-    command = [sys.executable, "-m", "recodec.kernels.tune", "--budget-seconds", "1"]
+    command = [sys.executable, "-m", "recodec.kernels.tuner.tune", "--budget-seconds", "1"]
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
     done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
     assert done.returncode == 3

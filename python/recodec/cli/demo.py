@@ -67,9 +67,8 @@ def _demo(photo: str | None, convert: bool, model: str, device: str, folder: Pat
     console.print(
         f"Encoding {photo or 'the photograph of the package'} ({width} x {height}) once with model "
         f"{codec.id}, {output.counted(count, 'iteration')}; every prefix is then decoded and compared with "
-        f"the best JPEG "
-        f"(4:2:0, optimised tables) of at most the same size. That takes about {_expected(codec, original)} "
-        f"on this machine as busy as it is "
+        "the best JPEG (4:2:0, optimised tables) of at most the same size. That takes about "
+        f"{_expected(codec, original)} on this machine as busy as it is "
         "now."
     )
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()

@@ -23,7 +23,7 @@ Pixels: TypeAlias = NDArray[np.uint8]
 # Y' of Rec. 601, full range and not rounded.
 _LUMA = np.array([0.299, 0.587, 0.114])
 # Table K.1 of ITU-T T.81: the quantisation of luma that JPEG suggests.
-_JPEG_LUMA = np.array(
+JPEG_LUMA = np.array(
     [
         [16, 11, 10, 16, 24, 40, 51, 61],
         [12, 12, 14, 19, 26, 58, 60, 55],
@@ -36,7 +36,7 @@ _JPEG_LUMA = np.array(
     ]
 )
 # The published table of sensitivities is this number over JPEG's table, rounded to six digits.
-_SENSITIVITY = 25.735088 / _JPEG_LUMA
+_SENSITIVITY = 25.735088 / JPEG_LUMA
 _BLOCK = 8
 
 

@@ -1,10 +1,9 @@
 """Which body of an operator runs, the PyTorch reference or the Triton kernels, and what all operators share.
 
 "auto", the default, takes the kernels for CUDA tensors where Triton is installed and no gradients are wanted, else
-the reference; whether Triton finds a compiler, :class:`recodec.families.recurrent.engine.Engine` tries once. A
-backend asked for by name
-is used or refused with a :class:`DeviceError`. "triton" computes on CPU tensors too if Triton interprets its kernels
-(``TRITON_INTERPRET=1`` before it is imported), which is how they are tested without a GPU.
+the reference; whether Triton finds a compiler, :class:`recodec.families.recurrent.engine.RecurrentEngine` tries once. A
+backend asked for by name is used or refused with a :class:`DeviceError`. "triton" computes on CPU tensors too if Triton
+interprets its kernels (``TRITON_INTERPRET=1`` before it is imported), which is how they are tested without a GPU.
 """
 
 from __future__ import annotations

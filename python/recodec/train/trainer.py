@@ -101,9 +101,8 @@ class Trainer:
         except (RuntimeError, ValueError, KeyError) as error:
             reason = str(error).splitlines()[0]
             raise TrainingError(
-                f"{self.checkpoint_path} does not fit the [optimizer] of the recipe, by what trains, at "
-                f"which rates and "
-                f"by which method: {reason}; keep those, or start anew in another folder"
+                f"{self.checkpoint_path} does not fit the recipe by what trains and at which rates: {reason}; "
+                "keep those, or start anew in another folder"
             ) from error
         for group in self.optimizer.param_groups:
             if "fused" in group:

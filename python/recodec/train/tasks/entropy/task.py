@@ -71,9 +71,11 @@ class EntropyTask(Task[EntropyRecipe]):
         numbered: list[tuple[int, Coded]] = []
         pictures = training_pictures(setting.photographs, total, self.recipe.seed)
         unreadable = 0
+        stop = False
         for number, picture in enumerate(pictures, start=1):
-            if stopped():
-                return
+            stop = stopped()
+            if stop:
+                break
             if picture is None:
                 unreadable += 1
             elif number % setting.processes.count == setting.processes.rank:
@@ -82,6 +84,9 @@ class EntropyTask(Task[EntropyRecipe]):
             setting.journal.console.pass_by(
                 f"codes of {number}/{total} photographs  {left / 60:.0f} min left"
             )
+        # All or none: those that go on would wait for the codes of one that does not.
+        if setting.processes.largest(stop) != [0]:
+            return
         # In one order for any number of processes, so that they all draw the same windows.
         gathered = sorted(setting.processes.gather(numbered), key=lambda item: item[0])
         coded = [codes for _, codes in gathered]

@@ -13,6 +13,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from recodec.eval.metrics import JPEG_LUMA
 from recodec.networks.binarizer import density_at
 from recodec.networks.pixel.config import NetworkConfig
 from recodec.networks.pixel.recurrent import RecurrentCodec
@@ -26,18 +27,6 @@ _ZONE = 0.5
 _LEVELS = 16
 # Directions looked at, in multiples of the codes per position.
 _CANDIDATES = 2.5
-
-# ITU-T T.81, table K.1, row by row.
-_LUMINANCE_STEPS = (
-    (16, 11, 10, 16, 24, 40, 51, 61),
-    (12, 12, 14, 19, 26, 58, 60, 55),
-    (14, 13, 16, 24, 40, 57, 69, 56),
-    (14, 17, 22, 29, 51, 87, 80, 62),
-    (18, 22, 37, 56, 68, 109, 103, 77),
-    (24, 35, 55, 64, 81, 104, 113, 92),
-    (49, 64, 78, 87, 103, 121, 120, 101),
-    (72, 92, 95, 98, 112, 100, 103, 99),
-)
 
 
 def can_start_from_transform(config: NetworkConfig) -> bool:
@@ -98,7 +87,7 @@ def start_from_transform(network: RecurrentCodec, pixels: Tensor, density: Seque
 
 def _visibility() -> Tensor:
     """What errors of the 192 coefficients count: root of what JPEG's example table gives, colours 30 % less."""
-    luminance = (12 / torch.tensor(_LUMINANCE_STEPS).flatten()).sqrt()
+    luminance = (12 / torch.tensor(JPEG_LUMA).flatten()).sqrt()
     return torch.cat([luminance, 0.7 * luminance, 0.7 * luminance])
 
 

@@ -6,6 +6,7 @@ for the distortion, as Minnen and Singh 2020 (arXiv 2007.08739) have it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ _NETWORK, _CONTEXT = "network.", "context."
 # 1 − MS-SSIM of photographs is about so many times their squared error on pixels in [0, 1].
 _MS_SSIM_PER_MSE = 48.8
 # Levels whose λ is e³ count as they are; without this the others would drown them or be drowned.
-_BALANCED_LAMBDA = 20.0855
+_BALANCED_LAMBDA = math.exp(3)
 
 
 class TransformTask(Task[TransformRecipe]):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from recodec.kernels.tuning import Tiles
 
 if TYPE_CHECKING:
-    from recodec.kernels.trials import Trial
+    from recodec.kernels.tuner.trials import Trial
 
 
 class Wanted(NamedTuple):
@@ -30,7 +30,7 @@ class Wanted(NamedTuple):
         """The trial with its tensors."""
         import torch
 
-        from recodec.kernels.trials import plans
+        from recodec.kernels.tuner.trials import plans
 
         return plans(getattr(torch, self.dtype), device, self.batch)[self.number].make()
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from recodec.kernels.layers import Linear
-from recodec.kernels.trials import Body, Tensors, Trial
+from recodec.kernels.tuner.trials import Body, Tensors, Trial
 from recodec.kernels.tuning import Tiles
 
 # How to launch with tiles, the definition, and what both take.

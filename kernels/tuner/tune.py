@@ -1,4 +1,4 @@
-"""Measure tiles on the GPU that is here and write them: python -m recodec.kernels.tune.
+"""Measure tiles on the GPU that is here and write them: python -m recodec.kernels.tuner.tune.
 
 For every kernel and shape it launches candidates, from the guess for the shape outwards, until its share of the time
 is used up. Several processes compile them before. What a candidate computes is held to the reference before it is
@@ -22,13 +22,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recodec.errors import DeviceError
-from recodec.kernels.precompile import Wanted, precompile
+from recodec.kernels.tuner.precompile import Wanted, precompile
 from recodec.kernels.tuning import CONFIGS, TYPE_NAMES, Tiles, accumulators, guess, save
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from recodec.kernels.trials import Trial
+    from recodec.kernels.tuner.trials import Trial
 
 # At most as far from the exact result as this times plain PyTorch in the same type, and this beside it.
 _TIMES_PLAIN, _BESIDE = 2.0, 1e-5
@@ -43,7 +43,7 @@ _ACCUMULATOR_REGISTERS = 128
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m recodec.kernels.tune", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m recodec.kernels.tuner.tune", description=__doc__)
     parser.add_argument("--budget-seconds", type=float, default=1200, help="time for everything together")
     parser.add_argument("--dtype", choices=list(TYPE_NAMES), nargs="+", default=["float16", "bfloat16"])
     parser.add_argument("--operator", nargs="+", help="only kernels with these names")
@@ -98,7 +98,7 @@ def tune(
     """
     import torch
 
-    from recodec.kernels.trials import plans
+    from recodec.kernels.tuner.trials import plans
 
     end = time.monotonic() + seconds
     # The plain results that candidates are held to must not be coarser than their type.
@@ -145,7 +145,7 @@ def in_order(wanted: Sequence[Wanted], device: Any) -> list[tuple[Wanted, Tiles]
     """Candidates of all trials in the order to compile them."""
     import torch
 
-    from recodec.kernels.trials import plans
+    from recodec.kernels.tuner.trials import plans
 
     tasks: list[tuple[float, Wanted, Tiles]] = []
     for one in wanted:

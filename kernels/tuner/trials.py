@@ -48,7 +48,7 @@ class Plan(NamedTuple):
 
 def plans(dtype: torch.dtype, device: torch.device, batch: int = 1) -> list[Plan]:
     """All trials at the size of ``batch`` pictures, the most valuable first."""
-    from recodec.kernels.linear_trials import linear_trial
+    from recodec.kernels.tuner.linear_trials import linear_trial
 
     where = (dtype, device, batch)
     found = list(_cell_plans(*where))
