@@ -6,7 +6,7 @@ import math
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from recodec import _core
 from recodec.container.core import ICC
@@ -24,7 +24,7 @@ class EncodeOptions(Targets, total=False):
 
     convert: bool
     strip: bool
-    entropy: str
+    entropy: Literal["auto", "network", "adaptive"]
     max_pixels: int
     max_memory: int
 

@@ -1,1 +1,1 @@
-"""The recurrent networks, all state explicit. What they compute with are operators, which choose their bodies."""
+"""Networks, all state explicit. What they compute with are operators, which choose their bodies."""

@@ -1,4 +1,4 @@
-"""Lists of pictures on a GPU: networks take those of one kind together, and threads do what is not for a GPU.
+"""Lists of pictures on a GPU: networks take those of one size together, and threads do what is not for a GPU.
 
 A GPU is done with a photograph before one core has decoded its codes, so that several cores work ahead of it.
 """
@@ -15,7 +15,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# Items that wait, for each that is taken at once or prepared: for others of their kind, or for their turn.
+# Items that wait, for each that is taken at once or prepared: for others with their key, or for their turn.
 _AHEAD = 4
 
 
