@@ -53,8 +53,7 @@ void bind_container(py::module_& m) {
         .def_readwrite("model", &Header::model)
         .def_property(
             "model_hash", [](const Header& h) { return to_bytes(h.model_hash); }, &set_model_hash)
-        .def_property(
-            "fields", [](const Header& h) { return to_bytes(h.fields); }, &set_fields);
+        .def_property("fields", [](const Header& h) { return to_bytes(h.fields); }, &set_fields);
 
     py::class_<Chunk>(m, "Chunk")
         .def_readonly("type", &Chunk::type)
@@ -71,9 +70,8 @@ void bind_container(py::module_& m) {
     m.def("write_chunk", [](std::uint8_t type, const py::buffer& payload) {
         return to_bytes(write_chunk(type, BufferView(payload)));
     });
-    m.def("read_chunk_head", [](const py::buffer& data, std::size_t offset) {
-        return read_chunk_head(BufferView(data), offset);
-    });
+    m.def("read_chunk_head",
+          [](const py::buffer& data, std::size_t offset) { return read_chunk_head(BufferView(data), offset); });
     m.def("png_data", [](const py::buffer& png, std::uint32_t width, std::uint32_t height) {
         return to_bytes(png_data(BufferView(png), width, height));
     });

@@ -7,8 +7,8 @@
 
 #include "bindings.hpp"
 #include "chunk_coder.hpp"
-#include "entropy_tables.hpp"
 #include "dense.hpp"
+#include "entropy_tables.hpp"
 #include "plane_header.hpp"
 
 namespace recodec {
@@ -71,9 +71,8 @@ std::vector<Array<std::int8_t>> decode_payloads(ChunkCoder& coder, const std::ve
 
 py::tuple decode_any(ChunkCoder& coder, const std::vector<py::buffer>& coded, std::size_t threads) {
     std::vector<std::uint32_t> checksums;
-    const auto planes = decode_planes(coder, coded, [&](const auto& data, const auto& room) {
-        checksums = coder.decode_any(data, room, threads);
-    });
+    const auto planes = decode_planes(
+        coder, coded, [&](const auto& data, const auto& room) { checksums = coder.decode_any(data, room, threads); });
     return py::make_tuple(planes, checksums);
 }
 
@@ -98,9 +97,8 @@ void bind_planes(py::module_& m) {
         .def_readwrite("arithmetic", &PlaneHeader::arithmetic)
         .def("positions", &PlaneHeader::positions, py::arg("side"));
     m.def("read_plane_header", &read_plane_header, py::arg("header"));
-    m.def("write_plane_header", [](const PlaneHeader& fields, const Header& header) {
-        return to_bytes(write_plane_header(fields, header));
-    });
+    m.def("write_plane_header",
+          [](const PlaneHeader& fields, const Header& header) { return to_bytes(write_plane_header(fields, header)); });
 
     py::class_<EntropyTables, std::shared_ptr<EntropyTables>>(m, "EntropyTables")
         .def(py::init(&make_entropy_tables), py::arg("tensors"))

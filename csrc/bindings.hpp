@@ -1,4 +1,5 @@
-// What all binding files share: buffers in and out. No logic lives in them; the GIL is released for all that takes time.
+// What all binding files share: buffers in and out. No logic lives in them; the GIL is released for all that takes
+// time.
 #pragma once
 
 #include <pybind11/numpy.h>
@@ -38,7 +39,9 @@ private:
     py::buffer_info info_;
 };
 
-inline py::bytes to_bytes(ByteView data) { return {reinterpret_cast<const char*>(data.data()), data.size()}; }
+inline py::bytes to_bytes(ByteView data) {
+    return {reinterpret_cast<const char*>(data.data()), data.size()};
+}
 
 inline void require_equal(py::ssize_t got, std::size_t expected, const char* what) {
     if (static_cast<std::size_t>(got) != expected) {

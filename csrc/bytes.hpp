@@ -54,7 +54,8 @@ public:
             value |= std::uint64_t{*next & 0x7Fu} << (7 * i);
             if (*next < 0x80) {
                 if (value > 0xFFFFFFFFu) break;
-                if (i > 0 && *next == 0) throw Error(Errc::format, "a variable-length integer has a needless last byte");
+                if (i > 0 && *next == 0)
+                    throw Error(Errc::format, "a variable-length integer has a needless last byte");
                 return static_cast<std::uint32_t>(value);
             }
         }

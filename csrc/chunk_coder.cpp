@@ -14,8 +14,8 @@ namespace recodec {
 std::unique_ptr<PlaneCoder> make_plane_coder(EntropyCoder coder, std::uint32_t depth, std::uint32_t height,
                                              std::uint32_t width, std::shared_ptr<const EntropyTables> tables) {
     if (!coder.is_known()) {
-        throw Error(Errc::unsupported, "entropy coder " + std::to_string(coder.kind) + ", version " +
-                                           std::to_string(coder.version));
+        throw Error(Errc::unsupported,
+                    "entropy coder " + std::to_string(coder.kind) + ", version " + std::to_string(coder.version));
     }
     if (coder.kind == 2) {
         if (!tables) throw Error(Errc::unsupported, "the entropy coder is a network, but the model has none");
@@ -45,8 +45,7 @@ Bytes ChunkCoder::encode(std::span<const std::int8_t> codes) {
 }
 
 std::vector<std::uint32_t> ChunkCoder::decode_any(std::span<const ByteView> coded,
-                                                  std::span<const std::span<std::int8_t>> planes,
-                                                  std::size_t threads) {
+                                                  std::span<const std::span<std::int8_t>> planes, std::size_t threads) {
     const std::lock_guard lock(mutex_);
     std::vector<CodedPlane> all;
     all.reserve(coded.size());

@@ -39,7 +39,8 @@ public:
 
     // The planes of the payloads that come next, depth x height x width each. Throws Error (checksum) with the number
     // of the first damaged chunk, counted from 1.
-    void decode(std::span<const ByteView> payloads, std::span<const std::span<std::int8_t>> planes, std::size_t threads);
+    void decode(std::span<const ByteView> payloads, std::span<const std::span<std::int8_t>> planes,
+                std::size_t threads);
 
 private:
     std::unique_ptr<PlaneCoder> coder_;

@@ -20,7 +20,8 @@ void check(const Header& h) {
     const auto& require = require_field;
     require(h.width >= 1 && h.width <= kMaxSide, Errc::format, "width", h.width, "it must lie in 1..2^30");
     require(h.height >= 1 && h.height <= kMaxSide, Errc::format, "height", h.height, "it must lie in 1..2^30");
-    require(h.channels == 1 || h.channels == 3, Errc::unsupported, "channels", h.channels, "this version knows 1 and 3");
+    require(h.channels == 1 || h.channels == 3, Errc::unsupported, "channels", h.channels,
+            "this version knows 1 and 3");
     require(h.bit_depth == 8, Errc::unsupported, "bit depth", h.bit_depth, "this version knows 8");
     require(h.colour <= 1, Errc::unsupported, "colour", h.colour, "this version knows 0 (sRGB) and 1 (ICC)");
     require(h.alpha <= 1, Errc::unsupported, "alpha method", h.alpha, "this version knows 0 (none) and 1 (PNG)");
@@ -44,7 +45,8 @@ Bytes write_header(const Header& h) {
     body.insert(body.end(), h.model.begin(), h.model.end());
     body.insert(body.end(), h.model_hash.begin(), h.model_hash.end());
     body.insert(body.end(), h.fields.begin(), h.fields.end());
-    require_field(body.size() <= kMaxHeaderBody, Errc::format, "body size", body.size(), "at most 512 bytes are allowed");
+    require_field(body.size() <= kMaxHeaderBody, Errc::format, "body size", body.size(),
+                  "at most 512 bytes are allowed");
 
     Bytes out(kMagic.begin(), kMagic.end());
     out.push_back(kFormatVersion);
@@ -62,7 +64,8 @@ Header read_header(ByteView data, std::size_t& end) {
     }
     ByteReader prefix(data, magic);
     const auto cut = [&] {
-        return Error(Errc::truncated, "the file ends inside its header, after " + std::to_string(data.size()) + " bytes");
+        return Error(Errc::truncated,
+                     "the file ends inside its header, after " + std::to_string(data.size()) + " bytes");
     };
     const auto version = prefix.byte();
     if (!version) throw cut();
@@ -73,7 +76,8 @@ Header read_header(ByteView data, std::size_t& end) {
     const auto size = prefix.varint();
     if (!size) throw cut();
     if (*size > kMaxHeaderBody) {
-        throw Error(Errc::format, "the header body claims " + std::to_string(*size) + " bytes; at most 512 are allowed");
+        throw Error(Errc::format,
+                    "the header body claims " + std::to_string(*size) + " bytes; at most 512 are allowed");
     }
     if (prefix.left() < *size + kChecksumBytes) throw cut();
     const ByteView body = data.subspan(prefix.position(), *size);

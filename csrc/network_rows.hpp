@@ -11,26 +11,6 @@
 
 namespace recodec {
 
-namespace network_rows {
-
-// From Q14 sums, to which rows in Q5 are added, to Q8 activations; embeddings come from Q12.
-inline constexpr int kRowShift = 9;
-inline constexpr Activation kLayer = {kRowShift, 6, 0};
-inline constexpr Activation kEmbedding = {7, 4, -kActivationLimit};
-
-// Sums of bits, Q14, are kept so that a shift alone makes them logits that count from the table's origin.
-inline constexpr std::int32_t kSumOffset = 4 * kLogitOrigin + 2;
-
-// The logits at which probabilities reach their limits.
-inline constexpr std::int32_t kLeastLogit = kLogitOrigin - 31232, kMostLogit = kLogitOrigin + 31232;
-static_assert(logistic_from_origin(kLeastLogit) == 32 && logistic_from_origin(kMostLogit) == 65536 - 32);
-
-inline std::uint32_t probability(std::int32_t sum) {
-    return static_cast<std::uint32_t>(logistic_from_origin(std::clamp(sum, 4 * kLeastLogit, 4 * kMostLogit) >> 2));
-}
-
-}  // namespace network_rows
-
 // Codes rows of planes. What it holds is only of use within one position, so each thread has one of its own.
 class NetworkCoder::RowCoder {
 public:
@@ -62,6 +42,22 @@ public:
     }
 
 private:
+    // From Q14 sums, to which rows in Q5 are added, to Q8 activations; embeddings come from Q12.
+    static constexpr int kRowShift = 9;
+    static constexpr Activation kLayer = {kRowShift, 6, 0};
+    static constexpr Activation kEmbedding = {7, 4, -kActivationLimit};
+
+    // Sums of bits, Q14, are kept so that a shift alone makes them logits that count from the table's origin.
+    static constexpr std::int32_t kSumOffset = 4 * kLogitOrigin + 2;
+
+    // The logits at which probabilities reach their limits.
+    static constexpr std::int32_t kLeastLogit = kLogitOrigin - 31232, kMostLogit = kLogitOrigin + 31232;
+    static_assert(logistic_from_origin(kLeastLogit) == 32 && logistic_from_origin(kMostLogit) == 65536 - 32);
+
+    static std::uint32_t probability(std::int32_t sum) {
+        return static_cast<std::uint32_t>(logistic_from_origin(std::clamp(sum, 4 * kLeastLogit, 4 * kMostLogit) >> 2));
+    }
+
     static constexpr std::size_t kBlock = 8;
 
     // The rows of a group's codes: those of code -1 in each of its `share` channels, `stride` apart; those of +1 are
@@ -92,7 +88,7 @@ private:
             const std::int16_t* from = before.state.data() + cell * width;
             compute_.add_product(from, tables_.recurrence(), width, width, hidden_.data());
         }
-        compute_.activate(hidden_.data(), no_code_sums_.data(), width, network_rows::kLayer, here.state.data() + cell * width);
+        compute_.activate(hidden_.data(), no_code_sums_.data(), width, kLayer, here.state.data() + cell * width);
     }
 
     template <class Bits>
@@ -108,10 +104,10 @@ private:
         }
         std::fill(code_sums_.begin(), code_sums_.end(), std::int16_t{0});
         for (std::size_t group = 0; group < tables_.groups; ++group) {
-            compute_.activate(hidden_.data(), code_sums_.data(), width, network_rows::kLayer, activation_.data());
+            compute_.activate(hidden_.data(), code_sums_.data(), width, kLayer, activation_.data());
             code_group(bits, group, codes + group * tables_.codes_per_group());
         }
-        compute_.activate(tables_.embedding_bias(number_), code_sums_.data() + width, inputs, network_rows::kEmbedding,
+        compute_.activate(tables_.embedding_bias(number_), code_sums_.data() + width, inputs, kEmbedding,
                           embedded + cell * inputs);
     }
 
@@ -122,7 +118,7 @@ private:
         std::copy_n(tables_.output_bias(number_, group), count, sums_.data());
         compute_.add_product(activation_.data(), tables_.output(number_, group), tables_.width, count, sums_.data());
         for (std::size_t bit = 0; bit < count; ++bit) {
-            sums_[bit] += code_sums_[direct + bit] * (1 << network_rows::kRowShift) + network_rows::kSumOffset;
+            sums_[bit] += code_sums_[direct + bit] * (1 << kRowShift) + kSumOffset;
         }
         const Group part = {tables_.row(number_, false, group * share), tables_.row_size(),
                             tables_.depth * tables_.row_size(), direct, share};
@@ -141,7 +137,7 @@ private:
             code_block(bits, group, start, codes + start);
             for (std::size_t later = start + kBlock; later < group.share; ++later) {
                 for (std::size_t k = start; k < start + kBlock; ++k) {
-                    sums_[later] += code_rows_[k][group.direct + later] * (1 << network_rows::kRowShift);
+                    sums_[later] += code_rows_[k][group.direct + later] * (1 << kRowShift);
                 }
             }
         }
@@ -156,16 +152,16 @@ private:
         std::array<const std::int16_t*, kBlock> rows;
         std::copy_n(sums_.data() + start, kBlock, sums.data());
         const std::int16_t* negative = group.rows + start * group.stride + group.direct + start;
-        std::uint32_t p = network_rows::probability(sums[0]);
+        std::uint32_t p = probability(sums[0]);
         const auto code_sign = [&]<std::size_t K>(std::integral_constant<std::size_t, K>) {
             std::uint32_t next = 0, change = 0;
             if constexpr (K + 1 < kBlock) {
-                next = network_rows::probability(sums[K + 1] + negative[K + 1] * (1 << network_rows::kRowShift));
-                change = next ^ network_rows::probability(sums[K + 1] + negative[group.to_positive + K + 1] * (1 << network_rows::kRowShift));
+                next = probability(sums[K + 1] + negative[K + 1] * (1 << kRowShift));
+                change = next ^ probability(sums[K + 1] + negative[group.to_positive + K + 1] * (1 << kRowShift));
             }
             const std::size_t mask = 0 - std::size_t{bits.put(codes[K] > 0, static_cast<Probability>(p))};
             rows[K] = negative + (mask & group.to_positive);
-            for (std::size_t i = K + 1; i < kBlock; ++i) sums[i] += rows[K][i] * (1 << network_rows::kRowShift);
+            for (std::size_t i = K + 1; i < kBlock; ++i) sums[i] += rows[K][i] * (1 << kRowShift);
             p = next ^ (change & static_cast<std::uint32_t>(mask));
             codes[K] = mask != 0 ? 1 : -1;
             negative += group.stride;
@@ -185,18 +181,18 @@ private:
         const std::size_t share = group.share;
         std::size_t rows_used = 0;
         for (std::size_t k = 0; k < share; ++k) {
-            if (!bits.put(codes[k] != 0, static_cast<Probability>(network_rows::probability(sums[k])))) {
+            if (!bits.put(codes[k] != 0, static_cast<Probability>(probability(sums[k])))) {
                 codes[k] = 0;
                 continue;
             }
-            const bool positive = bits.put(codes[k] > 0, static_cast<Probability>(network_rows::probability(sums[share + k])));
+            const bool positive = bits.put(codes[k] > 0, static_cast<Probability>(probability(sums[share + k])));
             codes[k] = positive ? 1 : -1;
             const std::int16_t* row = group.rows + k * group.stride + (positive ? group.to_positive : 0);
             code_rows_[rows_used++] = row;
             const std::int16_t* terms = row + group.direct;
             for (std::size_t i = k + 1; i < share; ++i) {
-                sums[i] += terms[i] * (1 << network_rows::kRowShift);
-                sums[share + i] += terms[share + i] * (1 << network_rows::kRowShift);
+                sums[i] += terms[i] * (1 << kRowShift);
+                sums[share + i] += terms[share + i] * (1 << kRowShift);
             }
         }
         shared_bits = bits;

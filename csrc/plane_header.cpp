@@ -9,7 +9,8 @@ namespace {
 
 void check(const PlaneHeader& h, const Header& header) {
     const auto& require = require_field;
-    require(header.family == kPlaneFamily, Errc::unsupported, "family", header.family, "its fields are those of family 1");
+    require(header.family == kPlaneFamily, Errc::unsupported, "family", header.family,
+            "its fields are those of family 1");
     require(h.stride >= 1, Errc::format, "stride", h.stride, "it must lie in 1..255");
     require(h.depth >= 1 && h.depth <= kMaxDepth, Errc::format, "depth", h.depth, "it must lie in 1..256");
     require(h.entropy.kind == 1 || h.entropy.kind == 2, Errc::unsupported, "entropy coder", h.entropy.kind,

@@ -1,4 +1,5 @@
-// What of PNG an alpha channel needs: the compressed data of a datastream, and its filters undone. Inflating is the caller's.
+// What of PNG an alpha channel needs: the compressed data of a datastream, and its filters undone. Inflating is the
+// caller's.
 #pragma once
 
 #include <cstddef>
