@@ -56,7 +56,7 @@ def slow_psnr_hvs(a: Pixels, b: Pixels) -> float:
                     scale = (math.sqrt(0.5) if u == 0 else 1) * (math.sqrt(0.5) if v == 0 else 1) / 4
                     # The first row and column of the published table, and a value from its middle.
                     published = {(0, 0): 1.608443, (0, 1): 2.339554, (1, 0): 2.144591, (4, 4): 0.378457}
-                    weight = 25.735088 / metrics._JPEG_LUMA[u, v]
+                    weight = 25.735088 / metrics.JPEG_LUMA[u, v]
                     assert weight == pytest.approx(published.get((u, v), weight), abs=1e-6)
                     total += (scale * (error * waves).sum() * weight) ** 2
             count += 64

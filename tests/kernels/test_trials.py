@@ -8,19 +8,10 @@ import time
 import pytest
 import torch
 
-from recodec.kernels import (
-    binarizer,
-    conv_gru,
-    conv_lstm,
-    feedback,
-    layers,
-    projection,
-    reconstruct,
-    trials,
-    tune,
-)
+from recodec.kernels import binarizer, conv_gru, conv_lstm, feedback, layers, projection, reconstruct
 from recodec.kernels.compile import find_compile_cases
 from recodec.kernels.layers import LINEAR, Layer, Linear
+from recodec.kernels.tuner import trials, tune
 from recodec.kernels.tuner.linear_trials import linear_trial
 from recodec.kernels.tuner.precompile import Wanted, precompile
 from recodec.kernels.tuner.trials import plans

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from recodec.kernels import trials, tuning
+from recodec.kernels import tuning
 from recodec.kernels.layers import PAPER, SHIPPED, Layer
+from recodec.kernels.tuner import trials
 from recodec.kernels.tuner.trials import plans
 from recodec.kernels.tuner.tune import candidates, checker
 from recodec.kernels.tuning import Tiles, distance, guess, load, path_of, save, tiles_for
