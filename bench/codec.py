@@ -4,8 +4,7 @@ python bench/codec.py PICTURE --out codec.json [--iterations 8] [--repeats 5] [-
     [--dtype bfloat16] [--backend reference] [--pictures 64]
 
 With --pictures, lists of so many are timed too, from bytes to pixels on the device and back; the entropy coder
-alone has
-as many threads as there are cores there.
+alone has as many threads as there are cores there.
 """
 
 from __future__ import annotations

@@ -2,9 +2,8 @@
 
     python bench/number_types.py FOLDER [--model MODEL] [--json PATH]
 
-bfloat16 and float16 are those of ``recodec.load(dtype=...)``; "float8" is an experiment, cells that multiply float8
-e4m3
-in a network that is float32 else. All of it is the arithmetic of the reference, on a CPU.
+bfloat16 and float16 are those of ``recodec.load(dtype=...)``; "float8" is an experiment, cells that multiply
+float8 e4m3 in a network that is float32 else. All of it is the arithmetic of the reference, on a CPU.
 """
 
 from __future__ import annotations

@@ -44,9 +44,9 @@ Bytes ChunkCoder::encode(std::span<const std::int8_t> codes) {
     return payload;
 }
 
-std::vector<std::uint32_t> ChunkCoder::decode_any(std::span<const ByteView> coded,
-                                                  std::span<const std::span<std::int8_t>> planes, std::size_t threads) {
-    const std::lock_guard lock(mutex_);
+std::vector<std::uint32_t> ChunkCoder::decode_next(std::span<const ByteView> coded,
+                                                   std::span<const std::span<std::int8_t>> planes,
+                                                   std::size_t threads) {
     std::vector<CodedPlane> all;
     all.reserve(coded.size());
     for (std::size_t i = 0; i < coded.size(); ++i) all.push_back({coded[i], planes[i], checksum_of_coded(coded[i])});
@@ -57,8 +57,15 @@ std::vector<std::uint32_t> ChunkCoder::decode_any(std::span<const ByteView> code
     return checksums;
 }
 
+std::vector<std::uint32_t> ChunkCoder::decode_any(std::span<const ByteView> coded,
+                                                  std::span<const std::span<std::int8_t>> planes, std::size_t threads) {
+    const std::lock_guard lock(mutex_);
+    return decode_next(coded, planes, threads);
+}
+
 void ChunkCoder::decode(std::span<const ByteView> payloads, std::span<const std::span<std::int8_t>> planes,
                         std::size_t threads) {
+    const std::lock_guard lock(mutex_);
     const std::size_t first = decoded_ + 1;
     const auto chunk = [&](std::size_t i) { return "code chunk " + std::to_string(first + i); };
     std::vector<ByteView> coded;
@@ -69,7 +76,7 @@ void ChunkCoder::decode(std::span<const ByteView> payloads, std::span<const std:
         }
         coded.push_back(payloads[i].subspan(kChecksumBytes));
     }
-    const std::vector<std::uint32_t> checksums = decode_any(coded, planes, threads);
+    const std::vector<std::uint32_t> checksums = decode_next(coded, planes, threads);
     for (std::size_t i = 0; i < payloads.size(); ++i) {
         if (checksums[i] != get_u32(payloads[i])) {
             throw Error(Errc::checksum, chunk(i) + " is damaged: its checksum does not match");

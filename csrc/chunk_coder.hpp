@@ -43,6 +43,10 @@ public:
                 std::size_t threads);
 
 private:
+    // The work of both, once the lock is taken.
+    std::vector<std::uint32_t> decode_next(std::span<const ByteView> coded,
+                                           std::span<const std::span<std::int8_t>> planes, std::size_t threads);
+
     std::unique_ptr<PlaneCoder> coder_;
     std::size_t decoded_ = 0;
     std::mutex mutex_;

@@ -99,3 +99,15 @@ class PlaneCoder:
     def decode_all(self, coded: list[Any], threads: int) -> list[tuple[NDArray[np.int8], int]]:
         """The planes that come next."""
         return list(zip(*self._coder.decode_any(coded, threads), strict=True))
+
+
+def decode_sound(
+    coder: PlaneCoder, chunks: list[tuple[bytes, int]], shape: tuple[int, ...]
+) -> list[NDArray[np.int8]]:
+    """Planes of a shape from coded bytes whose checksums must be right."""
+    planes = []
+    for data, checksum in chunks:
+        codes, seen = coder.decode(data)
+        assert seen == checksum
+        planes.append(codes.reshape(shape))
+    return planes

@@ -29,9 +29,7 @@ def error(actual: Tensor, exact: Tensor) -> float:
 
 
 def assert_near(actual: Tensor, plain: Tensor, exact: Tensor, factors: torch.dtype) -> None:
-    """The tier of the type of ``factors``, which are multiplied: ``plain`` is PyTorch's result, ``exact`` in
-    float64.
-    """
+    """The tier of the type of ``factors``, which are multiplied: ``plain`` by PyTorch, ``exact`` in float64."""
     assert actual.dtype == plain.dtype
     distance = error(actual, exact)
     limit = FLOAT32_STEP

@@ -87,9 +87,8 @@ class Codec:
         """Encode one image to a file, or a list (or N×C×H×W tensor) of images to a list of files.
 
         An image is a Pillow image, a path, an open binary file, an array (uint8, H×W or H×W×C) or a tensor (uint8
-        or float in
-        [0, 1], C×H×W); 1 and 2 channels are grey and grey with alpha, 3 and 4 RGB and RGBA. Alpha is kept
-        without loss. Palettes become RGB, or RGBA where something in them is transparent.
+        or float in [0, 1], C×H×W); 1 and 2 channels are grey and grey with alpha, 3 and 4 RGB and RGBA. Alpha is
+        kept without loss. Palettes become RGB, or RGBA where something in them is transparent.
 
         ``convert`` allows what is refused otherwise: CMYK, YCbCr, LAB and HSV become sRGB, by their ICC
         profile if there is one; 16-bit samples become v / 257, rounded (Pillow itself reads those of colour

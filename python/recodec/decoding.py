@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypedDict
 
@@ -150,13 +149,13 @@ def progressive(
     for block in blocks:
         reader.feed(block)
         if content is None:
-            with suppress(TruncatedError):  # the header may be complete with the next block
+            try:
                 file = _opened(reader, limits)
-                engine = find(file.header)
-                decoder = _decoder(engine, file, progressive=True)
-                content = _Content(file.header, decoder, Attachments(reader.header()))
-        if content is None:
-            continue
+            except TruncatedError:
+                continue  # the header may be complete with the next block
+            engine = find(file.header)
+            decoder = _decoder(engine, file, progressive=True)
+            content = _Content(file.header, decoder, Attachments(reader.header()))
         for chunk in reader.chunks():
             content.attachments.take(chunk)
             if _is_code_chunk(engine, reader, chunk):

@@ -40,8 +40,7 @@ def verify(data: Source, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Info:
 
     Codes of the entropy network take the model that the file names. Returns :func:`info`. Raises
     :class:`WeightsError` where that is not at hand, :class:`ChecksumError` for damage, :class:`TruncatedError` for
-    a cut
-    file, :class:`LimitError` beyond ``max_pixels``.
+    a cut file, :class:`LimitError` beyond ``max_pixels``.
     """
     from recodec.container.attachments import Attachments
     from recodec.container.core import CODES

@@ -20,11 +20,10 @@ def from_table(
 ) -> Table:
     """Build a dataclass from a table; fields named in ``nested`` are tables of their own.
 
-    What is not as it should be raises ``error``, which names the place, the key and what is known. With ``typed``, a
-    value must be of the type of its field's default, but for whole numbers in the place of real ones and lists in that
-    of tuples; whatever has no default, the dataclass checks. ``ValueError`` and ``error`` of the dataclass come out
-    with
-    the place in front.
+    What is not as it should be raises ``error``, which names the place, the key and what is known. With ``typed``,
+    a value must be of the type of its field's default, but for whole numbers in the place of real ones and lists
+    in that of tuples; whatever has no default, the dataclass checks. ``ValueError`` and ``error`` of the dataclass
+    come out with the place in front.
     """
     if not isinstance(table, Mapping):
         raise error(f"{where} is {table!r}; it must be a table")

@@ -42,8 +42,7 @@ class Model:
     """Weights in memory. ``hash`` is what files made with this model carry (8 bytes).
 
     ``network`` is one of the model's architecture. ``tables`` are those of its entropy network, as integers, empty
-    if it
-    has none; ``training`` is what nothing but its further training reads.
+    if it has none; ``training`` is what nothing but its further training reads.
     """
 
     id: str

@@ -18,7 +18,7 @@ from recodec.container.reader import Reader
 from recodec.errors import UnsupportedError
 from recodec.families.registry import read_file_header
 from tests import slow_coder, slow_container
-from tests.plane_files import PlaneCoder, PlaneFields, write_header
+from tests.plane_files import PlaneCoder, PlaneFields, decode_sound, write_header
 
 Planes = list[np.ndarray]
 CODES_TYPE = b"\x01"
@@ -67,13 +67,7 @@ def encode(planes: Planes, version: int = 1) -> list[tuple[bytes, int]]:
 
 
 def decode(chunks: list[tuple[bytes, int]], shape: tuple[int, ...], version: int = 1) -> Planes:
-    coder = PlaneCoder(*shape, version)
-    planes = []
-    for data, crc in chunks:
-        codes, seen = coder.decode(data)
-        assert seen == crc
-        planes.append(codes.reshape(shape))
-    return planes
+    return decode_sound(PlaneCoder(*shape, version), chunks, shape)
 
 
 def coding_order(plane: np.ndarray) -> list[int]:

@@ -33,6 +33,7 @@ from tests.families.network_tables import (
     structured_planes,
     tensors_of,
 )
+from tests.plane_files import decode_sound
 from tests.slow_network import NetworkDecoder
 
 CODES = int(os.environ.get("RECODEC_NETWORK_CODES", "1000000"))
@@ -50,13 +51,7 @@ def extreme_tables(config: EntropyModelConfig, kind: str) -> Tables:
 
 
 def decode(chunks: list[tuple[bytes, int]], shape: tuple[int, ...], tables: Tables) -> Planes:
-    coder = coder_for(tables, shape)
-    planes = []
-    for data, crc in chunks:
-        codes, seen = coder.decode(data)
-        assert seen == crc
-        planes.append(codes.reshape(shape))
-    return planes
+    return decode_sound(coder_for(tables, shape), chunks, shape)
 
 
 def decode_at_once(

@@ -78,8 +78,7 @@ def train_entropy(
     """Train an entropy network for the codes of MODEL, which itself stays as it is.
 
     Writes FOLDER/NEW-ID.safetensors, the model with its network, and FOLDER/report.json with bits per pixel on the
-    --valid
-    photographs. SIGTERM and Ctrl-C stop with a checkpoint; the same command goes on.
+    --valid photographs. SIGTERM and Ctrl-C stop with a checkpoint; the same command goes on.
     """
     import torch
 

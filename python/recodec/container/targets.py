@@ -28,8 +28,7 @@ class Target:
     """Where to stop: at a number of iterations, a file size or a PSNR, whichever is given.
 
     With ``soft`` the size is that of the picture, its alpha channel included but without metadata, and one too
-    small for the first
-    chunk still gets that chunk.
+    small for the first chunk still gets that chunk.
     """
 
     iterations: int | None = None

@@ -51,9 +51,8 @@ def read_picture(
     """Accept any supported kind of single image; one that is read already is passed on.
 
     ``check_size`` is called once, with width and height, as soon as they are known. ``convert`` allows kinds that
-    cannot
-    be stored as they are (:meth:`Codec.encode` lists them), ``strip`` leaves metadata out. Raises :class:`ImageError`,
-    and what ``check_size`` raises.
+    cannot be stored as they are (:meth:`Codec.encode` lists them), ``strip`` leaves metadata out. Raises
+    :class:`ImageError`, and what ``check_size`` raises.
     """
     if isinstance(image, Picture):
         check_size(image.width, image.height)

@@ -86,9 +86,9 @@ class GraphCache:
 
     There is one graph for each name, shapes, types and stream: replays on one stream come one after the other, so
     that nobody's buffers are overwritten while they are read. A function is captured when it is asked for a second
-    time, since capturing takes longer than running it, and after it had to go when it was asked for twice as often as
-    before, so that more shapes than there is room for are run. So is what cannot be captured. Threads may share a
-    cache.
+    time, since capturing takes longer than running it, and after it had to go when it was asked for twice as often
+    as before, so that more shapes than there is room for are run. So is what cannot be captured. Threads may share
+    a cache.
     """
 
     def __init__(

@@ -25,8 +25,7 @@ class PaperEntropyConfig:
     """Shape of one of the paper's entropy networks; its ``width`` is 64.
 
     ``depth`` codes per position and iteration, of ``symbols`` 2 (−1, +1) or, which the paper has not, 3 (−1, 0,
-    +1). Each
-    of the ``iterations`` has weights of its own.
+    +1). Each of the ``iterations`` has weights of its own.
     """
 
     depth: int
@@ -110,8 +109,7 @@ class BinaryRNN(nn.Module):
         """Logits (N, bits, h, w) of one plane (N, depth, h, w), and the state for the next.
 
         As in :class:`recodec.networks.entropy.model.EntropyModel`: with three symbols the first ``depth`` logits
-        are those
-        of codes not being 0 and the others those of the sign.
+        are those of codes not being 0 and the others those of the sign.
         """
         return self._own(iteration)(self._inputs(codes), None), None
 

@@ -86,8 +86,7 @@ class PixelPhase(Phase):
 
 @dataclass(frozen=True, slots=True)
 class PixelOptimizer(Optimizer):
-    """``gain_rate`` multiplies the learning rate of the learned gains, ``shortcut_rate`` that of the decoder's
-    shortcut.
+    """Adam with ``gain_rate`` times the learning rate for gains, ``shortcut_rate`` times for the shortcut.
 
     ``trains`` "decoder" leaves what only encodes as it starts. Steps are not fused, so that the recipes of released
     models give the losses that those had.
