@@ -73,7 +73,7 @@ def compare_bytes(folder: Path, model: str, out: Path | None) -> None:
         with torch.inference_mode():
             ideal = network.code_length(torch.from_numpy(np.stack(planes)[None]).float())[0]
         bits: dict[str, list[float]] = {
-            "raw": [math.log2(tables.symbols) * plane.size for plane in planes],
+            "raw": [math.log2(codec.model.network.symbols) * plane.size for plane in planes],
             "adaptive": [8 * size for size in recodec.info(data).chunk_bytes],
             # In as much of a frame as the integers have.
             "float": [

@@ -3,6 +3,8 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "bindings.hpp"
@@ -15,8 +17,10 @@ namespace recodec {
 
 namespace {
 
-std::shared_ptr<EntropyTables> make_entropy_tables(const std::map<std::string, Array<std::int32_t>>& arrays) {
-    std::map<std::string, IntegerTensor> tensors;
+using Arrays = std::map<std::string, Array<std::int32_t>>;
+
+IntegerTensors to_tensors(const Arrays& arrays) {
+    IntegerTensors tensors;
     for (const auto& [name, array] : arrays) {
         IntegerTensor& tensor = tensors[name];
         for (py::ssize_t axis = 0; axis < array.ndim(); ++axis) {
@@ -25,13 +29,26 @@ std::shared_ptr<EntropyTables> make_entropy_tables(const std::map<std::string, A
         const auto values = view(array);
         tensor.values.assign(values.begin(), values.end());
     }
-    return std::make_shared<EntropyTables>(tensors);
+    return tensors;
 }
+
+std::shared_ptr<EmbeddedOrder> make_order(const Array<std::int32_t>& chunk_of, std::size_t chunks) {
+    if (chunk_of.ndim() != 2) throw Error(Errc::format, "the order of embedded planes is no matrix");
+    return std::make_shared<EmbeddedOrder>(view(chunk_of), static_cast<std::size_t>(chunk_of.shape(0)),
+                                           static_cast<std::size_t>(chunk_of.shape(1)), chunks);
+}
+
+using ModelPart = std::variant<std::monostate, std::shared_ptr<EntropyTables>, std::shared_ptr<EmbeddedTables>,
+                               std::shared_ptr<EmbeddedOrder>>;
 
 std::unique_ptr<ChunkCoder> make_chunk_coder(std::uint8_t entropy, std::uint8_t version, std::uint32_t depth,
                                              std::uint32_t rows, std::uint32_t columns,
-                                             std::shared_ptr<EntropyTables> tables) {
-    return std::make_unique<ChunkCoder>(EntropyCoder{entropy, version}, depth, rows, columns, std::move(tables));
+                                             ModelPart part) {
+    CoderModel model;
+    if (auto* tables = std::get_if<std::shared_ptr<EntropyTables>>(&part)) model.tables = std::move(*tables);
+    if (auto* tables = std::get_if<std::shared_ptr<EmbeddedTables>>(&part)) model.embedded_tables = std::move(*tables);
+    if (auto* order = std::get_if<std::shared_ptr<EmbeddedOrder>>(&part)) model.order = std::move(*order);
+    return std::make_unique<ChunkCoder>(EntropyCoder{entropy, version}, depth, rows, columns, std::move(model));
 }
 
 py::bytes encode_plane(ChunkCoder& coder, const Array<std::int8_t>& codes) {
@@ -53,8 +70,8 @@ std::vector<Array<std::int8_t>> decode_planes(const ChunkCoder& coder, const std
     std::vector<Array<std::int8_t>> arrays;
     std::vector<std::span<std::int8_t>> planes;
     for (std::size_t i = 0; i < data.size(); ++i) {
-        arrays.emplace_back(static_cast<py::ssize_t>(coder.plane_size()));
-        planes.emplace_back(arrays.back().mutable_data(), coder.plane_size());
+        arrays.emplace_back(static_cast<py::ssize_t>(coder.plane_size(i)));
+        planes.emplace_back(arrays.back().mutable_data(), coder.plane_size(i));
     }
     {
         py::gil_scoped_release release;
@@ -80,6 +97,8 @@ py::tuple decode_any(ChunkCoder& coder, const std::vector<py::buffer>& coded, st
 
 void bind_planes(py::module_& m) {
     m.attr("PLANE_FAMILY") = kPlaneFamily;
+    m.attr("ADAPTIVE") = EntropyCoder::kAdaptive;
+    m.attr("NETWORK") = EntropyCoder::kNetwork;
 
     py::class_<PlaneHeader>(m, "PlaneHeader")
         .def(py::init<>())
@@ -101,10 +120,20 @@ void bind_planes(py::module_& m) {
           [](const PlaneHeader& fields, const Header& header) { return to_bytes(write_plane_header(fields, header)); });
 
     py::class_<EntropyTables, std::shared_ptr<EntropyTables>>(m, "EntropyTables")
-        .def(py::init(&make_entropy_tables), py::arg("tensors"))
+        .def(py::init([](const Arrays& arrays) { return std::make_shared<EntropyTables>(to_tensors(arrays)); }),
+             py::arg("tensors"))
         .def_readonly("iterations", &EntropyTables::iterations)
         .def_readonly("depth", &EntropyTables::depth)
         .def_property_readonly("symbols", [](const EntropyTables& tables) { return tables.ternary() ? 3 : 2; });
+    py::class_<EmbeddedOrder, std::shared_ptr<EmbeddedOrder>>(m, "EmbeddedOrder")
+        .def(py::init(&make_order), py::arg("chunk_of"), py::arg("chunks"))
+        .def_property_readonly("channels", &EmbeddedOrder::channels)
+        .def_property_readonly("chunks", &EmbeddedOrder::count);
+    py::class_<EmbeddedTables, std::shared_ptr<EmbeddedTables>>(m, "EmbeddedTables")
+        .def(py::init([](const Arrays& arrays, std::shared_ptr<EmbeddedOrder> order) {
+                 return std::make_shared<EmbeddedTables>(to_tensors(arrays), std::move(order));
+             }),
+             py::arg("tensors"), py::arg("order"));
     m.def("instructions", [] {
         std::vector<std::string> names;
         for (const Instructions& one : available_instructions()) names.emplace_back(one.name);
@@ -113,7 +142,7 @@ void bind_planes(py::module_& m) {
 
     py::class_<ChunkCoder>(m, "ChunkCoder")
         .def(py::init(&make_chunk_coder), py::arg("entropy"), py::arg("version"), py::arg("depth"), py::arg("rows"),
-             py::arg("columns"), py::arg("tables") = nullptr)
+             py::arg("columns"), py::arg("part") = py::none())
         .def("encode", &encode_plane, py::arg("codes"))
         .def("decode", &decode_payloads, py::arg("payloads"), py::arg("threads") = 1)
         .def("decode_any", &decode_any, py::arg("coded"), py::arg("threads") = 1);

@@ -1,25 +1,53 @@
 #include "chunk_coder.hpp"
 
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "binary_coder.hpp"
 #include "crc32c.hpp"
+#include "embedded_adaptive_coder.hpp"
+#include "embedded_network_coder.hpp"
 #include "error.hpp"
 #include "network_coder.hpp"
 #include "ternary_coder.hpp"
 
 namespace recodec {
 
+namespace {
+
+template <class Part>
+Part required(Part part, std::uint32_t depth, const char* what) {
+    if (!part) throw Error(Errc::unsupported, std::string("the entropy coder needs ") + what + ", which the model has not");
+    if constexpr (std::is_same_v<Part, std::shared_ptr<const EmbeddedOrder>>) {
+        if (part->channels() != depth) {
+            throw Error(Errc::format, "the model is for depth " + std::to_string(part->channels()) +
+                                          ", but the file has depth " + std::to_string(depth));
+        }
+    }
+    return part;
+}
+
+}  // namespace
+
 std::unique_ptr<PlaneCoder> make_plane_coder(EntropyCoder coder, std::uint32_t depth, std::uint32_t height,
-                                             std::uint32_t width, std::shared_ptr<const EntropyTables> tables) {
+                                             std::uint32_t width, CoderModel model) {
     if (!coder.is_known()) {
         throw Error(Errc::unsupported,
                     "entropy coder " + std::to_string(coder.kind) + ", version " + std::to_string(coder.version));
     }
-    if (coder.kind == 2) {
-        if (!tables) throw Error(Errc::unsupported, "the entropy coder is a network, but the model has none");
+    if (coder.kind == 2 && coder.version == 1) {
+        auto tables = required(std::move(model.tables), depth, "a network");
         return std::make_unique<NetworkCoder>(depth, height, width, std::move(tables));
+    }
+    if (coder.kind == 2) {
+        auto tables = required(std::move(model.embedded_tables), depth, "a network of embedded planes");
+        required(tables->order(), depth, "embedded planes");
+        return std::make_unique<EmbeddedNetworkCoder>(height, width, std::move(tables));
+    }
+    if (coder.version == 4) {
+        return std::make_unique<EmbeddedAdaptiveCoder>(height, width,
+                                                       required(std::move(model.order), depth, "embedded planes"));
     }
     if (coder.version == 1) return std::make_unique<BinaryCoder>(depth, height, width);
     return std::make_unique<TernaryCoder>(depth, height, width);
@@ -31,8 +59,8 @@ std::uint32_t checksum_of_coded(ByteView coded) {
 }
 
 ChunkCoder::ChunkCoder(EntropyCoder coder, std::uint32_t depth, std::uint32_t height, std::uint32_t width,
-                       std::shared_ptr<const EntropyTables> tables)
-    : coder_(make_plane_coder(coder, depth, height, width, std::move(tables))) {}
+                       CoderModel model)
+    : coder_(make_plane_coder(coder, depth, height, width, std::move(model))) {}
 
 Bytes ChunkCoder::encode(std::span<const std::int8_t> codes) {
     const std::lock_guard lock(mutex_);

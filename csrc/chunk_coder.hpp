@@ -8,15 +8,23 @@
 #include <span>
 #include <vector>
 
+#include "embedded_tables.hpp"
 #include "entropy_tables.hpp"
 #include "plane_coder.hpp"
 #include "plane_header.hpp"
 
 namespace recodec {
 
-// `tables` may be null for adaptive contexts. Throws Error for a coder that this version does not know.
+// What coders take from a model; each needs at most one of these.
+struct CoderModel {
+    std::shared_ptr<const EntropyTables> tables;           // of planes of one depth
+    std::shared_ptr<const EmbeddedTables> embedded_tables;
+    std::shared_ptr<const EmbeddedOrder> order;            // of adaptive contexts for embedded planes
+};
+
+// Throws Error for a coder that this version does not know, and where the model lacks what it needs.
 std::unique_ptr<PlaneCoder> make_plane_coder(EntropyCoder coder, std::uint32_t depth, std::uint32_t height,
-                                             std::uint32_t width, std::shared_ptr<const EntropyTables> tables = {});
+                                             std::uint32_t width, CoderModel model = {});
 
 // What a chunk's checksum is before its codes: that of the chunk type and the coded bytes.
 std::uint32_t checksum_of_coded(ByteView coded);
@@ -25,10 +33,10 @@ std::uint32_t checksum_of_coded(ByteView coded);
 class ChunkCoder {
 public:
     // Throws Error like make_plane_coder().
-    ChunkCoder(EntropyCoder coder, std::uint32_t depth, std::uint32_t height, std::uint32_t width,
-               std::shared_ptr<const EntropyTables> tables);
+    ChunkCoder(EntropyCoder coder, std::uint32_t depth, std::uint32_t height, std::uint32_t width, CoderModel model);
 
-    std::size_t plane_size() const { return coder_->plane_size(); }
+    // Codes of the next plane, or of one so many planes later. Throws Error (format) where there is none.
+    std::size_t plane_size(std::size_t later = 0) const { return coder_->plane_size(later); }
 
     // The payload of the next plane's chunk. Throws Error for codes that the coder cannot code.
     Bytes encode(std::span<const std::int8_t> codes);

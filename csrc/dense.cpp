@@ -34,9 +34,13 @@ void activate(const std::int32_t* sums, const std::int16_t* code_sums, std::size
     }
 }
 
+void add_scaled(const std::int8_t* row, std::size_t count, std::int32_t scale, std::int32_t* sums) {
+    for (std::size_t i = 0; i < count; ++i) sums[i] += row[i] * scale;
+}
+
 }  // namespace
 
-const Instructions kScalar = {"scalar", add_product, add_rows, activate};
+const Instructions kScalar = {"scalar", add_product, add_rows, activate, add_scaled};
 
 const std::vector<Instructions>& available_instructions() {
     static const std::vector<Instructions> found = [] {

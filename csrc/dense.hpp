@@ -30,11 +30,15 @@ using Activate = void (*)(const std::int32_t* sums, const std::int16_t* code_sum
 
 inline constexpr std::int32_t kActivationLimit = 4095;
 
+// sums[i] += row[i] · scale for i < count (a multiple of 8); scale lies in -256..256.
+using AddScaled = void (*)(const std::int8_t* row, std::size_t count, std::int32_t scale, std::int32_t* sums);
+
 struct Instructions {
     const char* name;
     AddProduct add_product;
     AddRows add_rows;
     Activate activate;
+    AddScaled add_scaled;
 };
 
 // Those that this build has and this processor can run, the fastest first; "scalar" is always the last.

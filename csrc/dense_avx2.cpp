@@ -13,6 +13,6 @@ __m256i add_pairs(__m256i sums, __m256i x, __m256i w) { return _mm256_add_epi32(
 
 }  // namespace
 
-const Instructions kAvx2 = {"avx2", add_product, add_rows, activate};
+const Instructions kAvx2 = {"avx2", add_product, add_rows, activate, add_scaled};
 
 }  // namespace recodec

@@ -14,6 +14,6 @@ __m256i add_pairs(__m256i sums, __m256i x, __m256i w) { return _mm256_dpwssd_epi
 
 }  // namespace
 
-const Instructions kVnni = {"vnni", add_product, add_rows, activate};
+const Instructions kVnni = {"vnni", add_product, add_rows, activate, add_scaled};
 
 }  // namespace recodec

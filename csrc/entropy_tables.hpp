@@ -3,36 +3,16 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
-#include <new>
-#include <string>
 #include <vector>
 
+#include "integer_tensors.hpp"
+
 namespace recodec {
-
-// An array of integers as a weights file has it.
-struct IntegerTensor {
-    std::vector<std::size_t> shape;
-    std::vector<std::int32_t> values;
-};
-
-// Vectors of 32 bytes that lie across two cache lines take twice as long to load.
-template <class T>
-struct CacheLineAllocator {
-    using value_type = T;
-    CacheLineAllocator() = default;
-    template <class U>
-    CacheLineAllocator(const CacheLineAllocator<U>&) {}
-    T* allocate(std::size_t count) { return static_cast<T*>(::operator new(count * sizeof(T), std::align_val_t{64})); }
-    void deallocate(T* at, std::size_t) { ::operator delete(at, std::align_val_t{64}); }
-    bool operator==(const CacheLineAllocator&) const { return true; }
-};
-using AlignedVector = std::vector<std::int16_t, CacheLineAllocator<std::int16_t>>;
 
 class EntropyTables {
 public:
     // Throws Error (format) where a tensor is missing, has a wrong shape, or holds values that could overflow.
-    explicit EntropyTables(const std::map<std::string, IntegerTensor>& tensors);
+    explicit EntropyTables(const IntegerTensors& tensors);
 
     static constexpr std::size_t kCausalTaps = 4, kStateTaps = 9;
 
@@ -68,7 +48,7 @@ public:
 private:
     // Where a bit of a weights file (all active bits, then all signs) lies among those of its group.
     std::size_t grouped(std::size_t bit) const;
-    void lay_out_rows(const std::map<std::string, IntegerTensor>& tensors);
+    void lay_out_rows(const IntegerTensors& tensors);
 
     AlignedVector rows_, causal_, state_, recurrence_, former_, output_;
     std::vector<std::int32_t> embedding_bias_, state_bias_, hidden_bias_, output_bias_;

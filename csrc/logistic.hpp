@@ -54,6 +54,23 @@ constexpr std::int32_t logistic(std::int32_t logit) {
     return logistic_from_origin(std::clamp(logit, -kLogitLimit, kLogitLimit) + kLogitOrigin);
 }
 
+// Sums of bits, Q14, are kept so that a shift alone makes them logits that count from the table's origin.
+inline constexpr std::int32_t kSumOffset = 4 * kLogitOrigin + 2;
+
+namespace detail {
+
+// The logits at which probabilities of sums reach their limits.
+inline constexpr std::int32_t kLeastLogit = kLogitOrigin - 31232, kMostLogit = kLogitOrigin + 31232;
+static_assert(logistic_from_origin(kLeastLogit) == 32 && logistic_from_origin(kMostLogit) == 65536 - 32);
+
+}  // namespace detail
+
+// Of a Q14 sum with kSumOffset; in 32..65504.
+constexpr std::uint32_t probability_of_sum(std::int32_t sum) {
+    return static_cast<std::uint32_t>(
+        logistic_from_origin(std::clamp(sum, 4 * detail::kLeastLogit, 4 * detail::kMostLogit) >> 2));
+}
+
 namespace detail {
 
 constexpr std::array<std::int16_t, 4096> make_logit_table() {

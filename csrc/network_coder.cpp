@@ -1,27 +1,14 @@
 #include "network_coder.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <string>
-#include <system_error>
-#include <thread>
 #include <utility>
 
 #include "error.hpp"
 #include "network_rows.hpp"
+#include "plane_pipeline.hpp"
 
 namespace recodec {
-
-namespace {
-
-void wait_for(const std::atomic<std::uint32_t>& count, std::uint32_t least) {
-    for (std::uint32_t seen = count.load(std::memory_order_acquire); seen < least;
-         seen = count.load(std::memory_order_acquire)) {
-        count.wait(seen, std::memory_order_acquire);
-    }
-}
-
-}  // namespace
 
 NetworkCoder::NetworkCoder(std::uint32_t depth, std::uint32_t height, std::uint32_t width,
                            std::shared_ptr<const EntropyTables> tables)
@@ -66,35 +53,13 @@ void NetworkCoder::decode_all(std::span<CodedPlane> planes, std::size_t threads)
     traces[0] = std::move(here_);
     for (std::size_t i = 1; i < traces.size(); ++i) traces[i] = make_trace();
     std::vector<RowCoder> coders(workers, RowCoder(*this));
-    std::vector<std::vector<std::int8_t>> rows(workers, std::vector<std::int8_t>(row_size()));
-    std::vector<std::atomic<std::uint32_t>> done(planes.size() + 1);  // rows of each plane, the one before first
-    done[0] = grid_.height;
-    std::atomic<std::size_t> next = 0;
-
-    const auto work = [&](std::size_t worker) {
-        for (std::size_t i = next++; i < planes.size(); i = next++) {
-            CodedPlane& plane = planes[i];
-            BitReader bits{RangeDecoder(plane.data)};
-            std::int8_t* row = rows[worker].data();
-            for (std::uint32_t y = 0; y < grid_.height; ++y) {
-                wait_for(done[i], std::min(y + 2, grid_.height));
-                coders[worker].code(bits, iteration() + i, y, traces[(i + 1) % traces.size()],
-                                    traces[i % traces.size()], row);
-                put_row(row, y, plane);
-                done[i + 1].store(y + 1, std::memory_order_release);
-                done[i + 1].notify_all();
-            }
-        }
-    };
-    std::vector<std::thread> helpers;
-    helpers.reserve(workers);
-    try {
-        for (std::size_t worker = 1; worker < workers; ++worker) helpers.emplace_back(work, worker);
-    } catch (const std::system_error&) {
-        // Those that there are do the work of all.
-    }
-    work(0);
-    for (std::thread& helper : helpers) helper.join();
+    std::vector<std::vector<std::int8_t>> rows(workers, std::vector<std::int8_t>(row_size(0)));
+    std::vector<PlaneReader> readers(planes.begin(), planes.end());
+    run_pipeline(planes.size(), grid_.height, 2, workers, [&](std::size_t worker, std::size_t i, std::uint32_t y) {
+        std::int8_t* row = rows[worker].data();
+        coders[worker].code(readers[i].bits, iteration() + i, y, traces[(i + 1) % traces.size()], traces[i % traces.size()], row);
+        put_row(row, iteration() + i, y, planes[i]);
+    });
     here_ = std::move(traces[planes.size() % traces.size()]);
     add_iterations(planes.size());
 }

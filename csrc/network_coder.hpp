@@ -31,7 +31,7 @@ private:
     };
 
     void begin_plane() override;
-    std::int8_t* row(std::uint32_t y) override { return codes_.data() + y * row_size(); }
+    std::int8_t* row(std::uint32_t y) override { return codes_.data() + y * row_size(0); }
     void write_plane(RangeEncoder& encoder) override;
     void read_plane(const RangeDecoder& decoder) override;
     bool can_code(std::int8_t code) const override;

@@ -47,17 +47,6 @@ private:
     static constexpr Activation kLayer = {kRowShift, 6, 0};
     static constexpr Activation kEmbedding = {7, 4, -kActivationLimit};
 
-    // Sums of bits, Q14, are kept so that a shift alone makes them logits that count from the table's origin.
-    static constexpr std::int32_t kSumOffset = 4 * kLogitOrigin + 2;
-
-    // The logits at which probabilities reach their limits.
-    static constexpr std::int32_t kLeastLogit = kLogitOrigin - 31232, kMostLogit = kLogitOrigin + 31232;
-    static_assert(logistic_from_origin(kLeastLogit) == 32 && logistic_from_origin(kMostLogit) == 65536 - 32);
-
-    static std::uint32_t probability(std::int32_t sum) {
-        return static_cast<std::uint32_t>(logistic_from_origin(std::clamp(sum, 4 * kLeastLogit, 4 * kMostLogit) >> 2));
-    }
-
     static constexpr std::size_t kBlock = 8;
 
     // The rows of a group's codes: those of code -1 in each of its `share` channels, `stride` apart; those of +1 are
@@ -152,12 +141,12 @@ private:
         std::array<const std::int16_t*, kBlock> rows;
         std::copy_n(sums_.data() + start, kBlock, sums.data());
         const std::int16_t* negative = group.rows + start * group.stride + group.direct + start;
-        std::uint32_t p = probability(sums[0]);
+        std::uint32_t p = probability_of_sum(sums[0]);
         const auto code_sign = [&]<std::size_t K>(std::integral_constant<std::size_t, K>) {
             std::uint32_t next = 0, change = 0;
             if constexpr (K + 1 < kBlock) {
-                next = probability(sums[K + 1] + negative[K + 1] * (1 << kRowShift));
-                change = next ^ probability(sums[K + 1] + negative[group.to_positive + K + 1] * (1 << kRowShift));
+                next = probability_of_sum(sums[K + 1] + negative[K + 1] * (1 << kRowShift));
+                change = next ^ probability_of_sum(sums[K + 1] + negative[group.to_positive + K + 1] * (1 << kRowShift));
             }
             const std::size_t mask = 0 - std::size_t{bits.put(codes[K] > 0, static_cast<Probability>(p))};
             rows[K] = negative + (mask & group.to_positive);
@@ -181,11 +170,11 @@ private:
         const std::size_t share = group.share;
         std::size_t rows_used = 0;
         for (std::size_t k = 0; k < share; ++k) {
-            if (!bits.put(codes[k] != 0, static_cast<Probability>(probability(sums[k])))) {
+            if (!bits.put(codes[k] != 0, static_cast<Probability>(probability_of_sum(sums[k])))) {
                 codes[k] = 0;
                 continue;
             }
-            const bool positive = bits.put(codes[k] > 0, static_cast<Probability>(probability(sums[share + k])));
+            const bool positive = bits.put(codes[k] > 0, static_cast<Probability>(probability_of_sum(sums[share + k])));
             codes[k] = positive ? 1 : -1;
             const std::int16_t* row = group.rows + k * group.stride + (positive ? group.to_positive : 0);
             code_rows_[rows_used++] = row;

@@ -24,12 +24,13 @@ Bytes PlaneCoder::encode(std::span<const std::int8_t> codes) {
                                           std::to_string(i % positions()) + "; codes are " + symbols());
         }
     }
+    const std::size_t depth = depth_of(iteration_);
     begin_plane();
     for (std::uint32_t y = 0; y < grid_.height; ++y) {
         const std::int8_t* from = codes.data() + std::size_t{y} * grid_.width;
         std::int8_t* to = row(y);
-        for (std::size_t d = 0; d < depth_; ++d, from += positions()) {
-            for (std::size_t x = 0; x < grid_.width; ++x) to[x * depth_ + d] = from[x];
+        for (std::size_t d = 0; d < depth; ++d, from += positions()) {
+            for (std::size_t x = 0; x < grid_.width; ++x) to[x * depth + d] = from[x];
         }
     }
     RangeEncoder encoder;
@@ -41,24 +42,25 @@ Bytes PlaneCoder::encode(std::span<const std::int8_t> codes) {
 void PlaneCoder::decode(CodedPlane& plane) {
     begin_plane();
     read_plane(RangeDecoder(plane.data));
+    for (std::uint32_t y = 0; y < grid_.height; ++y) put_row(row(y), iteration_, y, plane);
     ++iteration_;
-    for (std::uint32_t y = 0; y < grid_.height; ++y) put_row(row(y), y, plane);
 }
 
 void PlaneCoder::decode_all(std::span<CodedPlane> planes, std::size_t) {
     for (CodedPlane& plane : planes) decode(plane);
 }
 
-void PlaneCoder::put_row(const std::int8_t* row, std::uint32_t y, CodedPlane& plane) const {
+void PlaneCoder::put_row(const std::int8_t* row, std::size_t iteration, std::uint32_t y, CodedPlane& plane) const {
+    const std::size_t depth = depth_of(iteration);
     std::int8_t* to = plane.codes.data() + std::size_t{y} * grid_.width;
-    for (std::size_t d = 0; d < depth_; ++d, to += positions()) {
-        for (std::size_t x = 0; x < grid_.width; ++x) to[x] = row[x * depth_ + d];
+    for (std::size_t d = 0; d < depth; ++d, to += positions()) {
+        for (std::size_t x = 0; x < grid_.width; ++x) to[x] = row[x * depth + d];
     }
-    plane.checksum = crc32c(bytes_of(row, row_size()), plane.checksum);
+    plane.checksum = crc32c(bytes_of(row, row_size(iteration)), plane.checksum);
 }
 
 std::uint32_t PlaneCoder::checksum(std::uint32_t crc) {
-    for (std::uint32_t y = 0; y < grid_.height; ++y) crc = crc32c(bytes_of(row(y), row_size()), crc);
+    for (std::uint32_t y = 0; y < grid_.height; ++y) crc = crc32c(bytes_of(row(y), row_size(iteration_ - 1)), crc);
     return crc;
 }
 

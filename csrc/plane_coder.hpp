@@ -28,7 +28,8 @@ public:
     PlaneCoder(const PlaneCoder&) = delete;
     PlaneCoder& operator=(const PlaneCoder&) = delete;
 
-    std::size_t plane_size() const { return depth_ * positions(); }
+    // Codes of the next plane, or of one so many planes later. Throws Error (format) where there is none.
+    std::size_t plane_size(std::size_t later = 0) const { return depth_of(iteration_ + later) * positions(); }
     std::size_t positions() const { return std::size_t{grid_.height} * grid_.width; }
 
     // `codes` is depth x height x width. Throws Error for codes that the version cannot code.
@@ -55,12 +56,18 @@ protected:
     virtual bool can_code(std::int8_t code) const = 0;
     virtual const char* symbols() const = 0;
 
-    std::size_t row_size() const { return std::size_t{grid_.width} * depth_; }
+    // Codes of a position; some coders have planes of different depths.
+    virtual std::size_t depth_of(std::size_t iteration) const {
+        static_cast<void>(iteration);
+        return depth_;
+    }
+    std::size_t row_size(std::size_t iteration) const { return grid_.width * depth_of(iteration); }
+    // Of the next plane, and while one is coded of that.
     std::uint32_t iteration() const { return iteration_; }
     void add_iterations(std::size_t count) { iteration_ += static_cast<std::uint32_t>(count); }
 
-    // Takes one row of codes, position-major, into a plane and its checksum.
-    void put_row(const std::int8_t* row, std::uint32_t y, CodedPlane& plane) const;
+    // Takes one row of codes, position-major, into the plane of an iteration and its checksum.
+    void put_row(const std::int8_t* row, std::size_t iteration, std::uint32_t y, CodedPlane& plane) const;
 
     std::size_t depth_;
     PaddedGrid grid_;
@@ -92,6 +99,13 @@ public:
 
 private:
     RangeDecoder decoder_;
+};
+
+// One of several planes that are read at once, on a cache line of its own.
+struct alignas(64) PlaneReader {
+    explicit PlaneReader(const CodedPlane& plane) : bits(RangeDecoder(plane.data)) {}
+
+    BitReader bits;
 };
 
 }  // namespace recodec

@@ -16,7 +16,7 @@ void check(const PlaneHeader& h, const Header& header) {
     require(h.entropy.kind == 1 || h.entropy.kind == 2, Errc::unsupported, "entropy coder", h.entropy.kind,
             "this version knows 1 (adaptive contexts) and 2 (network)");
     require(h.entropy.is_known(), Errc::unsupported, "entropy coder version", h.entropy.version,
-            "this version knows 1 and 3 of adaptive contexts, 1 of the network");
+            "this version knows 1, 3 and 4 of adaptive contexts, 1 and 2 of the network");
     require(h.tile_columns >= 1 && h.tile_columns <= h.positions(header.width), Errc::format, "tile columns",
             h.tile_columns, "a tile is one position wide or more");
     require(h.tile_rows >= 1 && h.tile_rows <= h.positions(header.height), Errc::format, "tile rows", h.tile_rows,

@@ -11,12 +11,17 @@ inline constexpr std::uint8_t kPlaneFamily = 1;
 inline constexpr std::uint32_t kMaxDepth = 256;
 inline constexpr std::uint32_t kMaxTileHalo = 255;
 
-// Adaptive contexts (kind 1) have versions 1 and 3, trained entropy models (kind 2) have version 1.
+// Adaptive contexts (kind 1) have versions 1 and 3, trained entropy models (kind 2) have version 1; version 4 of the
+// former and 2 of the latter are those of embedded planes.
 struct EntropyCoder {
-    std::uint8_t kind = 1;
+    static constexpr std::uint8_t kAdaptive = 1, kNetwork = 2;
+
+    std::uint8_t kind = kAdaptive;
     std::uint8_t version = 1;
 
-    bool is_known() const { return (kind == 1 && (version == 1 || version == 3)) || (kind == 2 && version == 1); }
+    bool is_known() const {
+        return kind == 1 ? version == 1 || version == 3 || version == 4 : kind == 2 && (version == 1 || version == 2);
+    }
 };
 
 struct PlaneHeader {

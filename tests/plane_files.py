@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recodec import _core
+from recodec.families.recurrent.planes import CoderPart
 
 _PLANE_FIELDS = (
     "stride", "depth", "entropy", "entropy_version", "tile_columns", "tile_rows", "tile_halo", "arithmetic",
@@ -83,9 +84,10 @@ class PlaneCoder:
         rows: int,
         columns: int,
         version: int = 1,
-        network: _core.EntropyTables | None = None,
+        network: CoderPart | None = None,
     ):
-        self._coder = _core.ChunkCoder(1 if network is None else 2, version, depth, rows, columns, network)
+        kind = 1 if network is None or isinstance(network, _core.EmbeddedOrder) else 2
+        self._coder = _core.ChunkCoder(kind, version, depth, rows, columns, network)
 
     def encode(self, codes: NDArray[Any]) -> tuple[bytes, int]:
         """The next plane."""

@@ -71,7 +71,7 @@ void decode_file(ByteView data, const Limits& limits, const PlaneSink& sink) {
     const PlaneHeader fields = read_plane_header(header);
     Budget budget(header, fields, limits);
     const auto coder = stand_in_coder(header, fields);
-    std::vector<std::int8_t> codes(coder->plane_size());
+    std::vector<std::int8_t> codes;
     std::size_t iterations = 0;
     bool has_alpha = false;
     while (const std::optional<Chunk> chunk = read_chunk(data, at)) {
@@ -87,6 +87,7 @@ void decode_file(ByteView data, const Limits& limits, const PlaneSink& sink) {
             budget.spend();
             if (header.alpha != 0 && !has_alpha) throw Error(Errc::format, "the alpha channel is missing");
             const auto [content, crc] = open(payload);
+            codes.resize(coder->plane_size());
             CodedPlane plane = {content, codes, checksum_of_coded(content)};
             coder->decode(plane);
             require_crc(crc, plane.checksum);

@@ -165,7 +165,7 @@ void repair(Bytes& data, const Limits& limits) try {
     const PlaneHeader fields = read_plane_header(header);
     Budget budget(header, fields, limits);
     const auto coder = stand_in_coder(header, fields);
-    std::vector<std::int8_t> codes(coder->plane_size());
+    std::vector<std::int8_t> codes;
     std::uint8_t iterations = 0;
     while (const std::optional<Chunk> chunk = read_chunk(data, at)) {
         at = chunk->next;
@@ -179,6 +179,7 @@ void repair(Bytes& data, const Limits& limits) try {
         if (chunk->type == static_cast<std::uint8_t>(ChunkType::codes)) {
             ++iterations;
             budget.spend();
+            codes.resize(coder->plane_size());
             CodedPlane plane = {content, codes, crc};
             coder->decode(plane);
             crc = plane.checksum;

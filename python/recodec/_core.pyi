@@ -57,6 +57,18 @@ class EntropyTables:
     def symbols(self) -> int: ...
     def __init__(self, tensors: Mapping[str, NDArray[np.int32]]) -> None: ...
 
+@final
+class EmbeddedOrder:
+    @property
+    def channels(self) -> int: ...
+    @property
+    def chunks(self) -> int: ...
+    def __init__(self, chunk_of: NDArray[np.int32], chunks: int) -> None: ...
+
+@final
+class EmbeddedTables:
+    def __init__(self, tensors: Mapping[str, NDArray[np.int32]], order: EmbeddedOrder) -> None: ...
+
 def instructions() -> list[str]: ...
 
 @final
@@ -68,7 +80,7 @@ class ChunkCoder:
         depth: int,
         rows: int,
         columns: int,
-        tables: EntropyTables | None = None,
+        part: EntropyTables | EmbeddedTables | EmbeddedOrder | None = None,
     ) -> None: ...
     def encode(self, codes: NDArray[np.int8]) -> bytes: ...
     def decode(self, payloads: Sequence[Buffer], threads: int = 1) -> list[NDArray[np.int8]]: ...
@@ -77,6 +89,8 @@ class ChunkCoder:
     ) -> tuple[list[NDArray[np.int8]], list[int]]: ...
 
 PLANE_FAMILY: int
+ADAPTIVE: int
+NETWORK: int
 
 @final
 class PlaneHeader:

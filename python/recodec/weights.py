@@ -62,9 +62,14 @@ class Model:
         """Number of the family whose files are made with it."""
         return find_architecture(self.architecture).family
 
+    @property
+    def codes_pictures(self) -> bool:
+        """Whether files can be made with it."""
+        return find_architecture(self.architecture).codes_pictures
+
     def plane_network(self) -> PlaneNetwork:
         """The network, to code pictures with. Raises :class:`WeightsError` if its architecture does not yet."""
-        if not find_architecture(self.architecture).codes_pictures:
+        if not self.codes_pictures:
             raise WeightsError(
                 f"model {self.id} is of architecture {self.architecture!r}, which this version trains but codes no "
                 "pictures with; use another model, or a newer version of recodec"
@@ -81,12 +86,25 @@ class Model:
             )
 
     @cached_property
-    def entropy_tables(self) -> _core.EntropyTables | None:
+    def order(self) -> _core.EmbeddedOrder | None:
+        """The order of embedded planes as coders have it; None for networks whose planes all have one depth."""
+        order = self.network.order if self.codes_pictures else None
+        if order is None:
+            return None
+        try:
+            return _core.EmbeddedOrder(order.chunk_of.to(torch.int32).numpy(), order.chunks)
+        except _core.CoreError as error:
+            raise WeightsError(f"model {self.id}: {error.args[1]}") from None
+
+    @cached_property
+    def entropy_tables(self) -> _core.EntropyTables | _core.EmbeddedTables | None:
         """The entropy network as the coder has it. Raises :class:`WeightsError` if its tables are no such thing."""
         if not self.tables:
             return None
         arrays = {name: tensor.to(torch.int32).numpy() for name, tensor in self.tables.items()}
         try:
+            if self.order is not None:
+                return _core.EmbeddedTables(arrays, self.order)
             tables = _core.EntropyTables(arrays)
         except _core.CoreError as error:
             raise WeightsError(f"model {self.id}: {error.args[1]}") from None
@@ -98,6 +116,12 @@ class Model:
                 f"{tables.depth} of {tables.symbols}"
             )
         return tables
+
+    def coder_part(
+        self, fields: _core.PlaneHeader
+    ) -> _core.EntropyTables | _core.EmbeddedTables | _core.EmbeddedOrder | None:
+        """What the entropy coder that a file names takes from the model, if the model has it."""
+        return self.entropy_tables if fields.entropy == _core.NETWORK else self.order
 
 
 def _search_path() -> list[Path]:
@@ -151,13 +175,16 @@ def save_model(
     tables: Mapping[str, Tensor] | None = None,
     training: Mapping[str, Tensor] | None = None,
 ) -> None:
-    """Write weights as fp16 with their configuration; ``notes`` (JSON data) says where they come from.
+    """Write weights, floats as fp16, with their configuration; ``notes`` (JSON data) says where they come from.
 
     ``tables`` are those of an entropy network, integers that are kept as they are; ``training`` has tensors that only
     further training reads. Raises :class:`WeightsError` if a value is not finite or too large for fp16.
     """
     floats = network.state_dict() | {_TRAINING_PART + name: value for name, value in (training or {}).items()}
-    tensors = {name: value.to("cpu", torch.float16).contiguous() for name, value in floats.items()}
+    tensors = {
+        name: value.to("cpu", torch.float16 if value.is_floating_point() else value.dtype).contiguous()
+        for name, value in floats.items()
+    }
     for name, tensor in tensors.items():
         if not bool(torch.isfinite(tensor).all()):
             raise WeightsError(f"tensor {name} holds values that are not finite in fp16; it is not written")
@@ -219,7 +246,7 @@ def load_model(model: str | os.PathLike[str]) -> Model:
         raise WeightsError(f"{path}: its notes are not JSON: {error}") from error
     network.eval().requires_grad_(False)
     loaded = Model(path.stem, hash_, network, notes, tables, training)
-    _ = loaded.entropy_tables  # refuses tables that do not fit
+    _ = loaded.order, loaded.entropy_tables  # refuses what does not fit
     return loaded
 
 

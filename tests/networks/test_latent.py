@@ -9,17 +9,18 @@ import torch
 from torch import Tensor
 
 from recodec.errors import WeightsError
-from recodec.networks.latent.config import LatentConfig, TransformConfig
+from recodec.networks.latent.config import SideConfig, TransformConfig
 from recodec.networks.latent.context import TransformContext
-from recodec.networks.latent.network import LatentNetwork, gate
+from recodec.networks.latent.levels import TransformNetwork
+from recodec.networks.latent.transform import gate
 from recodec.ops.backend import use_backend
 from recodec.train.tasks.transform.start import start_from_principal_components
 
-SMALL = LatentConfig(
+SMALL = TransformConfig(
     channels=24,
     levels=3,
-    analysis=TransformConfig(width=8, blocks=1, inner_width=12, inner_blocks=2),
-    synthesis=TransformConfig(width=10, blocks=2, inner_width=14, inner_blocks=1),
+    analysis=SideConfig(width=8, blocks=1, inner_width=12, inner_blocks=2),
+    synthesis=SideConfig(width=10, blocks=2, inner_width=14, inner_blocks=1),
 )
 
 
@@ -39,7 +40,7 @@ def stir(network: torch.nn.Module, seed: int = 0) -> None:
 
 @pytest.mark.parametrize("size", [(16, 16), (48, 80)])
 def test_latents_are_a_sixteenth_of_the_pixels(size: tuple[int, int]) -> None:
-    network = LatentNetwork(SMALL)
+    network = TransformNetwork(SMALL)
     stir(network)
     latents = network.analyse(smooth_pixels(2, *size))
     assert latents.shape == (2, 24, size[0] // 16, size[1] // 16)
@@ -49,7 +50,7 @@ def test_latents_are_a_sixteenth_of_the_pixels(size: tuple[int, int]) -> None:
 
 
 def test_levels_are_those_of_each_picture() -> None:
-    network = LatentNetwork(SMALL)
+    network = TransformNetwork(SMALL)
     stir(network)
     latents = network.analyse(smooth_pixels(2, 32, 32))
     both = network.synthesise(latents, torch.tensor([0, 2]))
@@ -60,7 +61,7 @@ def test_levels_are_those_of_each_picture() -> None:
 
 
 def test_principal_components_are_where_training_starts() -> None:
-    network = LatentNetwork(dataclasses.replace(SMALL, channels=96))
+    network = TransformNetwork(dataclasses.replace(SMALL, channels=96))
     pixels = smooth_pixels(64, 64, 64)
     start_from_principal_components(network, pixels, [20.0, 200.0, 2000.0])
     levels = torch.zeros(64, dtype=torch.long)
@@ -80,7 +81,7 @@ def test_gates_begin_at_one_and_stay_in_bounds() -> None:
 
 
 def test_reference_and_chosen_bodies_agree() -> None:
-    network = LatentNetwork(SMALL)
+    network = TransformNetwork(SMALL)
     stir(network)
     pixels = smooth_pixels(1, 80, 48)
     results = []
@@ -91,8 +92,8 @@ def test_reference_and_chosen_bodies_agree() -> None:
 
 
 def test_configuration_survives_its_texts() -> None:
-    assert LatentConfig.from_texts(SMALL.to_texts()) == SMALL
-    other = dataclasses.replace(SMALL, analysis=TransformConfig())
+    assert TransformConfig.from_texts(SMALL.to_texts()) == SMALL
+    other = dataclasses.replace(SMALL, analysis=SideConfig())
     assert other.to_texts()["decoder"] == SMALL.to_texts()["decoder"], (
         "decoding does not depend on the encoder"
     )
@@ -114,12 +115,12 @@ def test_configuration_survives_its_texts() -> None:
 )
 def test_impossible_configurations_are_named(data: dict[str, object], message: str) -> None:
     with pytest.raises(WeightsError, match=message):
-        LatentConfig.from_dict(data)
+        TransformConfig.from_dict(data)
 
 
 def test_texts_of_another_network_are_refused() -> None:
     with pytest.raises(WeightsError, match="cannot be read"):
-        LatentConfig.from_texts({"decoder": "{"})
+        TransformConfig.from_texts({"decoder": "{"})
 
 
 def contexts() -> tuple[TransformContext, Tensor, Tensor, Tensor]:

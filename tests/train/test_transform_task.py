@@ -19,33 +19,28 @@ from PIL import Image
 import recodec
 from recodec.cli import main
 from recodec.errors import ImageError, RecipeError, TrainingError, WeightsError
-from recodec.networks.latent.config import LatentConfig, TransformConfig
+from recodec.networks.latent.config import SideConfig, TransformConfig
 from recodec.train.data.photographs import Photographs
 from recodec.train.recipe import Compute, load_recipe, recipe_from_dict
-from recodec.train.tasks.transform.recipe import (
-    Distortion,
-    TransformOptimizer,
-    TransformPhase,
-    TransformRecipe,
-    TransformValidation,
-)
-from recodec.train.tasks.transform.validation import Point, delta_rates
+from recodec.train.tasks.curves import CurveValidation, Point, delta_rates
+from recodec.train.tasks.distortion import Distortion
+from recodec.train.tasks.transform.recipe import TransformOptimizer, TransformPhase, TransformRecipe
 from recodec.weights import load_model
 from tests.train.running import logged, make_trainer, train_with_and_without_a_stop
 
-SIDES = TransformConfig(width=8, blocks=1, inner_width=8, inner_blocks=1)
+SIDES = SideConfig(width=8, blocks=1, inner_width=8, inner_blocks=1)
 PHASE = TransformPhase(steps=200, crop=32, batch=4, learning_rate=1e-3, warm_up_steps=5)
 RECIPE = TransformRecipe(
     model="small",
     phases=(PHASE,),
-    network=LatentConfig(channels=16, levels=3, analysis=SIDES, synthesis=SIDES),
+    network=TransformConfig(channels=16, levels=3, analysis=SIDES, synthesis=SIDES),
     context_width=8,
-    validation=TransformValidation(images=2),
+    validation=CurveValidation(images=2),
 )
 TEXT = """
 model = "small"
 task = "transform"
-architecture = "latent"
+architecture = "latent-transform"
 context_width = 8
 lambdas = [15, 3000]
 
@@ -204,7 +199,7 @@ def test_weights_carry_on_where_they_are_taken_up(
     path = tmp_path / "first.safetensors"
     trainer.task.export(path, trainer.averaged(), {"made": "for tests"})
     model = load_model(path)
-    assert (model.architecture, model.notes) == ("latent", {"made": "for tests"})
+    assert (model.architecture, model.notes) == ("latent-transform", {"made": "for tests"})
     again = make_trainer(RECIPE, photographs, tmp_path / "again")
     again.start_from(model)
     written = {name: value.half().float() for name, value in trainer.averaged().items()}
@@ -258,7 +253,7 @@ def test_validation_wants_pictures_that_it_can_judge(
     small = Photographs([folder / "2.png", folder / "broken.jpg"])
     with pytest.raises(ImageError, match="none of 2 validation photographs"):
         make_trainer(RECIPE, photographs, tmp_path, small)
-    scaled = replace(RECIPE, validation=TransformValidation(images=5, scale=0.95))
+    scaled = replace(RECIPE, validation=CurveValidation(images=5, scale=0.95))
     trainer = make_trainer(scaled, photographs, tmp_path, photographs)
     assert [original.shape for original in trainer.task._validator.originals] == [
         (162, 190, 3),
@@ -291,8 +286,16 @@ def test_a_recipe_says_everything(tmp_path: Path) -> None:
             'task = "transformer"',
             "the task is 'transformer'; it must be one of pixel, ",
         ),
-        ('architecture = "latent"', 'architecture = "latents"', "the architecture is 'latents'"),
-        ('architecture = "latent"', 'architecture = "pixel"', "the task 'transform' trains latent"),
+        (
+            'architecture = "latent-transform"',
+            'architecture = "latent-transforms"',
+            "the architecture is 'latents'",
+        ),
+        (
+            'architecture = "latent-transform"',
+            'architecture = "pixel"',
+            "the task 'transform' trains latent-transform",
+        ),
         ("{ mse = 1, ms_ssim = 0 }", "{ mse = 1, lpips = 1 }", "unknown key 'lpips'; known are mse, ms_ssim"),
         ("{ mse = 1, ms_ssim = 0 }", "{ mse = 0, ms_ssim = 0 }", "above 0"),
         ("{ mse = 1, ms_ssim = 0 }", "{ mse = -1 }", "mse is -1.0; it must be at least 0"),

@@ -33,7 +33,10 @@ _PIXEL, _LATENT = "recodec.networks.pixel", "recodec.networks.latent"
 
 ARCHITECTURES = {
     "pixel": Architecture(f"{_PIXEL}.config", "NetworkConfig", f"{_PIXEL}.recurrent", "RecurrentCodec", True),
-    "latent": Architecture(f"{_LATENT}.config", "LatentConfig", f"{_LATENT}.network", "LatentNetwork", False),
+    "latent-transform": Architecture(
+        f"{_LATENT}.config", "TransformConfig", f"{_LATENT}.levels", "TransformNetwork", False
+    ),
+    "latent": Architecture(f"{_LATENT}.config", "LatentConfig", f"{_LATENT}.network", "LatentNetwork", True),
 }
 
 

@@ -25,11 +25,19 @@ class Reach(NamedTuple):
     decoder: int
 
 
+class PlaneOrder(NamedTuple):
+    """Embedded planes: the chunk (channels, planes) that each plane of a latent is sent in, ``chunks`` for none."""
+
+    chunk_of: Tensor
+    chunks: int
+
+
 class PlaneNetwork(Protocol):
     """A network whose encoder gives planes of codes, iteration by iteration, and whose decoder takes them.
 
     Holds weights only: all state is passed in and out, so one instance serves many threads. Pixels are
-    (N, 3, h·stride, w·stride) floats in [−0.5, 0.5], codes (N, depth, h, w) of −1, +1 and, with three ``symbols``, 0.
+    (N, 3, h·stride, w·stride) floats in [−0.5, 0.5], codes (N, depth, h, w) of −1, +1 and, with three ``symbols``, 0;
+    those of embedded planes are (N, codes, h, w).
     """
 
     # Key of the registry, and how names of tensors begin that decoding depends on.
@@ -45,12 +53,23 @@ class PlaneNetwork(Protocol):
         """Codes per position and iteration."""
 
     @property
+    def order(self) -> PlaneOrder | None:
+        """Of embedded planes, whose codes in each iteration are what the order says; None for ``depth`` codes each."""
+
+    @property
+    def seamless(self) -> bool:
+        """Whether steps look at no other position, so that only analysis and synthesis are ever cut into tiles."""
+
+    @property
     def symbols(self) -> int:
         """2 or 3 values of a code."""
 
     @property
     def iterations(self) -> int:
         """The most iterations a file may hold."""
+
+    def codes_in(self, iteration: int) -> int:
+        """Codes per position in an iteration, counted from 0."""
 
     @property
     def reach(self) -> Reach:

@@ -72,7 +72,7 @@ class StateStore:
         if side in self._whole:
             return self._whole[side]
         shapes = self._shapes.get((side, group))
-        return None if shapes is None else _map(shapes, self._parts(side, group, self._load))
+        return None if shapes is None else map_state(shapes, self._parts(side, group, self._load))
 
     def put(self, side: str, group: int, state: Any) -> None:
         """Keep a state. Raises :class:`LimitError` if there is no room for those of all groups."""
@@ -87,7 +87,7 @@ class StateStore:
         if side not in self._blocks:
             count = self._starts[-1] * self._sizes[side]
             self._blocks[side] = torch.empty(count, dtype=self._storage, device=self._place.device)
-        self._shapes[side, group] = _map(state, self._parts(side, group, self._save))
+        self._shapes[side, group] = map_state(state, self._parts(side, group, self._save))
 
     def _parts(
         self, side: str, group: int, move: Callable[[Tensor, Tensor], Tensor]
@@ -122,12 +122,12 @@ class StateStore:
         )
 
 
-def _map(state: Any, change: Callable[[Tensor], Tensor]) -> Any:
+def map_state(state: Any, change: Callable[[Tensor], Tensor]) -> Any:
     """A state with every tensor changed, in order."""
     if isinstance(state, Tensor):
         return change(state)
     if isinstance(state, tuple):
-        parts = [_map(part, change) for part in state]
+        parts = [map_state(part, change) for part in state]
         return type(state)(*parts) if hasattr(state, "_fields") else tuple(parts)
     return state
 
@@ -140,5 +140,5 @@ def _count(state: Any) -> int:
         total += tensor.numel()
         return tensor
 
-    _map(state, visit)
+    map_state(state, visit)
     return total

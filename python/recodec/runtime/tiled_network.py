@@ -83,25 +83,28 @@ class TiledDecoder:
     def decode(self, planes: Sequence[Codes]) -> Iterator[tuple[Region, Tensor]]:
         """Like advancing by all planes and asking for the pixels, with the state of one group at a time."""
         for index in self:
-            pictures = decode_windows(self._network, self._codes(index, planes), self._place)
+            pictures = decode_windows(self._network, list(self._codes(index, planes)), self._place)
             yield from self._cores(index, pictures)
 
 
-def decode_windows(network: PlaneNetwork, codes: Tensor, place: Workplace) -> Tensor:
-    """(N, 3, h·s, w·s) pixels in [−0.5, 0.5], not clamped, of codes (planes, N, depth, h, w)."""
-    return place.run(
-        "decode", lambda codes: network.synthesise(decode(network, codes.to(place.dtype))), codes
-    )
+def decode_windows(network: PlaneNetwork, planes: Sequence[Tensor], place: Workplace) -> Tensor:
+    """(N, 3, h·s, w·s) pixels in [−0.5, 0.5], not clamped, of planes of codes (N, codes, h, w)."""
+
+    def decode_all(*planes: Tensor) -> Tensor:
+        return network.synthesise(decode(network, [codes.to(place.dtype) for codes in planes]))
+
+    return place.run("decode", decode_all, *planes)
 
 
-def encode_windows(network: PlaneNetwork, pixels: Tensor, iterations: int, place: Workplace) -> Tensor:
-    """Codes (planes, N, depth, h, w), int8, of all iterations of (N, 3, h·s, w·s) pixels in [−0.5, 0.5]."""
+def encode_windows(network: PlaneNetwork, pixels: Tensor, iterations: int, place: Workplace) -> list[Tensor]:
+    """Planes of codes (N, codes, h, w), int8, of all iterations of (N, 3, h·s, w·s) pixels in [−0.5, 0.5]."""
 
     def encode(pixels: Tensor) -> Tensor:
         loop = iterate(network, network.analyse(pixels), iterations, decode_last=False)
-        return torch.stack([codes.to(torch.int8) for codes, _ in loop])
+        return torch.cat([codes.to(torch.int8) for codes, _ in loop], 1)
 
-    return place.run(f"encode {iterations}", encode, pixels)
+    codes = place.run(f"encode {iterations}", encode, pixels)
+    return list(torch.split(codes, [network.codes_in(iteration) for iteration in range(iterations)], 1))
 
 
 class TiledEncoder:

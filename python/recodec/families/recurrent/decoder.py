@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,6 +12,7 @@ from recodec.families.recurrent.header import PlaneFileHeader
 from recodec.families.recurrent.planes import Codes
 from recodec.limits import Limits
 from recodec.runtime.samples import to_uint8
+from recodec.runtime.seamless import TILE_SIDE, SeamlessDecoder
 from recodec.runtime.tiled_network import TiledDecoder
 from recodec.runtime.tiling import Region, TileGrid
 
@@ -33,29 +33,37 @@ class RecurrentDecoder:
         threads: int = 1,
     ):
         self._header, self._progressive = header, progressive
-        self._coder = header.plane_decoder(limits, engine.model.entropy_tables, threads)
+        fields, network = header.fields, engine.network
+        self._coder = header.plane_decoder(limits, engine.model.coder_part(fields), threads)
         rows, columns = header.grid
-        fields = header.fields
-        grid = TileGrid(rows, columns, fields.tile_rows, fields.tile_columns, fields.tile_halo)
         place = engine.workplace(header.common.width * header.common.height, limits.max_memory)
-        self._tiles = TiledDecoder(engine.network, grid.tiles(), place)
+        self._tiles: TiledDecoder | SeamlessDecoder
+        if network.seamless:
+            self._tiles = SeamlessDecoder(network, rows, columns, place)
+        else:
+            grid = TileGrid(rows, columns, fields.tile_rows, fields.tile_columns, fields.tile_halo)
+            self._tiles = TiledDecoder(network, grid.tiles(), place)
         self._planes: list[Codes] = []  # and not yet decoded
         self._computed: Tensor | None = None
 
     @property
     def batch_key(self) -> tuple[int, ...] | None:
         """Of pictures in one piece, how many planes there are and how large."""
-        if self._header.fields.tile_rows * self._header.fields.tile_columns > 1:
+        if (
+            self._header.fields.tile_rows * self._header.fields.tile_columns > 1
+            or max(self._header.grid) > TILE_SIDE
+        ):
             return None
-        return len(self._planes), *self._planes[0].shape
+        return len(self._planes), *self._header.grid
 
     def take(self, payloads: Sequence[bytes]) -> None:
         """Decode the planes that come next."""
         self._planes += self._coder.decode(payloads)
 
-    def codes(self) -> Codes:
-        """(T, D, h, w) of all planes."""
-        return np.stack(self._planes)
+    @property
+    def planes(self) -> Sequence[Codes]:
+        """All planes that have been taken."""
+        return self._planes
 
     def use(self, picture: Tensor) -> None:
         """Take pixels (3, h·s, w·s) that were computed together with those of other files."""

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-import numpy as np
 import torch
 
 from recodec import _core
 from recodec.container.core import core_errors
 from recodec.errors import TargetError, WeightsError
 from recodec.families.recurrent.header import ARITHMETIC
-from recodec.families.recurrent.planes import NETWORK, Codes, PlaneEncoder
+from recodec.families.recurrent.planes import ADAPTIVE, EMBEDDED, NETWORK, Codes, PlaneEncoder
 from recodec.io.pictures import Picture
 from recodec.limits import Limits
 from recodec.runtime.samples import Samples, to_uint8
+from recodec.runtime.seamless import SeamlessEncoder
 from recodec.runtime.tiled_network import TiledEncoder
 from recodec.runtime.tiling import Region, TileGrid, grid_shape, plan_tiles
 
@@ -45,29 +45,36 @@ class RecurrentEncoder:
     ):
         network = engine.network
         self._engine, self._picture, self._limits = engine, picture, limits
-        tables = _entropy_tables(engine, entropy)
         rows, columns = grid_shape(picture.width, picture.height, network.stride)
-        self._grid = plan_tiles(rows, columns, network.reach.decoder, TILE_SIDE)
-        fields = _fields(engine, self._grid, tables)
+        # Tiles that leave no trace in the picture are not in the file.
+        halo = network.reach.decoder
+        self._grid = (
+            TileGrid(rows, columns) if network.seamless else plan_tiles(rows, columns, halo, TILE_SIDE)
+        )
+        fields = _fields(engine, self._grid, _entropy_coder(engine, entropy))
         with core_errors():
             self.fields = _core.write_plane_header(fields, header)
-        self._coder = PlaneEncoder(network.depth, rows, columns, fields.entropy_version, tables)
+        part = engine.model.coder_part(fields)
+        self._coder = PlaneEncoder(network.depth, rows, columns, fields.entropy_version, part)
         self._count = 0
         self._sent: Codes | None = None  # and not yet decoded
-        self._computed: Codes | None = None
+        self._computed: Sequence[Codes] | None = None
 
     @property
     def batch_key(self) -> tuple[int, int] | None:
         """Of pictures in one piece, how large they are."""
-        whole = self._grid.rows * self._grid.columns == 1
+        whole = (
+            self._grid.rows * self._grid.columns == 1
+            and max(self._grid.height, self._grid.width) <= TILE_SIDE
+        )
         return (self._grid.height, self._grid.width) if whole else None
 
     def pixels(self) -> torch.Tensor:
         """(3, h·s, w·s) in [−0.5, 0.5] of the whole picture."""
         return self._samples.pixels(Region(0, 0, self._grid.height, self._grid.width))
 
-    def use(self, planes: Codes) -> None:
-        """Take codes (T, D, h, w) that were computed together with those of other pictures."""
+    def use(self, planes: Sequence[Codes]) -> None:
+        """Take planes of codes that were computed together with those of other pictures."""
         self._computed = planes
 
     @torch.inference_mode()
@@ -103,9 +110,10 @@ class RecurrentEncoder:
         return Samples(self._picture.samples, self._engine.network.stride, self._engine.device)
 
     @cached_property
-    def _tiles(self) -> TiledEncoder:
+    def _tiles(self) -> TiledEncoder | SeamlessEncoder:
         place = self._engine.workplace(self._picture.width * self._picture.height, self._limits.max_memory)
-        return TiledEncoder(self._engine.network, self._samples, self._grid, place)
+        kind = SeamlessEncoder if self._engine.network.seamless else TiledEncoder
+        return kind(self._engine.network, self._samples, self._grid, place)
 
     def _decode_sent(self) -> None:
         if self._sent is not None:
@@ -118,32 +126,32 @@ def stack(encoders: Sequence[RecurrentEncoder]) -> torch.Tensor:
     return torch.stack([encoder.pixels() for encoder in encoders])
 
 
-def distribute(encoders: Sequence[RecurrentEncoder], codes: torch.Tensor) -> None:
-    """Hand out codes (T, N, D, h, w) that were computed together."""
-    planes = np.asarray(codes.cpu())
+def distribute(encoders: Sequence[RecurrentEncoder], planes: Sequence[torch.Tensor]) -> None:
+    """Hand out planes of codes (N, D, h, w) that were computed together."""
+    found = [plane.cpu().numpy() for plane in planes]
     for number, encoder in enumerate(encoders):
-        encoder.use(planes[:, number])
+        encoder.use([plane[number] for plane in found])
 
 
-def _entropy_tables(engine: RecurrentEngine, entropy: Entropy) -> _core.EntropyTables | None:
-    """The network that codes are to be written with; None for adaptive contexts."""
+def _entropy_coder(engine: RecurrentEngine, entropy: Entropy) -> int:
+    """The kind of coder that codes are to be written with."""
     if entropy not in get_args(Entropy):
         raise TargetError(f"entropy is {entropy!r}; it must be one of {', '.join(get_args(Entropy))}")
-    if entropy == "adaptive":
-        return None
-    if entropy == "network" and engine.model.entropy_tables is None:
+    has_network = engine.model.entropy_tables is not None
+    if entropy == "network" and not has_network:
         raise WeightsError(f"entropy is 'network', but model {engine.id} has no entropy network")
-    return engine.model.entropy_tables
+    return NETWORK if has_network and entropy != "adaptive" else ADAPTIVE
 
 
-def _fields(engine: RecurrentEngine, grid: TileGrid, tables: _core.EntropyTables | None) -> _core.PlaneHeader:
+def _fields(engine: RecurrentEngine, grid: TileGrid, entropy: int) -> _core.PlaneHeader:
     fields, network = _core.PlaneHeader(), engine.network
     fields.stride, fields.depth = network.stride, network.depth
     fields.tile_rows, fields.tile_columns, fields.tile_halo = grid.rows, grid.columns, grid.halo
     fields.arithmetic = _ARITHMETIC[engine.dtype]
-    if tables is not None:
-        fields.entropy = NETWORK
-    elif network.symbols == 3:
+    fields.entropy = entropy
+    if network.order is not None:
+        fields.entropy_version = EMBEDDED[entropy]
+    elif entropy == ADAPTIVE and network.symbols == 3:
         # Readers from before version 3 can read what does not need it.
         fields.entropy_version = 3
     return fields

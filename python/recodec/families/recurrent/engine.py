@@ -140,9 +140,10 @@ class RecurrentEngine:
     @torch.no_grad()
     def decode_together(self, decoders: Sequence[RecurrentDecoder]) -> None:
         """Pictures of one size, each in one piece, from as many planes."""
-        codes = torch.from_numpy(np.stack([decoder.codes() for decoder in decoders], axis=1)).to(self.device)
-        place = self.workplace(codes.shape[1] * codes.shape[3] * codes.shape[4] * self.network.stride**2)
-        for decoder, picture in zip(decoders, decode_windows(self.network, codes, place), strict=True):
+        stacks = zip(*(decoder.planes for decoder in decoders), strict=True)
+        planes = [torch.from_numpy(np.stack(stack)).to(self.device) for stack in stacks]
+        place = self.workplace(planes[0][:, 0].numel() * self.network.stride**2)
+        for decoder, picture in zip(decoders, decode_windows(self.network, planes, place), strict=True):
             decoder.use(picture)
 
     def workplace(self, pixels: int, max_memory: int = DEFAULT_MAX_MEMORY) -> Workplace:

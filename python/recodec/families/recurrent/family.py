@@ -8,7 +8,7 @@ from recodec import _core
 from recodec.container.core import CODES
 from recodec.container.reader import Reader
 from recodec.families.recurrent.header import PlaneFileHeader
-from recodec.families.recurrent.planes import Codes
+from recodec.families.recurrent.planes import CoderPart, Codes
 from recodec.io.sources import Buffer
 from recodec.limits import Limits
 
@@ -44,9 +44,9 @@ class RecurrentFamily:
 RECURRENT = RecurrentFamily()
 
 
-def read_planes(data: Buffer, tables: _core.EntropyTables | None = None, threads: int = 1) -> list[Codes]:
-    """All planes of a whole file, decoded with the entropy ``tables`` of its model if it needs them."""
+def read_planes(data: Buffer, part: CoderPart | None = None, threads: int = 1) -> list[Codes]:
+    """All planes of a whole file, decoded with the ``part`` of its model that the coder needs, if any."""
     reader = Reader(data)
     header = RECURRENT.read(reader.header())
-    decoder = header.plane_decoder(Limits(1 << 30), tables, threads)
+    decoder = header.plane_decoder(Limits(1 << 30), part, threads)
     return decoder.decode([chunk.payload for chunk in reader.chunks() if chunk.type == CODES])

@@ -10,7 +10,7 @@ from recodec.container.core import core_errors
 from recodec.container.info import Details
 from recodec.errors import LimitError
 from recodec.families.protocol import Family
-from recodec.families.recurrent.planes import NETWORK, PlaneDecoder
+from recodec.families.recurrent.planes import CoderPart, PlaneDecoder, needs_model
 from recodec.limits import Limits, check_pixels
 
 _ENTROPY_NAMES = {1: "adaptive", 2: "network"}
@@ -88,8 +88,8 @@ class PlaneFileHeader:
             )
 
     def checker(self, limits: Limits) -> PlaneDecoder:
-        """Codes need no network, but the model's entropy tables where it was written with them."""
-        if self.fields.entropy != NETWORK:
+        """Codes need no network, but what the entropy coder takes from the model."""
+        if not needs_model(self.fields):
             return self.plane_decoder(limits, None)
         import torch
 
@@ -97,10 +97,8 @@ class PlaneFileHeader:
 
         model = load_model(self.common.model)
         model.require(self.common)
-        return self.plane_decoder(limits, model.entropy_tables, torch.get_num_threads())
+        return self.plane_decoder(limits, model.coder_part(self.fields), torch.get_num_threads())
 
-    def plane_decoder(
-        self, limits: Limits, tables: _core.EntropyTables | None, threads: int = 1
-    ) -> PlaneDecoder:
+    def plane_decoder(self, limits: Limits, part: CoderPart | None, threads: int = 1) -> PlaneDecoder:
         """Of the file's planes."""
-        return PlaneDecoder(self.common.model, self.fields, self.grid, limits.max_pixels, tables, threads)
+        return PlaneDecoder(self.common.model, self.fields, self.grid, limits.max_pixels, part, threads)

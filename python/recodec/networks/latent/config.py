@@ -1,16 +1,20 @@
-"""Shape of a latent codec network, as plain data that travels in the weights file."""
+"""Shapes of latent networks, as plain data that travels in the weights file."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from recodec.errors import WeightsError
 from recodec.tables import from_table
 
 _LARGEST_WIDTH, _MOST_BLOCKS, _MOST_LEVELS = 1 << 12, 64, 64
+# More than the numbers of a block could not be told apart by its linear path.
+_MOST_CHANNELS = 768
+# Indices are 16-bit numbers; a file has at most 255 chunks.
+_MOST_PLANES, _MOST_CHUNKS = 15, 255
 
 
 def _check(where: object, ranges: Mapping[str, tuple[int, int]]) -> None:
@@ -21,7 +25,7 @@ def _check(where: object, ranges: Mapping[str, tuple[int, int]]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class TransformConfig:
+class SideConfig:
     """Layers of one side: ``blocks`` of ``width`` features at 1/8, ``inner_blocks`` of ``inner_width`` at 1/16."""
 
     width: int = 128
@@ -35,21 +39,12 @@ class TransformConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class LatentConfig:
-    """Everything that fixes the shape of a latent codec network.
-
-    ``channels`` latents at each position, one for 16×16 pixels; ``levels`` are the rates it is trained for, each
-    with quantiser steps of its own.
-    """
+class _Shape:
+    """What both kinds of networks have: ``channels`` latents at each position, one for 16×16 pixels, and two sides."""
 
     channels: int = 256
-    levels: int = 8
-    analysis: TransformConfig = field(default_factory=TransformConfig)
-    synthesis: TransformConfig = field(default_factory=TransformConfig)
-
-    def __post_init__(self) -> None:
-        # More than the numbers of a block could not be told apart by its linear path.
-        _check(self, {"channels": (1, 768), "levels": (1, _MOST_LEVELS)})
+    analysis: SideConfig = field(default_factory=SideConfig)
+    synthesis: SideConfig = field(default_factory=SideConfig)
 
     def to_texts(self) -> dict[str, str]:
         """Two canonical JSON texts: ``"decoder"``, all that decoding depends on, and ``"encoder"``."""
@@ -59,7 +54,7 @@ class LatentConfig:
         return {side: json.dumps(part, sort_keys=True, separators=(",", ":")) for side, part in parts.items()}
 
     @classmethod
-    def from_texts(cls, texts: Mapping[str, str]) -> LatentConfig:
+    def from_texts(cls, texts: Mapping[str, str]) -> Self:
         """Read what :meth:`to_texts` wrote. Raises :class:`WeightsError` on anything else."""
         try:
             return cls.from_dict({**json.loads(texts["decoder"]), **json.loads(texts["encoder"])})
@@ -67,7 +62,29 @@ class LatentConfig:
             raise WeightsError(f"the network configuration cannot be read: {error!r}") from error
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> LatentConfig:
+    def from_dict(cls, data: dict[str, Any]) -> Self:
         """Build from nested plain data, as found in JSON or TOML. Raises :class:`WeightsError`."""
-        sides = {"analysis": TransformConfig, "synthesis": TransformConfig}
+        sides = {"analysis": SideConfig, "synthesis": SideConfig}
         return from_table(cls, data, "network", WeightsError, nested=sides)
+
+
+@dataclass(frozen=True, slots=True)
+class TransformConfig(_Shape):
+    """Shape of a transform while it trains, for ``levels`` rates with quantiser steps of their own each."""
+
+    levels: int = 8
+
+    def __post_init__(self) -> None:
+        _check(self, {"channels": (1, _MOST_CHANNELS), "levels": (1, _MOST_LEVELS)})
+
+
+@dataclass(frozen=True, slots=True)
+class LatentConfig(_Shape):
+    """Shape of a network that codes pictures: indices of up to ``planes`` bits, sent in ``chunks``."""
+
+    planes: int = 10
+    chunks: int = 20
+
+    def __post_init__(self) -> None:
+        ranges = {"channels": (1, _MOST_CHANNELS), "planes": (1, _MOST_PLANES), "chunks": (1, _MOST_CHUNKS)}
+        _check(self, ranges)

@@ -1,132 +1,144 @@
-"""Analysis and synthesis of the latent codec, and the rates that one network serves.
-
-Both sides have a linear path over blocks of 16×16 pixels, which begins as principal components, and nonlinear
-branches, which begin at zero: training starts from a transform codec and learns what linear algebra cannot. A gate
-on each linear path, exp(1.5·tanh), scales what passes by what surrounds it: contrast masking that the loss decides.
-The branches work at 1/8 and 1/16 of the picture's size.
-
-Pixels are (N, 3, 16·h, 16·w) in [−0.5, 0.5]; latents are (N, channels, h, w), of deviation ``scale`` each.
-"""
+"""The latent codec: a transform between pixels and latents, which are sent in embedded planes."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
 
-from recodec.networks.latent.config import LatentConfig, TransformConfig
-from recodec.networks.latent.layers import Convolution, Grow, Pointwise, residual_blocks
-from recodec.ops.rearrange import depth_to_space, space_to_depth
-
-STRIDE = 16
-_BRANCH_STRIDE = 8
-_BLOCK, _BRANCH_BLOCK = 3 * STRIDE**2, 3 * _BRANCH_STRIDE**2
-# Brings pixels, whose deviation is about 1/4, nearer to the size that layers are made for, and back.
-_PIXEL_SCALE = 2.0
-_GATE_RANGE = 1.5
+from recodec.networks.latent.config import LatentConfig, SideConfig
+from recodec.networks.latent.planes import EmbeddedPlanes
+from recodec.networks.latent.transform import STRIDE, Analysis, Synthesis
+from recodec.networks.plane_network import Choose, PlaneOrder, Reach
 
 
-def gate(strength: Tensor) -> Tensor:
-    """What a linear path is multiplied by: exp(1.5·tanh(strength)), from 0.22 to 4.5, and 1 at the start."""
-    return torch.exp(_GATE_RANGE * torch.tanh(strength))
+class Known(NamedTuple):
+    """What a decoder knows: the indices so far (N, channels, h, w), and after how many chunks."""
+
+    indices: Tensor
+    chunks: int
 
 
-class Analysis(nn.Module):
-    """Pixels in, latents out."""
+class ChunkTables(nn.Module):
+    """What the decoder has of its own after each number of chunks: gains of the latents, and an offset.
 
-    def __init__(self, config: TransformConfig, channels: int):
-        super().__init__()
-        self.linear = Pointwise(_BLOCK, channels)
-        self.head = Pointwise(_BRANCH_BLOCK, config.width)
-        self.blocks = residual_blocks(config.width, config.blocks)
-        self.shrink = Convolution(config.width, config.inner_width, stride=2)
-        self.inner_blocks = residual_blocks(config.inner_width, config.inner_blocks)
-        self.output = Pointwise(config.inner_width, 2 * channels).silence()
-
-    def forward(self, pixels: Tensor, scale: Tensor) -> Tensor:
-        """(N, 3, 16·h, 16·w) pixels to (N, channels, h, w) latents; ``scale`` (channels,) is their deviation."""
-        linear = self.linear(space_to_depth(pixels, STRIDE))
-        x = self.blocks(self.head(space_to_depth(pixels, _BRANCH_STRIDE) * _PIXEL_SCALE))
-        x = self.inner_blocks(self.shrink(x))
-        addition, strength = self.output(x).chunk(2, dim=1)
-        latents: Tensor = linear.float() * gate(strength.float()) + addition.float() * scale[:, None, None]
-        return latents
-
-
-class Synthesis(nn.Module):
-    """Latents in, pixels out."""
-
-    def __init__(self, config: TransformConfig, channels: int):
-        super().__init__()
-        self.head = Convolution(channels, config.inner_width)
-        self.inner_blocks = residual_blocks(config.inner_width, config.inner_blocks)
-        self.strength = Pointwise(config.inner_width, channels).silence()
-        self.grow = Grow(config.inner_width, config.width)
-        self.blocks = residual_blocks(config.width, config.blocks)
-        self.output = Convolution(config.width, _BRANCH_BLOCK)
-        nn.init.zeros_(self.output.weight)
-        assert self.output.bias is not None
-        nn.init.zeros_(self.output.bias)
-        self.linear = Pointwise(channels, _BLOCK)
-
-    def forward(self, latents: Tensor, offset: Tensor, scale: Tensor) -> Tensor:
-        """(N, channels, h, w) latents to (N, 3, 16·h, 16·w) pixels, not clamped.
-
-        ``offset`` (N, inner_width) tells the layers how coarse each picture's latents are; ``scale`` (channels,) is
-        the latents' deviation.
-        """
-        # Latents have heavy tails; as they are, they made training diverge.
-        x = self.head(torch.asinh(latents / scale[:, None, None])) + offset[:, :, None, None]
-        x = self.inner_blocks(x)
-        strength = self.strength(x)
-        branch = self.output(self.blocks(self.grow(x)))
-        linear = self.linear(latents * gate(strength.float()))
-        pixels = depth_to_space(linear.float(), STRIDE)
-        return pixels + depth_to_space(branch.float(), _BRANCH_STRIDE) / _PIXEL_SCALE
-
-
-class Levels(nn.Module):
-    """What the network has of its own for each rate it serves: quantiser steps, decoder gains and an offset."""
+    Row t is for t + 1 chunks.
+    """
 
     def __init__(self, config: LatentConfig):
         super().__init__()
-        self.log_step = nn.Parameter(torch.zeros(config.levels, config.channels))
-        self.log_gain = nn.Parameter(torch.zeros(config.levels, config.channels))
-        self.offset = nn.Parameter(torch.zeros(config.levels, config.synthesis.inner_width))
-
-    def steps(self, levels: Tensor) -> Tensor:
-        """Quantiser steps (N, channels, 1, 1) of pictures at ``levels`` (N,)."""
-        return self.log_step[levels].exp()[:, :, None, None]
-
-    def gains(self, levels: Tensor) -> Tensor:
-        """Factors (N, channels, 1, 1) of the latents that the decoder is given."""
-        return self.log_gain[levels].exp()[:, :, None, None]
+        self.log_gain = nn.Parameter(torch.zeros(config.chunks, config.channels))
+        self.offset = nn.Parameter(torch.zeros(config.chunks, config.synthesis.inner_width))
 
 
 class LatentNetwork(nn.Module):
-    """Analysis, synthesis and levels of one model."""
+    """Analysis and synthesis of one model, and the planes between them."""
 
     architecture: ClassVar[str] = "latent"
-    decoder_tensors: ClassVar[tuple[str, ...]] = ("synthesis.", "levels.", "scale")
+    decoder_tensors: ClassVar[tuple[str, ...]] = ("synthesis.", "planes.", "chunks.", "scale")
     scale: Tensor
 
     def __init__(self, config: LatentConfig):
         super().__init__()
         self.config = config
+        self.dtype = torch.float32
         self.analysis = Analysis(config.analysis, config.channels)
         self.synthesis = Synthesis(config.synthesis, config.channels)
-        self.levels = Levels(config)
+        self.planes = EmbeddedPlanes(config)
+        self.chunks = ChunkTables(config)
         self.register_buffer("scale", torch.ones(config.channels))
 
-    def analyse(self, pixels: Tensor) -> Tensor:
+    @property
+    def stride(self) -> int:
+        """Pixels per position."""
+        return STRIDE
+
+    @property
+    def order(self) -> PlaneOrder:
+        """Which planes each chunk holds."""
+        return PlaneOrder(self.planes.chunk_of, self.config.chunks)
+
+    @property
+    def seamless(self) -> bool:
+        """Latents are computed once, and nothing of them is computed from others."""
+        return True
+
+    @property
+    def symbols(self) -> int:
+        """−1, 0 and +1."""
+        return 3
+
+    @property
+    def depth(self) -> int:
+        """Latents per position."""
+        return self.config.channels
+
+    @property
+    def iterations(self) -> int:
+        """Chunks of a whole file."""
+        return self.config.chunks
+
+    def codes_in(self, iteration: int) -> int:
+        """What the order says."""
+        return len(self.planes.chunks[iteration])
+
+    @property
+    def reach(self) -> Reach:
+        """Exactly how far analysis and synthesis look."""
+        return Reach(_reach(self.config.analysis, 0), _reach(self.config.synthesis, 2))
+
+    def latents(self, pixels: Tensor) -> Tensor:
         """Pixels (N, 3, 16·h, 16·w) to float32 latents (N, channels, h, w)."""
-        latents: Tensor = self.analysis(pixels, self.scale)
+        with torch.autocast(pixels.device.type, self.dtype, enabled=self.dtype != torch.float32):
+            latents: Tensor = self.analysis(pixels, self.scale)
         return latents
 
-    def synthesise(self, latents: Tensor, levels: Tensor) -> Tensor:
-        """Latents as decoded to float32 pixels, not clamped; ``levels`` (N,) are those of the pictures."""
-        pixels: Tensor = self.synthesis(
-            latents * self.levels.gains(levels), self.levels.offset[levels], self.scale
-        )
+    def analyse(self, pixels: Tensor) -> Tensor:
+        """Pixels to int32 indices."""
+        return self.planes.index(self.latents(pixels))
+
+    def encode_step(
+        self, target: Tensor, state: int | None, decoded: Known | None, choose: Choose | None = None
+    ) -> tuple[Tensor, int]:
+        """Codes of the next chunk; nothing of what is decoded is looked at."""
+        chunk = state or 0
+        return self.planes.codes(target, chunk), chunk + 1
+
+    def decode_step(self, codes: Tensor, decoded: Known | None) -> Known:
+        """The index so far."""
+        if decoded is None:
+            shape = len(codes), self.config.channels, *codes.shape[2:]
+            decoded = Known(torch.zeros(shape, dtype=torch.int32, device=codes.device), 0)
+        return Known(self.planes.add(decoded.indices, codes, decoded.chunks), decoded.chunks + 1)
+
+    def synthesise(self, decoded: Known) -> Tensor:
+        """Float32 pixels, not clamped."""
+        rows = torch.full((len(decoded.indices),), decoded.chunks - 1, device=decoded.indices.device)
+        return self.show(self.planes.values(decoded.indices, decoded.chunks), rows)
+
+    def show(self, values: Tensor, rows: Tensor) -> Tensor:
+        """Pixels of latents (N, channels, h, w) after ``rows`` + 1 chunks each (N,)."""
+        gains = self.chunks.log_gain[rows].exp()[:, :, None, None]
+        with torch.autocast(values.device.type, self.dtype, enabled=self.dtype != torch.float32):
+            pixels: Tensor = self.synthesis(values * gains, self.chunks.offset[rows], self.scale)
         return pixels
+
+    def compute_in(self, dtype: torch.dtype) -> Self:
+        """Convolutions work in ``dtype``; latents, gates and pixels stay float32."""
+        self.dtype = dtype
+        return self
+
+    def for_kernels(self) -> Self:
+        """Itself: cuDNN's convolutions are what is fastest."""
+        return self
+
+
+def _reach(config: SideConfig, at_ends: int) -> int:
+    """Positions: one for every convolution at 1/16, and half a one at 1/8, where one has the stride.
+
+    ``at_ends`` are the convolutions beside the blocks, one on each scale.
+    """
+    inner = 2 * config.inner_blocks + at_ends // 2
+    outer = 2 * config.blocks + (at_ends // 2 or 1)
+    return inner + -(-outer // 2)

@@ -63,6 +63,16 @@ class RecurrentCodec(nn.Module):
         return self.config.depth
 
     @property
+    def order(self) -> None:
+        """Every plane has a code of each channel."""
+        return None
+
+    @property
+    def seamless(self) -> bool:
+        """States grow across positions."""
+        return False
+
+    @property
     def symbols(self) -> int:
         """3 with a dead zone, 2 without."""
         return 3 if self.config.dead_zone else 2
@@ -71,6 +81,10 @@ class RecurrentCodec(nn.Module):
     def iterations(self) -> int:
         """The most iterations a file may hold."""
         return self.config.iterations
+
+    def codes_in(self, iteration: int) -> int:
+        """The same in all."""
+        return self.depth
 
     @property
     def reach(self) -> Reach:

@@ -19,8 +19,11 @@ class _Entry(NamedTuple):
 
 _TASKS = {
     "pixel": _Entry("recodec.train.tasks.pixel", "PixelRecipe", "PixelTask", ("pixel",)),
-    "transform": _Entry("recodec.train.tasks.transform", "TransformRecipe", "TransformTask", ("latent",)),
-    "entropy": _Entry("recodec.train.tasks.entropy", "EntropyRecipe", "EntropyTask", ("pixel",)),
+    "transform": _Entry(
+        "recodec.train.tasks.transform", "TransformRecipe", "TransformTask", ("latent-transform",)
+    ),
+    "prefixes": _Entry("recodec.train.tasks.prefixes", "PrefixRecipe", "PrefixTask", ("latent",)),
+    "entropy": _Entry("recodec.train.tasks.entropy", "EntropyRecipe", "entropy_task", ("pixel",)),
 }
 
 

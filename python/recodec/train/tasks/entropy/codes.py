@@ -34,7 +34,7 @@ class Coded(NamedTuple):
 
     width: int
     height: int
-    codes: NDArray[np.int8]
+    codes: NDArray[np.int8] | NDArray[np.int16]
 
 
 @torch.inference_mode()

@@ -14,7 +14,7 @@ from torch import Tensor
 from recodec import _core
 from recodec.container.core import CODES
 from recodec.errors import WeightsError
-from recodec.families.recurrent.planes import PlaneEncoder
+from recodec.families.recurrent.planes import CoderPart, PlaneEncoder
 from recodec.train.data.photographs import Photographs
 from recodec.train.tasks.entropy.codes import Coded, code_picture, first_readable
 from recodec.train.tasks.entropy.network import EntropyNetwork
@@ -58,7 +58,7 @@ def measure(
     images = first_readable(photographs, count)
     entropy_tables = None
     if tables := network.tables():
-        entropy_tables = replace(model, tables=tables).entropy_tables
+        entropy_tables = with_tables(model, tables).entropy_tables
     rows: dict[str, list[list[float]]] = {"float": [], "adaptive": [], "network": []}
     version = 3 if model.plane_network().symbols == 3 else 1
     for image in images:
@@ -73,11 +73,16 @@ def measure(
     return Report(len(images), means["float"], means.get("network"), means["adaptive"])
 
 
-def _bits_per_pixel(coded: Coded, version: int, tables: _core.EntropyTables | None) -> list[float]:
+def _bits_per_pixel(coded: Coded, version: int, part: CoderPart | None) -> list[float]:
     _, depth, rows, columns = coded.codes.shape
-    coder = PlaneEncoder(depth, rows, columns, version, tables)
+    coder = PlaneEncoder(depth, rows, columns, version, part)
     chunks = (_core.write_chunk(CODES, coder.encode(plane)) for plane in coded.codes)
     return [8 * len(chunk) / (coded.width * coded.height) for chunk in chunks]
+
+
+def with_tables(model: Model, tables: Mapping[str, Tensor]) -> Model:
+    """The same model with another entropy network."""
+    return replace(model, tables=tables)
 
 
 def check_name(name: str) -> None:

@@ -7,28 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from recodec.networks.latent.config import LatentConfig
-from recodec.networks.latent.network import STRIDE
+from recodec.networks.latent.config import TransformConfig
+from recodec.networks.latent.transform import STRIDE
 from recodec.train.data.options import CropOptions
-from recodec.train.recipe import Optimizer, Phase, Recipe, Validation, require
+from recodec.train.recipe import Optimizer, Phase, Recipe, require
 from recodec.train.tasks.crop_steps import check_crop
+from recodec.train.tasks.curves import CurveValidation
+from recodec.train.tasks.distortion import Distortion
 
 # The weakest context layer that sees every group of channels, and more than the transform itself.
 _CONTEXT_WIDTHS = (8, 4096)
-
-
-@dataclass(frozen=True, slots=True)
-class Distortion:
-    """Shares of the terms of distortion: squared error, and 1 − MS-SSIM. A term of weight 0 costs nothing."""
-
-    mse: float = 0.25
-    ms_ssim: float = 0.75
-
-    def __post_init__(self) -> None:
-        for name in ("mse", "ms_ssim"):
-            value = getattr(self, name)
-            require(0 <= value < math.inf, name, value, "at least 0 and finite")
-        require(self.mse + self.ms_ssim > 0, "mse + ms_ssim", self.mse + self.ms_ssim, "above 0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +54,6 @@ class TransformOptimizer(Optimizer):
         require(0 <= self.level_rate < math.inf, "level_rate", self.level_rate, "at least 0 and finite")
 
 
-@dataclass(frozen=True, slots=True)
-class TransformValidation(Validation):
-    """``scale`` shrinks the photographs first, for what they have lost to their own JPEG coding.
-
-    With ``whole_blocks`` they lose what exceeds a multiple of the stride to the right and below; without, their last
-    row and column are repeated up to one, as in files, which small photographs pay for.
-    """
-
-    every_minutes: float = 30.0
-    images: int = 16
-    scale: float = 1.0
-    whole_blocks: bool = False
-
-    def __post_init__(self) -> None:
-        Validation.__post_init__(self)
-        require(0 < self.scale <= 1, "scale", self.scale, "above 0 and at most 1")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransformRecipe(Recipe):
     """A latent network and everything about the training of its transform.
@@ -96,22 +66,22 @@ class TransformRecipe(Recipe):
     tables: ClassVar[Mapping[str, type[Any]]] = {
         **Recipe.tables,
         "optimizer": TransformOptimizer,
-        "validation": TransformValidation,
+        "validation": CurveValidation,
         "data": CropOptions,
     }
     phase: ClassVar[type[Phase]] = TransformPhase
     phase_tables: ClassVar[Mapping[str, type[Any]]] = {"distortion": Distortion}
-    network_config: ClassVar[Any] = LatentConfig
+    network_config: ClassVar[Any] = TransformConfig
 
     phases: tuple[TransformPhase, ...]
     task: str = "transform"
-    architecture: str = "latent"
-    network: LatentConfig = field(default_factory=LatentConfig)
+    architecture: str = "latent-transform"
+    network: TransformConfig = field(default_factory=TransformConfig)
     lambdas: tuple[float, float] = (15.0, 9000.0)
     context_width: int = 384
     data: CropOptions = field(default_factory=CropOptions)
     optimizer: TransformOptimizer = field(default_factory=TransformOptimizer)
-    validation: TransformValidation = field(default_factory=TransformValidation)
+    validation: CurveValidation = field(default_factory=CurveValidation)
 
     def __post_init__(self) -> None:
         Recipe.__post_init__(self)

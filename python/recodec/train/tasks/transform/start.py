@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from recodec.networks.latent.network import STRIDE, LatentNetwork
+from recodec.networks.latent.levels import TransformNetwork
+from recodec.networks.latent.transform import STRIDE
 from recodec.ops.rearrange import space_to_depth
 
 # Errors of colour count less to the eye; brightness, blue and red differences of ITU-T T.871.
@@ -16,7 +17,7 @@ _STEP_SQUARED = 26.0
 
 
 @torch.no_grad()
-def start_from_principal_components(network: LatentNetwork, pixels: Tensor, lambdas: list[float]) -> None:
+def start_from_principal_components(network: TransformNetwork, pixels: Tensor, lambdas: list[float]) -> None:
     """Set the linear paths from sample crops (N, 3, H, W) in [−0.5, 0.5], and each level's steps from its λ.
 
     The nonlinear branches are left at zero.

@@ -6,7 +6,6 @@ for the distortion, as Minnen and Singh 2020 (arXiv 2007.08739) have it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,31 +14,27 @@ import torch
 from torch import Tensor
 
 from recodec.errors import TrainingError
-from recodec.eval.ssim import fitting_scales, ms_ssim
 from recodec.networks.latent.context import TransformContext
-from recodec.networks.latent.network import LatentNetwork
-from recodec.train.losses import squared_error
+from recodec.networks.latent.levels import TransformNetwork
 from recodec.train.precision import bfloat16_gain, working_type
 from recodec.train.recipe import Phase
 from recodec.train.task import LOSS, Batch, Moment, ParameterGroup, Setting, Task, Terms
 from recodec.train.tasks.crop_steps import pixel_batches, sample_pixels
+from recodec.train.tasks.curves import CurveValidator
+from recodec.train.tasks.distortion import balance
 from recodec.train.tasks.transform.recipe import TransformPhase, TransformRecipe
 from recodec.train.tasks.transform.start import start_from_principal_components
-from recodec.train.tasks.transform.validation import TransformValidator
+from recodec.train.tasks.transform.validation import code_at_levels
 from recodec.weights import Model, save_model
 
 _SAMPLE_CROPS, _SAMPLE_SIZE = 1024, 128
 # What is random follows from (seed, purpose, phase, number).
 _CROPS, _LEVELS, _NOISE, _SAMPLES = range(4)
 _NETWORK, _CONTEXT = "network.", "context."
-# 1 − MS-SSIM of photographs is about so many times their squared error on pixels in [0, 1].
-_MS_SSIM_PER_MSE = 48.8
-# Levels whose λ is e³ count as they are; without this the others would drown them or be drowned.
-_BALANCED_LAMBDA = math.exp(3)
 
 
 class TransformTask(Task[TransformRecipe]):
-    """Trains a :class:`LatentNetwork` beside a context model that tells what its latents cost."""
+    """Trains a :class:`TransformNetwork` beside a context model that tells what its latents cost."""
 
     lambdas: Tensor
 
@@ -47,18 +42,18 @@ class TransformTask(Task[TransformRecipe]):
         super().__init__(recipe, setting)
         torch.manual_seed(recipe.seed)
         config = recipe.network
-        self.network = LatentNetwork(config)
+        self.network = TransformNetwork(config)
         self.context = TransformContext(config.channels, config.levels, recipe.context_width)
         self._lambdas = [recipe.lambda_of(level) for level in range(config.levels)]
         self.register_buffer("lambdas", torch.tensor(self._lambdas), persistent=False)
         device = setting.processes.device
         self.dtype = working_type(recipe.compute, device)
-        self._validator: TransformValidator | None = None
+        self._validator: CurveValidator | None = None
         if setting.processes.first:
             measured = {} if device.type == "cuda" else {"bfloat16_gain": bfloat16_gain()}
             setting.journal.record("computes in", dtype=str(self.dtype).removeprefix("torch."), **measured)
             if setting.validation is not None:
-                self._validator = TransformValidator(setting.validation, recipe.validation, setting.journal)
+                self._validator = CurveValidator(setting.validation, recipe.validation, setting.journal)
 
     def identity(self) -> dict[str, str]:
         """Network, context model and levels."""
@@ -104,7 +99,7 @@ class TransformTask(Task[TransformRecipe]):
         """Judge what a new run starts from, so that validation can tell the gain."""
         if step == 0 and self._validator is not None:
             state = {name: value.detach().clone() for name, value in self.state_dict().items()}
-            self._validator.judge_start(*self._parts(state))
+            self._validator.judge_start(code_at_levels(*self._parts(state)))
 
     def parameter_groups(self) -> list[ParameterGroup]:
         """Steps and gains of the levels have a rate of their own."""
@@ -125,14 +120,15 @@ class TransformTask(Task[TransformRecipe]):
         with torch.autocast(pixels.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16):
             shown, bits = self._code(pixels, levels, moment)
         rate = bits / pixels[0, 0].numel()
-        error = squared_error(shown, pixels)
-        # On pixels in [0, 1]; four scales is what a crop of 128 has room for.
-        similarity = ms_ssim(pixels + 0.5, shown + 0.5, scales=min(4, fitting_scales(pixels)))
-        weights = phase.distortion
-        distortion = weights.mse * error + weights.ms_ssim * (1 - similarity) / _MS_SSIM_PER_MSE
+        found = phase.distortion.measure(shown, pixels)
         lambdas = self.lambdas[levels]
-        loss = ((rate + lambdas * distortion) / (lambdas / _BALANCED_LAMBDA).sqrt()).mean()
-        return {LOSS: loss, "rate": rate.mean(), "mse": error.mean(), "ms_ssim": similarity.mean()}
+        loss = balance(rate + lambdas * found.distortion, lambdas)
+        return {
+            LOSS: loss,
+            "rate": rate.mean(),
+            "mse": found.error.mean(),
+            "ms_ssim": found.similarity.mean(),
+        }
 
     def _levels(self, count: int, moment: Moment) -> Tensor:
         """A level for each crop of this process."""
@@ -153,10 +149,10 @@ class TransformTask(Task[TransformRecipe]):
         bits: Tensor = self.context(noisy * steps, steps, levels)
         return network.synthesise(rounded * steps, levels), bits
 
-    def _parts(self, state: Mapping[str, Tensor]) -> tuple[LatentNetwork, TransformContext]:
+    def _parts(self, state: Mapping[str, Tensor]) -> tuple[TransformNetwork, TransformContext]:
         """Network and context model with weights from ``state``, as a file of weights holds them."""
         config = self.recipe.network
-        network = LatentNetwork(config)
+        network = TransformNetwork(config)
         context = TransformContext(config.channels, config.levels, self.recipe.context_width)
         for module, prefix in ((network, _NETWORK), (context, _CONTEXT)):
             module.load_state_dict(_named(state, prefix))
@@ -167,7 +163,7 @@ class TransformTask(Task[TransformRecipe]):
         """Rate, PSNR and MS-SSIM at every level, against JPEG, AVIF and the start."""
         if self._validator is None:
             return None
-        return self._validator.judge(*self._parts(average), step, pictures)
+        return self._validator.judge(code_at_levels(*self._parts(average)), step, pictures)
 
     def figures(self) -> dict[str, Any]:
         """What the last validation found."""

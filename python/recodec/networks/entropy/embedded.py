@@ -1,0 +1,198 @@
+"""The entropy model of embedded planes: what it expects of every bit, from all that is known of all latents.
+
+What is known of a latent is its index so far, exactly, which says more than the codes of any one plane. The first layer
+is a 3×3 convolution of all indices as they are known at that moment: with this chunk's codes for positions before, and
+without them for those after. In use it is a running sum that only codes other than 0 add to. All of its arithmetic has
+an integer twin in the C++ core, defined in FORMAT.md, section 12.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from recodec.networks.entropy.model import ACTIVATION_LIMIT
+from recodec.networks.latent.planes import GROUP, Chunk, EmbeddedPlanes
+from recodec.ops.taps import gather_taps
+
+# Taps of a 3×3 kernel in raster order; those of positions that are coded before come first.
+_OFFSETS = tuple((dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1))
+_BEFORE, _AFTER, _NEIGHBOURS = _OFFSETS[:4], _OFFSETS[4:], (*_OFFSETS[:4], *_OFFSETS[5:])
+# Fractional bits of 8-bit weights, of log sizes, and of each tensor of biases.
+_WEIGHT_FRACTION, _SIZE_UNIT = 6, 8
+_BIAS_FRACTIONS = {
+    "bias": 9,
+    "inner_bias": 14,
+    "significance_bias": 14,
+    "sign_bias": 14,
+    "refinement_bias": 14,
+}
+_LARGEST_BIAS = 1 << 26
+# What refinements take of the significance's logit.
+_MOST_SHARED = 8.0
+
+
+def log_size(index: Tensor) -> Tensor:
+    """About log₂(1 + magnitude) with the sign of an index: straight lines between powers of two, in eighths."""
+    size = index.abs() + 1
+    floor = torch.frexp(size.float()).exponent - 1
+    return torch.sign(index) * (_SIZE_UNIT * floor + ((_SIZE_UNIT * size) >> floor) - _SIZE_UNIT) / _SIZE_UNIT
+
+
+class _Layout(NamedTuple):
+    """Of a chunk's codes: number among those of all chunks, channel and plane, padded to whole groups (groups, 16)."""
+
+    code: Tensor
+    channel: Tensor
+    plane: Tensor
+    held: Tensor
+
+
+class EmbeddedEntropyModel(nn.Module):
+    """Indices in, bits of every code of a chunk out.
+
+    Weights are rounded as the integer twin has them once :attr:`rounding` is set, with gradients straight through.
+    """
+
+    def __init__(self, planes: EmbeddedPlanes, width: int = 128, inner_width: int = 128):
+        super().__init__()
+        self.rounding = False
+        self._planes = [planes]  # not a part of this network
+        channels, chunks = len(planes.threshold), planes.count
+        codes = sum(len(chunk) for chunk in planes.chunks)
+        self.around = _weights(2, channels, len(_OFFSETS), width, scale=0.3 / math.sqrt(9 * channels))
+        self.own = _weights(2, channels, inner_width, scale=0.0)
+        self.inner = _weights(inner_width, width, scale=1 / math.sqrt(width))
+        self.significance = _weights(codes, inner_width, scale=0.3 / math.sqrt(inner_width))
+        self.sign = _weights(codes, inner_width, scale=0.0)
+        self.near = nn.Parameter(torch.full((codes, len(_NEIGHBOURS)), 0.1))
+        self.near_sign = _weights(codes, len(_NEIGHBOURS), scale=0.0)
+        self.refinement_share = _weights(codes, scale=0.0)
+        self.bias = nn.Parameter(torch.zeros(chunks, width))
+        self.inner_bias = nn.Parameter(torch.zeros(chunks, inner_width))
+        self.significance_bias = nn.Parameter(torch.full((codes,), -2.0))
+        self.sign_bias = nn.Parameter(torch.zeros(codes))
+        self.refinement_bias = nn.Parameter(torch.zeros(codes, 2))
+        self._layouts = _lay_out(planes.chunks)
+
+    def weight(self, name: str) -> Tensor:
+        """A tensor of weights as the computation has it."""
+        weight: Tensor = getattr(self, name)
+        if self.rounding:
+            unit = 2.0**_WEIGHT_FRACTION
+            rounded = (weight * unit).round().clamp(-127, 127) / unit
+            weight = weight + (rounded - weight).detach()
+        return weight
+
+    def bits(self, index: Tensor, number: int) -> Tensor:
+        """Bits (N, h, w) of a chunk, counted from 0, of whole indices (N, channels, h, w)."""
+        planes = self._planes[0]
+        before, after = (log_size(planes.prefix(index, count)) for count in (number, number + 1))
+        around = torch.cat([_taps(after, _BEFORE), _taps(before, _AFTER)], 3)  # N h w taps channels
+        hidden = _rectify(self._first_layer(around) + self.bias[number])
+        hidden = F.linear(hidden, self.weight("inner"), self.inner_bias[number])
+        layout = self._layouts[number]
+        magnitude, sign = (
+            index.abs()[:, layout.channel],
+            torch.sign(index)[:, layout.channel],
+        )  # N groups 16 h w
+        plane = layout.plane[..., None, None]
+        upper, lower = (magnitude >> (plane + 1)) << (plane + 1), (magnitude >> plane) << plane
+        held = layout.held[..., None, None]
+        growth = (log_size(lower) - log_size(upper)) * sign * held
+        hidden = self._told(hidden, growth, layout)
+        near = torch.cat([around[:, :, :, :4], around[:, :, :, 5:]], 3)[
+            ..., layout.channel
+        ]  # N h w taps groups 16
+        significance = self._logits(hidden, near.abs(), layout, "significance", "near")
+        signs = self._logits(hidden, near, layout, "sign", "near_sign")
+        others = (upper > 1 << (plane + 1)).long()
+        bias = self.refinement_bias[layout.code][..., None, None]
+        refinement = torch.where(others == 1, bias[:, :, 1], bias[:, :, 0])
+        share = self.weight("refinement_share")[layout.code][..., None, None]
+        refinement = refinement + share * significance.clamp(-_MOST_SHARED, _MOST_SHARED)
+        one = (lower > upper).to(significance)
+        known = upper > 0
+        lengths = _length(torch.where(known, refinement, significance), one)
+        lengths = lengths + torch.where(known, 0.0, one * _length(signs, (sign > 0).to(signs)))
+        return (lengths * held).sum((1, 2))
+
+    def _first_layer(self, around: Tensor) -> Tensor:
+        """(N, h, w, taps, channels) log sizes to (N, h, w, width)."""
+        weight = self.weight("around")
+        rows = weight.permute(0, 2, 1, 3).flatten(1, 2)  # sign, tap · channel, width
+        around = around.flatten(3)
+        return (-around).clamp_min(0) @ rows[0] + around.clamp_min(0) @ rows[1]
+
+    def _told(self, hidden: Tensor, growth: Tensor, layout: _Layout) -> Tensor:
+        """The second layer (N, groups, inner_width, h, w) of each group, which knows those before it."""
+        rows = self.weight("own")[:, layout.channel]  # sign groups 16 inner_width
+        said = torch.einsum("ngkyx,gkv->ngvyx", (-growth).clamp_min(0), rows[0])
+        said = said + torch.einsum("ngkyx,gkv->ngvyx", growth.clamp_min(0), rows[1])
+        said = said.cumsum(1)
+        said = torch.cat([torch.zeros_like(said[:, :1]), said[:, :-1]], 1)
+        return _rectify(hidden.permute(0, 3, 1, 2)[:, None] + said)
+
+    def _logits(self, hidden: Tensor, near: Tensor, layout: _Layout, name: str, near_name: str) -> Tensor:
+        rows = self.weight(name)[layout.code]
+        logits = torch.einsum("ngvyx,gkv->ngkyx", hidden, rows)
+        logits = logits + torch.einsum("nyxtgk,gkt->ngkyx", near, self.weight(near_name)[layout.code])
+        bias: Tensor = getattr(self, f"{name}_bias")[layout.code]
+        return logits + bias[..., None, None]
+
+    @torch.no_grad()
+    def tables(self) -> dict[str, Tensor]:
+        """The integer twin: 8-bit weights, and biases as 32-bit numbers."""
+        found = {}
+        for name, value in self.named_parameters():
+            if name in _BIAS_FRACTIONS:
+                scaled = (value * 2.0 ** _BIAS_FRACTIONS[name]).round().clamp(-_LARGEST_BIAS, _LARGEST_BIAS)
+                found[name] = scaled.to(torch.int32).contiguous()
+            else:
+                scaled = (value * 2.0**_WEIGHT_FRACTION).round().clamp(-127, 127)
+                found[name] = scaled.to(torch.int8).contiguous()
+        return found
+
+    @classmethod
+    @torch.no_grad()
+    def from_tables(cls, planes: EmbeddedPlanes, tables: Mapping[str, Tensor]) -> EmbeddedEntropyModel:
+        """The network in floating point whose integer twin ``tables`` are; inverse of :meth:`tables`."""
+        network = cls(planes, tables["inner"].shape[1], tables["inner"].shape[0])
+        for name, parameter in network.named_parameters():
+            parameter.copy_(tables[name] / 2.0 ** _BIAS_FRACTIONS.get(name, _WEIGHT_FRACTION))
+        return network
+
+
+def _weights(*shape: int, scale: float) -> nn.Parameter:
+    return nn.Parameter(scale * torch.randn(shape))
+
+
+def _rectify(sums: Tensor) -> Tensor:
+    return sums.clamp(0, ACTIVATION_LIMIT)
+
+
+def _taps(values: Tensor, offsets: tuple[tuple[int, int], ...]) -> Tensor:
+    """(N, channels, h, w) to (N, h, w, taps, channels)."""
+    return gather_taps(values.permute(0, 2, 3, 1), offsets)
+
+
+def _length(logits: Tensor, bits: Tensor) -> Tensor:
+    return F.binary_cross_entropy_with_logits(logits, bits, reduction="none") / math.log(2)
+
+
+def _lay_out(chunks: tuple[Chunk, ...]) -> list[_Layout]:
+    layouts = []
+    first = 0
+    for chunk in chunks:
+        starts = (0, *chunk.ends[:-1])
+        places = torch.tensor(starts)[:, None] + torch.arange(GROUP)
+        held = places < torch.tensor(chunk.ends)[:, None]
+        places = places.clamp(max=max(len(chunk) - 1, 0))
+        layouts.append(_Layout(first + places, chunk.channels[places], chunk.planes[places], held.float()))
+        first += len(chunk)
+    return layouts

@@ -1,0 +1,108 @@
+"""Networks whose steps look at no other position: states of the whole picture, tiles for analysis and synthesis alone.
+
+Tiles have halos as wide as the network reaches, so that a picture shows nothing of how it was cut, and files need not
+say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from recodec import _core
+from recodec.errors import LimitError
+from recodec.networks.plane_network import PlaneNetwork, State
+from recodec.ops.backend import use_backend
+from recodec.runtime.samples import Samples
+from recodec.runtime.states import Workplace, map_state
+from recodec.runtime.tiled_network import Codes
+from recodec.runtime.tiling import Region, TileGrid, plan_tiles
+
+# Positions along a tile's side. Memory grows with it, what is computed twice falls.
+TILE_SIDE = 128
+# Codes of a latent in a whole file, on average at most.
+_PLANES = 6
+
+
+class SeamlessDecoder:
+    """What a picture of ``rows`` × ``columns`` positions looks like after the planes so far.
+
+    Raises :class:`LimitError` where there is no room for its state.
+    """
+
+    def __init__(self, network: PlaneNetwork, rows: int, columns: int, place: Workplace):
+        self._network, self._place = network, place
+        self._grid = plan_tiles(rows, columns, network.reach.decoder, TILE_SIDE)
+        self._state: State = None
+        check_room(network, rows * columns, place)
+
+    def advance(self, plane: Codes) -> None:
+        """Decode one more plane (codes, h, w)."""
+        codes = torch.from_numpy(plane)[None].to(self._place.device)
+        self._state = self._network.decode_step(codes, self._state)
+
+    @property
+    def state(self) -> State:
+        """Of the planes so far."""
+        return self._state
+
+    def pixels(self) -> Iterator[tuple[Region, Tensor]]:
+        """Core by core, in positions, its (3, h·s, w·s) pixels in [−0.5, 0.5], not clamped."""
+        for tile in self._grid.tiles():
+            window = map_state(self._state, tile.window.of)
+            with use_backend(self._place.backend):
+                picture = self._network.synthesise(window)[0]
+            yield tile.core, tile.inner.scaled(self._network.stride).of(picture)
+            _core.release_free_memory()
+
+    def decode(self, planes: Sequence[Codes]) -> Iterator[tuple[Region, Tensor]]:
+        """Like advancing by all planes and asking for the pixels."""
+        for plane in planes:
+            self.advance(plane)
+        return self.pixels()
+
+
+class SeamlessEncoder:
+    """Codes of a picture, plane by plane, from an analysis that is made once."""
+
+    def __init__(self, network: PlaneNetwork, samples: Samples, grid: TileGrid, place: Workplace):
+        self._network, self._place = network, place
+        self.decoder = SeamlessDecoder(network, grid.height, grid.width, place)
+        self._target = analyse(network, samples, grid.height, grid.width, place)
+        self._state: State = None
+
+    def next_plane(self) -> Codes:
+        """Codes (codes, h, w) of the next iteration. Decode them before asking for more."""
+        codes, self._state = self._network.encode_step(self._target, self._state, self.decoder.state)
+        plane: Codes = codes[0].to(torch.int8).cpu().numpy()
+        return plane
+
+    def decode(self, plane: Codes) -> None:
+        """Take the codes as sent."""
+        self.decoder.advance(plane)
+
+
+def analyse(network: PlaneNetwork, samples: Samples, rows: int, columns: int, place: Workplace) -> Tensor:
+    """What the network makes of a picture, tile by tile: (1, depth, rows, columns)."""
+    whole: Tensor | None = None
+    for tile in plan_tiles(rows, columns, network.reach.encoder, TILE_SIDE).tiles():
+        with use_backend(place.backend):
+            part = network.analyse(samples.pixels(tile.window)[None])
+        if whole is None:
+            whole = part.new_empty((1, part.shape[1], rows, columns))
+        tile.core.of(whole)[:] = tile.inner.of(part)
+        _core.release_free_memory()
+    assert whole is not None
+    return whole
+
+
+def check_room(network: PlaneNetwork, positions: int, place: Workplace) -> None:
+    """Raise :class:`LimitError` unless target, state and codes of a picture fit."""
+    needed = place.reserved + positions * network.depth * (2 * torch.int32.itemsize + _PLANES)
+    if needed > place.max_memory:
+        raise LimitError(
+            f"this picture takes about {-(-needed // 2**20)} MiB of memory; the limit is "
+            f"{place.max_memory / 2**20:.1f} MiB, raise max_memory (--max-memory)"
+        )

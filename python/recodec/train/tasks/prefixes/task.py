@@ -1,0 +1,234 @@
+"""The task that trains the decoder alone, on real planes of random prefixes.
+
+The encoder stays, so what the decoder is given is exactly what files hold, and gradients are exact. Where planes are
+not in order yet, they are put in order first, from the transform that a run starts from.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from recodec.errors import TrainingError
+from recodec.networks.latent.levels import TransformNetwork
+from recodec.networks.latent.network import LatentNetwork
+from recodec.networks.latent.transform import STRIDE
+from recodec.train.precision import bfloat16_gain, working_type
+from recodec.train.recipe import Phase
+from recodec.train.task import LOSS, Batch, Moment, ParameterGroup, Setting, Task, Terms
+from recodec.train.tasks.crop_steps import pixel_batches, sample_pixels
+from recodec.train.tasks.curves import CurveValidator
+from recodec.train.tasks.distortion import balance
+from recodec.train.tasks.prefixes.curvature import curvatures
+from recodec.train.tasks.prefixes.recipe import PrefixRecipe
+from recodec.train.tasks.prefixes.schedule import plan
+from recodec.train.tasks.prefixes.validation import code_prefixes
+from recodec.train.tasks.transform.recipe import TransformPhase
+from recodec.weights import Model, save_model
+
+# Crops from which the order of planes is measured, and those for what errors cost, which is dearer.
+_SAMPLE_CROPS, _CURVATURE_CROPS, _SAMPLE_SIZE = 384, 32, 192
+# What is random follows from (seed, purpose, phase, number).
+_CROPS, _PREFIXES, _SAMPLES, _SIGNS = range(4)
+_NETWORK = "network."
+_AT_ONCE = 16
+
+
+class PrefixTask(Task[PrefixRecipe]):
+    """Trains the decoder of a :class:`LatentNetwork`."""
+
+    lambdas: Tensor
+
+    def __init__(self, recipe: PrefixRecipe, setting: Setting):
+        super().__init__(recipe, setting)
+        torch.manual_seed(recipe.seed)
+        self.network = LatentNetwork(recipe.network)
+        self.network.analysis.requires_grad_(False)
+        # The weight of distortion for which each chunk pays.
+        self.register_buffer("lambdas", torch.ones(recipe.network.chunks))
+        device = setting.processes.device
+        self.dtype = working_type(recipe.compute, device)
+        self._validator: CurveValidator | None = None
+        if setting.processes.first:
+            measured = {} if device.type == "cuda" else {"bfloat16_gain": bfloat16_gain()}
+            setting.journal.record("computes in", dtype=str(self.dtype).removeprefix("torch."), **measured)
+            if setting.validation is not None:
+                self._validator = CurveValidator(setting.validation, recipe.validation, setting.journal)
+
+    def identity(self) -> dict[str, str]:
+        """The network."""
+        texts = self.recipe.network.to_texts()
+        return {"task": self.recipe.task, "network": texts["encoder"] + texts["decoder"]}
+
+    def start_from(self, model: Model) -> None:
+        """Go on with a model of planes, or put the planes of a transform in order."""
+        network = model.network
+        if isinstance(network, TransformNetwork):
+            self._arrange(network)
+        elif isinstance(network, LatentNetwork) and network.config == self.recipe.network:
+            self.network.load_state_dict(network.state_dict())
+            self.lambdas.copy_(model.training["lambdas"].float().exp())
+        else:
+            raise TrainingError(f"model {model.id} to start from has another network than the recipe")
+
+    def _arrange(self, transform: TransformNetwork) -> None:
+        """Take over a transform, and measure in which order its planes pay."""
+        recipe, network, journal = self.recipe, self.network, self.setting.journal
+        sides = transform.config.channels, transform.config.analysis, transform.config.synthesis
+        if sides != (recipe.network.channels, recipe.network.analysis, recipe.network.synthesis):
+            raise TrainingError("the transform to start from has another network than the recipe")
+        network.analysis.load_state_dict(transform.analysis.state_dict())
+        network.synthesis.load_state_dict(transform.synthesis.state_dict())
+        network.scale.copy_(transform.scale)
+        seed = (recipe.seed, _SAMPLES)
+        pixels = sample_pixels(self.setting, recipe.data, _SAMPLE_SIZE, _SAMPLE_CROPS, seed)
+        journal.console.say("measuring what errors of each latent cost")
+        distortion = recipe.phases[0].distortion
+        curvature = curvatures(
+            transform,
+            pixels[:_CURVATURE_CROPS],
+            lambda shown, crops: distortion.measure(shown, crops).distortion,
+            _SIGNS,
+        )
+        journal.console.say("putting planes in order")
+        with torch.no_grad():
+            latents = torch.cat([network.latents(part) for part in torch.split(pixels, _AT_ONCE)])
+            steps = transform.levels.log_step.exp()
+            planes = network.planes
+            threshold = (steps[-1] * recipe.chunks.finest * _stagger(len(planes.threshold))).half().float()
+            magnitude = latents.abs() / threshold[:, None, None]
+            index = (
+                magnitude.clamp(max=(1 << recipe.network.planes) - 1).to(torch.int32) * latents.sign().int()
+            )
+            ends = [rate * STRIDE**2 for rate in recipe.chunks.ends(recipe.network.chunks)]
+            found = plan(index, magnitude, threshold, curvature, steps, recipe.network.planes, ends)
+            planes.threshold.copy_(threshold)
+            planes.chunk_of.copy_(found.chunk_of)
+            planes.point.copy_(found.points)
+            planes.forget()
+            planes.check()
+            self.lambdas.copy_(torch.tensor(found.lambdas))
+            self._take_levels(transform)
+        journal.record(
+            "planes",
+            codes=[len(chunk) for chunk in planes.chunks],
+            rates=[round(rate / STRIDE**2, 4) for rate in found.rates],
+            lambdas=[round(value, 1) for value in found.lambdas],
+        )
+
+    def _take_levels(self, transform: TransformNetwork) -> None:
+        """Begin each chunk with gains and offset of the levels whose quantisers are most like it."""
+        planes, tables, levels = self.network.planes, self.network.chunks, transform.levels
+        for chunk in range(planes.count):
+            known = planes.lowest[chunk + 1]
+            sizes = planes.threshold.log() + known * math.log(2)
+            places = _places(sizes, levels.log_step)
+            tables.log_gain[chunk].copy_(_between(levels.log_gain, places))
+            sent = known < planes.point.shape[2]
+            middle = places[sent].median().expand(levels.offset.shape[1])
+            tables.offset[chunk].copy_(_between(levels.offset, middle))
+
+    def prepare(self, *, step: int, origin: str, stopped: object) -> None:
+        """Judge what a new run starts from, so that validation can tell the gain. Raises :class:`TrainingError`."""
+        if not origin:
+            raise TrainingError(
+                "the decoder on prefixes starts from a transform or a model of planes (--start-from)"
+            )
+        if step == 0 and self._validator is not None:
+            state = {name: value.detach().clone() for name, value in self.state_dict().items()}
+            self._validator.judge_start(code_prefixes(self._shipped(state)))
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """Gains and points have a rate of their own."""
+        fast = [self.network.chunks.log_gain, self.network.planes.point]
+        others = [p for p in self.parameters() if p.requires_grad and not any(p is f for f in fast)]
+        return [ParameterGroup(others, 1.0), ParameterGroup(fast, self.recipe.optimizer.level_rate)]
+
+    def batches(self, phase: Phase, number: int, start: int) -> Generator[Batch]:
+        """Crops of the phase."""
+        assert isinstance(phase, TransformPhase)
+        seed = (self.recipe.seed, _CROPS, number)
+        return pixel_batches(self.setting, self.recipe.data, phase.crop, phase.batch, seed, start)
+
+    def forward(self, pixels: Tensor, moment: Moment) -> Terms:
+        """Squared error and MS-SSIM of prefixes, and their weighted sum at each prefix's own λ."""
+        phase = self.recipe.phases[moment.phase]
+        rows = self._draw(len(pixels), moment)
+        network = self.network.compute_in(self.dtype)
+        with torch.no_grad():
+            index = network.analyse(pixels)
+        values = torch.cat(
+            [
+                network.planes.values(network.planes.prefix(index[i : i + 1], row + 1), row + 1)
+                for i, row in enumerate(rows.tolist())
+            ]
+        )
+        found = phase.distortion.measure(network.show(values, rows), pixels)
+        lambdas = self.lambdas[rows]
+        loss = balance(lambdas * found.distortion, lambdas)
+        return {LOSS: loss, "mse": found.error.mean(), "ms_ssim": found.similarity.mean()}
+
+    def _draw(self, count: int, moment: Moment) -> Tensor:
+        """The last chunk of each crop of this process."""
+        processes = self.setting.processes
+        drawn = self.generator(_PREFIXES, moment).integers(
+            self.recipe.network.chunks, size=count * processes.count
+        )
+        own = drawn[processes.rank * count : (processes.rank + 1) * count]
+        return torch.from_numpy(own).to(processes.device)
+
+    def _shipped(self, state: Mapping[str, Tensor]) -> LatentNetwork:
+        """The network with weights from ``state``, as a file of weights holds them."""
+        network = LatentNetwork(self.recipe.network)
+        network.load_state_dict(
+            {
+                name.removeprefix(_NETWORK): value.cpu().half().float()
+                if value.is_floating_point()
+                else value.cpu()
+                for name, value in state.items()
+                if name.startswith(_NETWORK)
+            }
+        )
+        return network.requires_grad_(False).eval()
+
+    def validate(self, average: Mapping[str, Tensor], step: int, pictures: Path) -> str | None:
+        """Rate, PSNR and MS-SSIM of every prefix, against JPEG, AVIF and the start."""
+        if self._validator is None:
+            return None
+        return self._validator.judge(code_prefixes(self._shipped(average)), step, pictures)
+
+    def figures(self) -> dict[str, Any]:
+        """What the last validation found."""
+        return {} if self._validator is None else self._validator.last
+
+    def export(self, path: Path, average: Mapping[str, Tensor], notes: Mapping[str, Any]) -> None:
+        """Weights as fp16, and beside them what each chunk pays for, which only training reads."""
+        save_model(path, self._shipped(average), dict(notes), training={"lambdas": average["lambdas"].log()})
+
+
+def _stagger(channels: int) -> Tensor:
+    """Factors of 0.7 to 1.4 for thresholds, so that the planes of all channels do not pay at the same few rates."""
+    golden = (torch.arange(channels) * 0.6180339887) % 1
+    return torch.exp2(golden - 0.5)
+
+
+def _places(sizes: Tensor, log_step: Tensor) -> Tensor:
+    """Where the log of each channel's step lies among those of the levels (levels, channels), which fall."""
+    falling = log_step.cummin(0).values
+    above = (falling > sizes).sum(0).clamp(1, len(falling) - 1)
+    upper, lower = falling.gather(0, above[None] - 1)[0], falling.gather(0, above[None])[0]
+    share = ((upper - sizes) / (upper - lower).clamp_min(1e-6)).clamp(0, 1)
+    return above - 1 + share
+
+
+def _between(values: Tensor, places: Tensor) -> Tensor:
+    """``values`` (levels, n) at places among the levels (n,)."""
+    lower = places.floor().long().clamp(max=len(values) - 2)
+    share = places - lower
+    below, above = values.gather(0, lower[None])[0], values.gather(0, lower[None] + 1)[0]
+    return torch.lerp(below, above, share)

@@ -1,0 +1,202 @@
+"""The slow decoders of embedded planes, FORMAT.md, sections 9.8, 11 and 12, with Python integers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+
+import numpy as np
+
+from .slow_coder import (
+    CONSTANT_INPUT,
+    LEAST,
+    LOGIT_LIMIT,
+    WEIGHT_LIMIT,
+    Counter,
+    RangeDecoder,
+    clamp,
+    logistic,
+    logit,
+    round_shift,
+)
+
+GROUP = 16
+AROUND = [at for at in product((-1, 0, 1), repeat=2) if at != (0, 0)]
+BEFORE_AND_AFTER = list(product((-1, 0, 1), repeat=2))
+
+Order = list[list[list[tuple[int, int]]]]
+
+
+def chunk_order(chunk_of: Sequence[Sequence[int]], chunks: int) -> Order:
+    """Groups of (channel, plane) of every chunk."""
+    order: Order = []
+    for chunk in range(chunks):
+        turns: dict[int, list[tuple[int, int]]] = {}
+        for channel, planes in enumerate(chunk_of):
+            held = [plane for plane in reversed(range(len(planes))) if planes[plane] == chunk]
+            for turn, plane in enumerate(held):
+                turns.setdefault(turn, []).append((channel, plane))
+        order.append(
+            [turns[turn][at : at + GROUP] for turn in sorted(turns) for at in range(0, len(turns[turn]), GROUP)]
+        )
+    return order
+
+
+def log_size(index: int) -> int:
+    n = abs(index) + 1
+    b = n.bit_length() - 1
+    size = 8 * b + (8 * n >> b) - 8
+    return -size if index < 0 else size
+
+
+class EmbeddedDecoder:
+    """What both coders keep: the order, and every index so far."""
+
+    def __init__(self, order: Order, channels: int, height: int, width: int) -> None:
+        self.order, self.channels, self.height, self.width = order, channels, height, width
+        self.index = np.zeros((height + 2, width + 2, channels), np.int64)
+        self.chunk = 0
+
+    def decode(self, data: bytes) -> list[int]:
+        """Codes of the next plane in coding order."""
+        decoder = RangeDecoder(data)
+        found: list[int] = []
+        for y, x in product(range(self.height), range(self.width)):
+            found += self.position(decoder, y + 1, x + 1)
+        self.chunk += 1
+        return found
+
+    def position(self, decoder: RangeDecoder, y: int, x: int) -> list[int]:
+        raise NotImplementedError
+
+    def first_of(self, group: int) -> int:
+        """Number of a group's first code among those of all chunks."""
+        before = sum(len(codes) for groups in self.order[: self.chunk] for codes in groups)
+        return before + sum(len(codes) for codes in self.order[self.chunk][:group])
+
+
+def level(count: int) -> int:
+    return sum(count > largest for largest in (0, 1, 2, 4, 8, 16, 32))
+
+
+class AdaptiveDecoder(EmbeddedDecoder):
+    """9.8."""
+
+    def __init__(self, order: Order, channels: int, height: int, width: int) -> None:
+        super().__init__(order, channels, height, width)
+        self.counters: dict[tuple[object, ...], Counter] = {}
+        self.mixers: dict[int, list[int]] = {}
+
+    def counter(self, *key: object) -> Counter:
+        start = (32768, 0) if key[0] in ("sign", "refinement") else (6554, 2)
+        return self.counters.setdefault(key, Counter(*start, limit=255))
+
+    def position(self, decoder: RangeDecoder, y: int, x: int) -> list[int]:
+        active = level(int((self.index[y, x] != 0).sum()))
+        here, codes = 0, []
+        number = self.first_of(0)
+        for channel, plane in (code for group in self.order[self.chunk] for code in group):
+            index = int(self.index[y, x, channel])
+            if index == 0:
+                code = self.significance(decoder, (y, x, channel, plane), number, active, level(here))
+                here += code != 0
+            else:
+                counter = self.counter("refinement", number, abs(index) == 2 << plane)
+                bit = decoder.decode(counter.probability)
+                counter.learn(65536 * bit)
+                code = bit * (1 if index > 0 else -1)
+            self.index[y, x, channel] += code << plane if code >= 0 else -(1 << plane)
+            codes.append(code)
+            number += 1
+        return codes
+
+    def significance(
+        self, decoder: RangeDecoder, at: tuple[int, int, int, int], number: int, active: int, here: int
+    ) -> int:
+        y, x, channel, plane = at
+        total = 0
+        for dy, dx in AROUND:
+            magnitude = abs(int(self.index[y + dy, x + dx, channel]))
+            total += (2 if dy == 0 or dx == 0 else 1) * min(magnitude >> plane, 3)
+        around = level(total)
+        counters = [
+            self.counter("own", number, around),
+            self.counter("shared", active, around, here),
+            self.counter("plane", plane, around, here),
+        ]
+        mixer = self.mixers.setdefault(around, [26214, 26214, 26214, 0])
+        q = [logit(counter.probability) for counter in counters] + [CONSTANT_INPUT]
+        mixed = clamp(sum(m * v for m, v in zip(mixer, q, strict=True)) >> 16, -LOGIT_LIMIT, LOGIT_LIMIT)
+        p = clamp(logistic(mixed), LEAST, 65536 - LEAST)
+        bit = decoder.decode(p)
+        truth = 65536 * bit
+        for i, v in enumerate(q):
+            moved = mixer[i] + round_shift(((truth - p) * v >> 12) * 160, 16)
+            mixer[i] = clamp(moved, -WEIGHT_LIMIT, WEIGHT_LIMIT)
+        for counter in counters:
+            counter.learn(truth)
+        if not bit:
+            return 0
+        west, north = np.sign(self.index[y, x - 1, channel]), np.sign(self.index[y - 1, x, channel])
+        counter = self.counter("sign", channel, int(west), int(north))
+        positive = decoder.decode(counter.probability)
+        counter.learn(65536 * positive)
+        return 1 if positive else -1
+
+
+class NetworkDecoder(EmbeddedDecoder):
+    """12; ``said`` holds the bits of the plane decoded last with their probabilities."""
+
+    def __init__(
+        self, order: Order, channels: int, height: int, width: int, tables: Mapping[str, np.ndarray]
+    ) -> None:
+        super().__init__(order, channels, height, width)
+        self.tables = {name: np.asarray(table).astype(np.int64) for name, table in tables.items()}
+        self.size = np.zeros_like(self.index)
+
+    def position(self, decoder: RangeDecoder, y: int, x: int) -> list[int]:
+        t, codes = self.tables, []
+        window = self.size[y - 1 : y + 2, x - 1 : x + 2].reshape(9, self.channels)
+        first = t["bias"][self.chunk].copy()
+        for tap, sizes in enumerate(window):
+            first += np.maximum(-sizes, 0) @ t["around"][0, :, tap] + np.maximum(sizes, 0) @ t["around"][1, :, tap]
+        layer = np.clip(round_shift(first, 1), 0, 4095)
+        inner = round_shift(t["inner_bias"][self.chunk] + t["inner"] @ layer, 5)
+        number = self.first_of(0)
+        for group in self.order[self.chunk]:
+            activation = np.clip(round_shift(inner, 1), 0, 4095)
+            told = np.zeros_like(inner)
+            for channel, plane in group:
+                code = self.code(decoder, (y, x, channel, plane), number, activation)
+                if code:
+                    before = abs(int(self.size[y, x, channel]))
+                    self.index[y, x, channel] += code * (1 << plane)
+                    self.size[y, x, channel] = log_size(int(self.index[y, x, channel]))
+                    told += (abs(int(self.size[y, x, channel])) - before) * t["own"][int(code > 0), channel]
+                codes.append(code)
+                number += 1
+            inner = inner + told
+        return codes
+
+    def code(
+        self, decoder: RangeDecoder, at: tuple[int, int, int, int], number: int, activation: np.ndarray
+    ) -> int:
+        y, x, channel, plane = at
+        t = self.tables
+        near = np.array([self.size[y + dy, x + dx, channel] for dy, dx in AROUND])
+        total = int(t["significance_bias"][number] + t["significance"][number] @ activation)
+        total += 32 * int(t["near"][number] @ np.abs(near))
+        index = int(self.index[y, x, channel])
+        if index:
+            shared = clamp(total, -(1 << 17), 1 << 17) >> 6
+            bias = int(t["refinement_bias"][number, int(abs(index) != 2 << plane)])
+            bit = self.bit(decoder, bias + int(t["refinement_share"][number]) * shared)
+            return bit * (1 if index > 0 else -1)
+        if not self.bit(decoder, total):
+            return 0
+        total = int(t["sign_bias"][number] + t["sign"][number] @ activation)
+        return 1 if self.bit(decoder, total + 32 * int(t["near_sign"][number] @ near)) else -1
+
+    @staticmethod
+    def bit(decoder: RangeDecoder, total: int) -> int:
+        return decoder.decode(clamp(logistic(round_shift(total, 2)), LEAST, 65536 - LEAST))
