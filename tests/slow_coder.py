@@ -299,6 +299,10 @@ PLANE_DECODERS = {1: BinaryDecoder, 3: TernaryDecoder}
 
 def decoder_for(header: SimpleNamespace, tables: Mapping[str, Any] | None) -> Any:
     grid = -(-header.height // header.stride), -(-header.width // header.stride)
+    # Those of embedded planes take their order from a model.
+    reject_unless(
+        (header.entropy, header.entropy_version) not in ((1, 4), (2, 2)), "embedded planes without an order"
+    )
     if header.entropy == 1:
         return PLANE_DECODERS[header.entropy_version](header.depth, *grid)
     from .slow_network import NetworkDecoder

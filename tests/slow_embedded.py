@@ -37,7 +37,11 @@ def chunk_order(chunk_of: Sequence[Sequence[int]], chunks: int) -> Order:
             for turn, plane in enumerate(held):
                 turns.setdefault(turn, []).append((channel, plane))
         order.append(
-            [turns[turn][at : at + GROUP] for turn in sorted(turns) for at in range(0, len(turns[turn]), GROUP)]
+            [
+                turns[turn][at : at + GROUP]
+                for turn in sorted(turns)
+                for at in range(0, len(turns[turn]), GROUP)
+            ]
         )
     return order
 
@@ -159,7 +163,9 @@ class NetworkDecoder(EmbeddedDecoder):
         window = self.size[y - 1 : y + 2, x - 1 : x + 2].reshape(9, self.channels)
         first = t["bias"][self.chunk].copy()
         for tap, sizes in enumerate(window):
-            first += np.maximum(-sizes, 0) @ t["around"][0, :, tap] + np.maximum(sizes, 0) @ t["around"][1, :, tap]
+            first += (
+                np.maximum(-sizes, 0) @ t["around"][0, :, tap] + np.maximum(sizes, 0) @ t["around"][1, :, tap]
+            )
         layer = np.clip(round_shift(first, 1), 0, 4095)
         inner = round_shift(t["inner_bias"][self.chunk] + t["inner"] @ layer, 5)
         number = self.first_of(0)

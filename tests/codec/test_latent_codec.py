@@ -9,10 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 import recodec
+from recodec.container.reader import Reader
 from recodec.errors import LimitError, WeightsError
 from recodec.eval.metrics import psnr
 from recodec.families.recurrent.family import RECURRENT, read_planes
-from recodec.container.reader import Reader
 from recodec.runtime import seamless
 from tests.latent_models import latent_model, smooth_pixels
 

@@ -136,7 +136,7 @@ def test_flags() -> None:
         (23, 0, UNSUPPORTED),  # entropy coder
         (23, 3, UNSUPPORTED),
         (24, 2, UNSUPPORTED),  # its version
-        (24, 4, UNSUPPORTED),
+        (24, 5, UNSUPPORTED),
         (25, 0, FORMAT),  # tile columns
         (25, 5, FORMAT),
         (26, 0, FORMAT),  # tile rows

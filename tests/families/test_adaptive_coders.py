@@ -205,7 +205,7 @@ def test_other_codes_are_refused(version: int, code: int, symbols: str) -> None:
         encode([plane], version)
 
 
-@pytest.mark.parametrize("version", [0, 2, 4, 255])
+@pytest.mark.parametrize("version", [0, 2, 5, 255])
 def test_other_versions_are_unsupported(version: int) -> None:
     with pytest.raises(_core.CoreError, match=f"entropy coder 1, version {version}") as caught:
         PlaneCoder(2, 3, 4, version)
@@ -216,7 +216,9 @@ def test_other_versions_are_unsupported(version: int) -> None:
     data = bytearray(write_header(header))
     data[-8] = version
     data[-4:] = _core.crc32c(bytes(data[:-4])).to_bytes(4, "little")
-    message = f"entropy coder version is {version}; this version knows 1 and 3 of adaptive contexts, 1 of the network"
+    message = (
+        f"entropy coder version is {version}; this version knows 1, 3 and 4 of adaptive contexts, 1 and 2"
+    )
     with pytest.raises(UnsupportedError, match=message):
         read_file_header(Reader(bytes(data)).header())
 
@@ -229,7 +231,7 @@ def test_other_versions_are_unsupported(version: int) -> None:
         (
             2,
             3,
-            "entropy coder version is 3; this version knows 1 and 3 of adaptive contexts, 1 of the network",
+            "entropy coder version is 3; this version knows 1, 3 and 4 of adaptive contexts, 1 and 2 of the network",
         ),
     ],
 )

@@ -66,7 +66,9 @@ def test_latents_are_shown_within_what_is_known_of_them() -> None:
         width = (1 << planes.lowest[chunks])[:, None, None]
         assert torch.equal(values == 0, known == 0)
         low = known.abs() * (1 - 1e-5)
-        assert bool(((values.abs() >= low) & (values.abs() <= (known.abs() + width) * (1 + 1e-5)))[known != 0].all())
+        assert bool(
+            ((values.abs() >= low) & (values.abs() <= (known.abs() + width) * (1 + 1e-5)))[known != 0].all()
+        )
         assert bool((values * known >= 0).all())
 
 

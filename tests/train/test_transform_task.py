@@ -232,7 +232,7 @@ def test_the_hash_is_that_of_what_decodes(tmp_path: Path, photographs: Photograp
 def test_nobody_codes_pictures_with_it_yet(tmp_path: Path, photographs: Photographs) -> None:
     trainer = make_trainer(RECIPE, photographs, tmp_path)
     trainer.task.export(tmp_path / "weights.safetensors", trainer.averaged(), {})
-    with pytest.raises(WeightsError, match="architecture 'latent', which this version trains but codes no"):
+    with pytest.raises(WeightsError, match="architecture 'latent-transform', which this version"):
         recodec.load(tmp_path / "weights.safetensors")
 
 
@@ -289,7 +289,7 @@ def test_a_recipe_says_everything(tmp_path: Path) -> None:
         (
             'architecture = "latent-transform"',
             'architecture = "latent-transforms"',
-            "the architecture is 'latents'",
+            "the architecture is 'latent-transforms'",
         ),
         (
             'architecture = "latent-transform"',

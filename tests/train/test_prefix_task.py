@@ -1,0 +1,135 @@
+"""From a transform to a model that codes pictures: planes in order, the decoder on prefixes, the entropy model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import recodec
+from recodec.errors import TrainingError
+from recodec.networks.latent.config import LatentConfig, SideConfig, TransformConfig
+from recodec.train.data.photographs import Photographs
+from recodec.train.recipe import Recipe, recipe_from_dict
+from recodec.train.tasks.curves import CurveValidation
+from recodec.train.tasks.prefixes.recipe import PrefixRecipe
+from recodec.train.tasks.transform.recipe import TransformPhase, TransformRecipe
+from recodec.weights import load_model
+from tests.train.running import logged, make_trainer
+
+SIDES = SideConfig(width=8, blocks=1, inner_width=8, inner_blocks=1)
+PHASE = TransformPhase(steps=12, crop=64, batch=4, learning_rate=1e-3, warm_up_steps=2)
+TRANSFORM = TransformRecipe(
+    model="transform",
+    phases=(PHASE,),
+    network=TransformConfig(channels=16, levels=3, analysis=SIDES, synthesis=SIDES),
+    context_width=8,
+)
+PREFIXES = PrefixRecipe(
+    model="prefixes",
+    phases=(PHASE,),
+    network=LatentConfig(channels=16, planes=8, chunks=6, analysis=SIDES, synthesis=SIDES),
+    validation=CurveValidation(images=1),
+)
+
+
+@pytest.fixture(autouse=True)
+def few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("recodec.train.tasks.transform.task._SAMPLE_CROPS", 24)
+    monkeypatch.setattr("recodec.train.tasks.prefixes.task._SAMPLE_CROPS", 12)
+    monkeypatch.setattr("recodec.train.tasks.prefixes.task._CURVATURE_CROPS", 4)
+    monkeypatch.setattr("recodec.train.tasks.prefixes.task._SAMPLE_SIZE", 64)
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Photographs:
+    folder = tmp_path_factory.mktemp("photographs")
+    rng = np.random.default_rng(1)
+    for number in range(3):
+        coarse = Image.fromarray(rng.integers(0, 256, (12, 13, 3), dtype=np.uint8))
+        coarse.resize((200, 180), Image.Resampling.BICUBIC).save(folder / f"{number}.png")
+    return Photographs([folder])
+
+
+def exported(recipe: Recipe, photographs: Photographs, folder: Path, start: Path | None = None) -> Path:
+    trainer = make_trainer(recipe, photographs, folder, photographs)
+    if start is not None:
+        trainer.start_from(load_model(start))
+    assert trainer.run()
+    path = folder / f"{recipe.model}.safetensors"
+    trainer.task.export(path, trainer.averaged(), {})
+    return path
+
+
+@pytest.fixture(scope="module")
+def transform(tmp_path_factory: pytest.TempPathFactory, photographs: Photographs) -> Path:
+    return exported(TRANSFORM, photographs, tmp_path_factory.mktemp("transform"))
+
+
+def test_a_transform_becomes_a_codec(
+    tmp_path: Path, photographs: Photographs, transform: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = exported(PREFIXES, photographs, tmp_path, transform)
+    (planes,) = logged(tmp_path, "planes")
+    assert len(planes["codes"]) == 6
+    assert planes["rates"] == sorted(planes["rates"])
+    assert planes["lambdas"] == sorted(planes["lambdas"]), "each chunk pays less than the one before"
+    model = load_model(path)
+    before = load_model(transform).network.analysis.state_dict()
+    for name, value in model.network.analysis.state_dict().items():
+        assert torch.equal(value, before[name]), "the encoder stays"
+    image = np.asarray(photographs.read(0))
+    codec = recodec.load(path)
+    data = codec.encode(image, iterations=6)
+    sizes = [len(recodec.truncate(data, iterations=count)) for count in range(1, 7)]
+    assert sizes == sorted(sizes)
+    assert np.asarray(codec.decode(data)).shape == image.shape
+
+    monkeypatch.setenv("RECODEC_WEIGHTS", str(tmp_path))
+    recipe = recipe_from_dict(
+        {
+            "model": "with-entropy",
+            "task": "entropy",
+            "codes_of": "prefixes",
+            "images": 2,
+            "width": 16,
+            "phases": [{"steps": 4, "batch": 2}],
+            "validation": {"images": 1},
+        }
+    )
+    trainer = make_trainer(recipe, photographs, tmp_path / "entropy", photographs)
+    trainer.task.prepare(step=0, origin="", stopped=lambda: False)
+    assert trainer.run()
+    assert trainer.validate()
+    (report,) = logged(tmp_path / "entropy", "validation")
+    # Heads, checksums and ends of chunks come to the code length.
+    frame = 6 * 8 * 8 / image[..., 0].size
+    assert sum(report["network_bpp"]) == pytest.approx(sum(report["float_bpp"]) + frame / 2, abs=frame)
+    trainer.task.export(tmp_path / "with-entropy.safetensors", trainer.averaged(), {})
+    again = recodec.load("with-entropy")
+    coded = again.encode(image, iterations=6)
+    assert recodec.info(coded).details.entropy == "network-2"
+    np.testing.assert_array_equal(np.asarray(again.decode(coded)), np.asarray(codec.decode(data)))
+
+
+def test_training_goes_on_where_it_stopped(tmp_path: Path, photographs: Photographs, transform: Path) -> None:
+    straight = make_trainer(PREFIXES, photographs, tmp_path / "straight")
+    straight.start_from(load_model(transform))
+    assert straight.run()
+    first = make_trainer(PREFIXES, photographs, tmp_path / "resumed")
+    first.start_from(load_model(transform))
+    assert not first.run(steps=6)
+    again = make_trainer(PREFIXES, photographs, tmp_path / "resumed")
+    assert again.resume()
+    assert again.run()
+    state = again.task.state_dict()
+    for name, value in straight.task.state_dict().items():
+        assert torch.equal(value, state[name]), name
+
+
+def test_there_is_no_decoder_without_a_transform(tmp_path: Path, photographs: Photographs) -> None:
+    with pytest.raises(TrainingError, match="--start-from"):
+        make_trainer(PREFIXES, photographs, tmp_path).run()
