@@ -122,7 +122,7 @@ def plane_bits(index: Tensor, plane: int) -> Tensor:
     around = _shifted_sum(upto.clamp(max=3).float(), ((-1, -1), (-1, 0), (-1, 1), (0, -1)))
     around += _shifted_sum((2 * known).clamp(max=3).float(), ((0, 1), (1, -1), (1, 0), (1, 1)))
     label = (
-        torch.bucketize(around, torch.tensor([0.5, 1.5, 2.5, 4.5, 8.5])) * _ACTIVITY
+        torch.bucketize(around.contiguous(), torch.tensor([0.5, 1.5, 2.5, 4.5, 8.5])) * _ACTIVITY
         + _activity(index)[:, None]
     )
     # Refinements of the first interval beside the dead zone, and of others.
@@ -142,7 +142,7 @@ def plane_bits(index: Tensor, plane: int) -> Tensor:
 def _activity(index: Tensor) -> Tensor:
     """Quarters of positions by how large their latents are."""
     size = (1 + index.abs().float()).log2().sum(1)
-    return torch.bucketize(size, torch.quantile(size.flatten()[:1_000_000], torch.tensor([0.25, 0.5, 0.75])))
+    return torch.bucketize(size.contiguous(), torch.quantile(size.flatten()[:1_000_000], torch.tensor([0.25, 0.5, 0.75])))
 
 
 def _shifted_sum(values: Tensor, offsets: tuple[tuple[int, int], ...]) -> Tensor:
