@@ -189,9 +189,10 @@ def _lay_out(chunks: tuple[Chunk, ...]) -> list[_Layout]:
     layouts = []
     first = 0
     for chunk in chunks:
-        starts = (0, *chunk.ends[:-1])
-        places = torch.tensor(starts)[:, None] + torch.arange(GROUP)
-        held = places < torch.tensor(chunk.ends)[:, None]
+        # Empty for a chunk that holds nothing, which small models may have.
+        starts, ends = (torch.tensor(at, dtype=torch.long) for at in ((0, *chunk.ends)[:-1], chunk.ends))
+        places = starts[:, None] + torch.arange(GROUP)
+        held = places < ends[:, None]
         places = places.clamp(max=max(len(chunk) - 1, 0))
         layouts.append(_Layout(first + places, chunk.channels[places], chunk.planes[places], held.float()))
         first += len(chunk)

@@ -142,7 +142,9 @@ def plane_bits(index: Tensor, plane: int) -> Tensor:
 def _activity(index: Tensor) -> Tensor:
     """Quarters of positions by how large their latents are."""
     size = (1 + index.abs().float()).log2().sum(1)
-    return torch.bucketize(size.contiguous(), torch.quantile(size.flatten()[:1_000_000], torch.tensor([0.25, 0.5, 0.75])))
+    return torch.bucketize(
+        size.contiguous(), torch.quantile(size.flatten()[:1_000_000], torch.tensor([0.25, 0.5, 0.75]))
+    )
 
 
 def _shifted_sum(values: Tensor, offsets: tuple[tuple[int, int], ...]) -> Tensor:
