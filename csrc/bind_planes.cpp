@@ -38,17 +38,16 @@ std::shared_ptr<EmbeddedOrder> make_order(const Array<std::int32_t>& chunk_of, s
                                            static_cast<std::size_t>(chunk_of.shape(1)), chunks);
 }
 
-using ModelPart = std::variant<std::monostate, std::shared_ptr<EntropyTables>, std::shared_ptr<EmbeddedTables>,
-                               std::shared_ptr<EmbeddedOrder>>;
+// As Python has it, which knows nothing of const.
+using BoundPart = std::variant<std::monostate, std::shared_ptr<EmbeddedOrder>, std::shared_ptr<EntropyTables>,
+                               std::shared_ptr<EmbeddedTables>>;
 
 std::unique_ptr<ChunkCoder> make_chunk_coder(std::uint8_t entropy, std::uint8_t version, std::uint32_t depth,
                                              std::uint32_t rows, std::uint32_t columns,
-                                             ModelPart part) {
-    CoderModel model;
-    if (auto* tables = std::get_if<std::shared_ptr<EntropyTables>>(&part)) model.tables = std::move(*tables);
-    if (auto* tables = std::get_if<std::shared_ptr<EmbeddedTables>>(&part)) model.embedded_tables = std::move(*tables);
-    if (auto* order = std::get_if<std::shared_ptr<EmbeddedOrder>>(&part)) model.order = std::move(*order);
-    return std::make_unique<ChunkCoder>(EntropyCoder{entropy, version}, depth, rows, columns, std::move(model));
+                                             const BoundPart& part) {
+    return std::make_unique<ChunkCoder>(
+        EntropyCoder{entropy, version}, depth, rows, columns,
+        std::visit([](const auto& from) -> ModelPart { return from; }, part));
 }
 
 py::bytes encode_plane(ChunkCoder& coder, const Array<std::int8_t>& codes) {
@@ -114,6 +113,7 @@ void bind_planes(py::module_& m) {
         .def_readwrite("tile_rows", &PlaneHeader::tile_rows)
         .def_readwrite("tile_halo", &PlaneHeader::tile_halo)
         .def_readwrite("arithmetic", &PlaneHeader::arithmetic)
+        .def_property_readonly("embedded", [](const PlaneHeader& h) { return h.entropy.is_embedded(); })
         .def("positions", &PlaneHeader::positions, py::arg("side"));
     m.def("read_plane_header", &read_plane_header, py::arg("header"));
     m.def("write_plane_header",

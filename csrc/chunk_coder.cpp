@@ -1,7 +1,6 @@
 #include "chunk_coder.hpp"
 
 #include <string>
-#include <type_traits>
 #include <utility>
 
 #include "binary_coder.hpp"
@@ -17,37 +16,32 @@ namespace recodec {
 namespace {
 
 template <class Part>
-Part required(Part part, std::uint32_t depth, const char* what) {
-    if (!part) throw Error(Errc::unsupported, std::string("the entropy coder needs ") + what + ", which the model has not");
-    if constexpr (std::is_same_v<Part, std::shared_ptr<const EmbeddedOrder>>) {
-        if (part->channels() != depth) {
-            throw Error(Errc::format, "the model is for depth " + std::to_string(part->channels()) +
-                                          ", but the file has depth " + std::to_string(depth));
-        }
+std::shared_ptr<const Part> required(const ModelPart& part, const char* what) {
+    const auto* found = std::get_if<std::shared_ptr<const Part>>(&part);
+    if (found == nullptr || *found == nullptr) {
+        throw Error(Errc::unsupported, std::string("the entropy coder needs ") + what + ", which the model has not");
     }
-    return part;
+    return *found;
 }
 
 }  // namespace
 
 std::unique_ptr<PlaneCoder> make_plane_coder(EntropyCoder coder, std::uint32_t depth, std::uint32_t height,
-                                             std::uint32_t width, CoderModel model) {
+                                             std::uint32_t width, ModelPart part) {
     if (!coder.is_known()) {
         throw Error(Errc::unsupported,
                     "entropy coder " + std::to_string(coder.kind) + ", version " + std::to_string(coder.version));
     }
-    if (coder.kind == 2 && coder.version == 1) {
-        auto tables = required(std::move(model.tables), depth, "a network");
-        return std::make_unique<NetworkCoder>(depth, height, width, std::move(tables));
+    if (coder.is_embedded()) {
+        if (coder.kind == EntropyCoder::kNetwork) {
+            return std::make_unique<EmbeddedNetworkCoder>(
+                depth, height, width, required<EmbeddedTables>(part, "a network of embedded planes"));
+        }
+        return std::make_unique<EmbeddedAdaptiveCoder>(depth, height, width,
+                                                       required<EmbeddedOrder>(part, "embedded planes"));
     }
-    if (coder.kind == 2) {
-        auto tables = required(std::move(model.embedded_tables), depth, "a network of embedded planes");
-        required(tables->order(), depth, "embedded planes");
-        return std::make_unique<EmbeddedNetworkCoder>(height, width, std::move(tables));
-    }
-    if (coder.version == 4) {
-        return std::make_unique<EmbeddedAdaptiveCoder>(height, width,
-                                                       required(std::move(model.order), depth, "embedded planes"));
+    if (coder.kind == EntropyCoder::kNetwork) {
+        return std::make_unique<NetworkCoder>(depth, height, width, required<EntropyTables>(part, "a network"));
     }
     if (coder.version == 1) return std::make_unique<BinaryCoder>(depth, height, width);
     return std::make_unique<TernaryCoder>(depth, height, width);
@@ -59,8 +53,8 @@ std::uint32_t checksum_of_coded(ByteView coded) {
 }
 
 ChunkCoder::ChunkCoder(EntropyCoder coder, std::uint32_t depth, std::uint32_t height, std::uint32_t width,
-                       CoderModel model)
-    : coder_(make_plane_coder(coder, depth, height, width, std::move(model))) {}
+                       ModelPart part)
+    : coder_(make_plane_coder(coder, depth, height, width, std::move(part))) {}
 
 Bytes ChunkCoder::encode(std::span<const std::int8_t> codes) {
     const std::lock_guard lock(mutex_);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <variant>
 #include <vector>
 
 #include "embedded_tables.hpp"
@@ -15,16 +16,13 @@
 
 namespace recodec {
 
-// What coders take from a model; each needs at most one of these.
-struct CoderModel {
-    std::shared_ptr<const EntropyTables> tables;           // of planes of one depth
-    std::shared_ptr<const EmbeddedTables> embedded_tables;
-    std::shared_ptr<const EmbeddedOrder> order;            // of adaptive contexts for embedded planes
-};
+// What a coder takes from a model: adaptive contexts nothing, those of embedded planes their order, networks tables.
+using ModelPart = std::variant<std::monostate, std::shared_ptr<const EmbeddedOrder>, std::shared_ptr<const EntropyTables>,
+                               std::shared_ptr<const EmbeddedTables>>;
 
-// Throws Error for a coder that this version does not know, and where the model lacks what it needs.
+// Throws Error for a coder that this version does not know, and where the part is not what it needs.
 std::unique_ptr<PlaneCoder> make_plane_coder(EntropyCoder coder, std::uint32_t depth, std::uint32_t height,
-                                             std::uint32_t width, CoderModel model = {});
+                                             std::uint32_t width, ModelPart part = {});
 
 // What a chunk's checksum is before its codes: that of the chunk type and the coded bytes.
 std::uint32_t checksum_of_coded(ByteView coded);
@@ -33,7 +31,7 @@ std::uint32_t checksum_of_coded(ByteView coded);
 class ChunkCoder {
 public:
     // Throws Error like make_plane_coder().
-    ChunkCoder(EntropyCoder coder, std::uint32_t depth, std::uint32_t height, std::uint32_t width, CoderModel model);
+    ChunkCoder(EntropyCoder coder, std::uint32_t depth, std::uint32_t height, std::uint32_t width, ModelPart part);
 
     // Codes of the next plane, or of one so many planes later. Throws Error (format) where there is none.
     std::size_t plane_size(std::size_t later = 0) const { return coder_->plane_size(later); }

@@ -4,32 +4,27 @@
 #include <cstdlib>
 #include <utility>
 
+#include "count_level.hpp"
+
 namespace recodec {
 
 namespace {
 
-constexpr std::size_t kLevels = 8, kSignContexts = 9, kRefinementContexts = 2;
+constexpr std::size_t kSignContexts = 9, kRefinementContexts = 2;
 // A latent's direct neighbours count twice.
 constexpr std::uint32_t kMostUnits = 3;
 constexpr std::int32_t kCounterShare = 26214, kMixerRate = 160;  // Q16
 constexpr std::uint16_t kStartProbability = 6554, kStartCount = 2;
 
-// 0, 1, 2, 3..4, 5..8, 9..16, 17..32, more.
-std::size_t level(std::uint32_t count) {
-    std::size_t result = std::min<std::uint32_t>(count, 2);
-    for (std::uint32_t limit = 2; result < kLevels - 1 && count > limit; limit *= 2) ++result;
-    return result;
-}
-
 }  // namespace
 
-EmbeddedAdaptiveCoder::EmbeddedAdaptiveCoder(std::uint32_t height, std::uint32_t width,
+EmbeddedAdaptiveCoder::EmbeddedAdaptiveCoder(std::uint32_t depth, std::uint32_t height, std::uint32_t width,
                                              std::shared_ptr<const EmbeddedOrder> order)
-    : EmbeddedCoder(height, width, std::move(order)) {
+    : EmbeddedCoder(depth, height, width, std::move(order)) {
     const Counter start = {kStartProbability, kStartCount};
     own_.assign(this->order().codes() * kLevels, start);
     shared_.assign(kLevels * kLevels * kLevels, start);
-    activity_.assign(EmbeddedOrder::kMostPlanes * kLevels * kLevels, start);
+    plane_.assign(EmbeddedOrder::kMostPlanes * kLevels * kLevels, start);
     sign_.assign(this->order().channels() * kSignContexts, Counter{});
     refinement_.assign(this->order().codes() * kRefinementContexts, Counter{});
     mixer_.resize(kLevels * kMixed);
@@ -69,7 +64,7 @@ bool EmbeddedAdaptiveCoder::code_significance(Bits& bits, bool significant, std:
     const std::array<Counter*, kCounters> counters = {
         &own_[code * kLevels + around],
         &shared_[(position * kLevels + around) * kLevels + here],
-        &activity_[(plane * kLevels + around) * kLevels + here],
+        &plane_[(plane * kLevels + around) * kLevels + here],
     };
     Mixture<kMixed> mixture;
     for (std::size_t j = 0; j < kCounters; ++j) mixture.logits[j] = logit(counters[j]->probability);

@@ -14,7 +14,8 @@ namespace recodec {
 
 class EmbeddedAdaptiveCoder final : public EmbeddedCoder {
 public:
-    EmbeddedAdaptiveCoder(std::uint32_t height, std::uint32_t width, std::shared_ptr<const EmbeddedOrder> order);
+    EmbeddedAdaptiveCoder(std::uint32_t depth, std::uint32_t height, std::uint32_t width,
+                          std::shared_ptr<const EmbeddedOrder> order);
 
 private:
     using Counter = recodec::Counter<255>;
@@ -37,7 +38,7 @@ private:
     std::uint32_t magnitudes_around(std::size_t cell, EmbeddedOrder::Code code);
     std::size_t sign_context(std::size_t cell, std::size_t channel);
 
-    std::vector<Counter> own_, shared_, activity_, sign_, refinement_;
+    std::vector<Counter> own_, shared_, plane_, sign_, refinement_;
     std::vector<std::int32_t> mixer_;
 };
 

@@ -1,10 +1,20 @@
 #include "embedded_coder.hpp"
 
 #include <string>
+#include <utility>
 
 #include "error.hpp"
 
 namespace recodec {
+
+EmbeddedCoder::EmbeddedCoder(std::uint32_t depth, std::uint32_t height, std::uint32_t width,
+                             std::shared_ptr<const EmbeddedOrder> order)
+    : PlaneCoder(depth, height, width), order_(std::move(order)), latents_(grid_, depth) {
+    if (order_->channels() != depth) {
+        throw Error(Errc::format, "the embedded planes are of " + std::to_string(order_->channels()) +
+                                      " channels, but the file has depth " + std::to_string(depth));
+    }
+}
 
 void EmbeddedCoder::check_signs() const {
     const EmbeddedOrder::Chunk& chunk = order_->chunk(at_work_);

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <memory>
-#include <utility>
 #include <vector>
 
 #include "embedded_latents.hpp"
@@ -13,10 +12,9 @@ namespace recodec {
 
 class EmbeddedCoder : public PlaneCoder {
 protected:
-    EmbeddedCoder(std::uint32_t height, std::uint32_t width, std::shared_ptr<const EmbeddedOrder> order)
-        : PlaneCoder(static_cast<std::uint32_t>(order->channels()), height, width),
-          order_(std::move(order)),
-          latents_(grid_, order_->channels()) {}
+    // Throws Error (format) if the order is for another depth.
+    EmbeddedCoder(std::uint32_t depth, std::uint32_t height, std::uint32_t width,
+                  std::shared_ptr<const EmbeddedOrder> order);
 
     std::size_t depth_of(std::size_t iteration) const override { return order_->chunk(iteration).codes.size(); }
     void begin_plane() override {

@@ -8,9 +8,9 @@
 
 namespace recodec {
 
-EmbeddedNetworkCoder::EmbeddedNetworkCoder(std::uint32_t height, std::uint32_t width,
+EmbeddedNetworkCoder::EmbeddedNetworkCoder(std::uint32_t depth, std::uint32_t height, std::uint32_t width,
                                            std::shared_ptr<const EmbeddedTables> tables)
-    : EmbeddedCoder(height, width, tables->order()),
+    : EmbeddedCoder(depth, height, width, tables->order()),
       tables_(std::move(tables)),
       compute_(chosen_instructions()),
       sums_(grid_.cells() * tables_->width) {}

@@ -13,7 +13,8 @@ namespace recodec {
 
 class EmbeddedNetworkCoder final : public EmbeddedCoder {
 public:
-    EmbeddedNetworkCoder(std::uint32_t height, std::uint32_t width, std::shared_ptr<const EmbeddedTables> tables);
+    EmbeddedNetworkCoder(std::uint32_t depth, std::uint32_t height, std::uint32_t width,
+                         std::shared_ptr<const EmbeddedTables> tables);
 
     // Plane after plane, each trailing the one before by three rows: a position says what it holds to those around it,
     // and is told the same.

@@ -21,6 +21,9 @@ void check(const PlaneHeader& h, const Header& header) {
             h.tile_columns, "a tile is one position wide or more");
     require(h.tile_rows >= 1 && h.tile_rows <= h.positions(header.height), Errc::format, "tile rows", h.tile_rows,
             "a tile is one position high or more");
+    const bool whole = h.tile_columns == 1 && h.tile_rows == 1;
+    require(whole || !h.entropy.is_embedded(), Errc::format, "tiles", std::uint64_t{h.tile_columns} * h.tile_rows,
+            "embedded planes have one");
     require(h.tile_halo <= kMaxTileHalo, Errc::format, "tile halo", h.tile_halo, "it must lie in 0..255");
 }
 

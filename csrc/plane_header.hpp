@@ -19,8 +19,10 @@ struct EntropyCoder {
     std::uint8_t kind = kAdaptive;
     std::uint8_t version = 1;
 
+    bool is_embedded() const { return version == (kind == kAdaptive ? 4 : 2); }
     bool is_known() const {
-        return kind == 1 ? version == 1 || version == 3 || version == 4 : kind == 2 && (version == 1 || version == 2);
+        return (kind == kAdaptive && (version == 1 || version == 3 || version == 4)) ||
+               (kind == kNetwork && (version == 1 || version == 2));
     }
 };
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "count_level.hpp"
+
 namespace recodec {
 
 namespace {
@@ -14,7 +16,6 @@ constexpr std::array<Neighbour, TernaryCoder::kNeighbourCount> kNeighbours = {{
 // Iterations with a set of their own for counters and mixer; later ones share the last.
 constexpr std::uint32_t kStages = 3;
 
-constexpr std::size_t kLevels = 8;
 constexpr std::size_t kAnyContexts = kLevels * kLevels;
 constexpr std::size_t kActiveContexts = kLevels * kLevels;
 constexpr std::size_t kSignContexts = 27;
@@ -22,13 +23,6 @@ constexpr std::size_t kSignContexts = 27;
 constexpr Rates kActiveRates = {400, 160}, kSignRates = {655, 200};
 constexpr std::int32_t kRegressionShare = 20000, kCounterShare = 16384;  // initial mixer weights, Q16
 constexpr std::uint16_t kActiveProbability = 6554, kActiveCount = 2;  // where counters start
-
-// 0, 1, 2, 3..4, 5..8, 9..16, 17..32, more.
-std::size_t level(std::uint32_t count) {
-    std::size_t result = std::min<std::uint32_t>(count, 2);
-    for (std::uint32_t limit = 2; result < kLevels - 1 && count > limit; limit *= 2) ++result;
-    return result;
-}
 
 }  // namespace
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from itertools import product
 
@@ -53,7 +54,7 @@ def log_size(index: int) -> int:
     return -size if index < 0 else size
 
 
-class EmbeddedDecoder:
+class EmbeddedDecoder(ABC):
     """What both coders keep: the order, and every index so far."""
 
     def __init__(self, order: Order, channels: int, height: int, width: int) -> None:
@@ -70,8 +71,9 @@ class EmbeddedDecoder:
         self.chunk += 1
         return found
 
+    @abstractmethod
     def position(self, decoder: RangeDecoder, y: int, x: int) -> list[int]:
-        raise NotImplementedError
+        """Codes of a position, which then count."""
 
     def first_of(self, group: int) -> int:
         """Number of a group's first code among those of all chunks."""

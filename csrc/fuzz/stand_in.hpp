@@ -104,11 +104,14 @@ inline std::shared_ptr<const EmbeddedTables> stand_in_embedded_tables(std::size_
 // The coder of a file, with what it takes from a model. Throws Error.
 inline std::unique_ptr<PlaneCoder> stand_in_coder(EntropyCoder coder, std::uint32_t depth, std::uint32_t rows,
                                                   std::uint32_t columns) {
-    CoderModel model;
-    if (coder.kind == 2 && coder.version == 1) model.tables = stand_in_tables(depth);
-    if (coder.kind == 2 && coder.version == 2) model.embedded_tables = stand_in_embedded_tables(depth);
-    if (coder.kind == 1 && coder.version == 4) model.order = stand_in_order(depth);
-    return make_plane_coder(coder, depth, rows, columns, std::move(model));
+    ModelPart part;
+    if (coder.kind == EntropyCoder::kNetwork) {
+        if (coder.is_embedded()) part = stand_in_embedded_tables(depth);
+        else part = stand_in_tables(depth);
+    } else if (coder.is_embedded()) {
+        part = stand_in_order(depth);
+    }
+    return make_plane_coder(coder, depth, rows, columns, std::move(part));
 }
 
 inline std::unique_ptr<PlaneCoder> stand_in_coder(const Header& header, const PlaneHeader& fields) {

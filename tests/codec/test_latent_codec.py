@@ -9,12 +9,15 @@ import pytest
 from numpy.typing import NDArray
 
 import recodec
+from recodec import _core
 from recodec.container.reader import Reader
 from recodec.errors import LimitError, WeightsError
 from recodec.eval.metrics import psnr
 from recodec.families.recurrent.family import RECURRENT, read_planes
 from recodec.runtime import seamless
-from tests.latent_models import latent_model, smooth_pixels
+from recodec.weights import load_model, save_model
+from tests.latent_models import latent_model, latent_network, smooth_pixels
+from tests.plane_files import read_header, write_header
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +84,25 @@ def test_a_lists_files_are_those_of_its_pictures(codec: recodec.Codec) -> None:
     assert codec.encode(images, iterations=5) == [codec.encode(image, iterations=5) for image in images]
 
 
+def test_pictures_computed_together_are_those_computed_alone(
+    codec: recodec.Codec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = [picture(48, 48, seed) for seed in range(3)] + [picture(20, 33), picture(48, 48, 4)]
+    alone = [codec.encode(image, iterations=5) for image in images]
+    shown = [np.asarray(codec.decode(data)).astype(int) for data in alone]
+    monkeypatch.setattr(codec.engine, "at_once", 2)
+    assert codec.encode(images, iterations=5) == alone
+    for one, other in zip(codec.decode(alone), shown, strict=True):
+        assert np.abs(np.asarray(one).astype(int) - other).max() <= 1
+
+
+def test_embedded_planes_have_one_tile(codec: recodec.Codec) -> None:
+    values, _ = read_header(codec.encode(picture(40, 40), iterations=1))
+    values.tile_columns = 2
+    with pytest.raises(_core.CoreError, match="tiles is 2; embedded planes have one"):
+        write_header(values)
+
+
 def test_targets_are_kept(codec: recodec.Codec) -> None:
     image = picture(96, 96)
     data = codec.encode(image, bpp=1.0)
@@ -101,10 +123,15 @@ def test_codes_cannot_be_read_without_the_model(codec: recodec.Codec) -> None:
         read_planes(data)
 
 
-def test_a_damaged_order_is_refused(tmp_path: Path) -> None:
-    from recodec.weights import load_model, save_model
-    from tests.latent_models import latent_network
+def test_a_threshold_of_zero_is_refused(tmp_path: Path) -> None:
+    network = latent_network()
+    network.planes.threshold[1] = 0
+    save_model(tmp_path / "broken.safetensors", network, {})
+    with pytest.raises(WeightsError, match="a threshold of the quantiser is not above 0"):
+        load_model(tmp_path / "broken.safetensors")
 
+
+def test_a_damaged_order_is_refused(tmp_path: Path) -> None:
     network = latent_network()
     network.planes.chunk_of[2] = network.planes.chunk_of[2].flip(0)
     save_model(tmp_path / "broken.safetensors", network, {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -134,7 +135,6 @@ def test_every_set_of_instructions_writes_the_same(run_with: Callable[..., str])
 @pytest.fixture
 def run_with() -> Callable[..., str]:
     """Output of a program in a process with other environment variables."""
-    import os
 
     def run(program: str, **variables: str) -> str:
         environment = os.environ | variables

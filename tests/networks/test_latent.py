@@ -15,6 +15,7 @@ from recodec.networks.latent.levels import TransformNetwork
 from recodec.networks.latent.transform import gate
 from recodec.ops.backend import use_backend
 from recodec.train.tasks.transform.start import start_from_principal_components
+from tests.latent_models import smooth_pixels
 
 SMALL = TransformConfig(
     channels=24,
@@ -22,12 +23,6 @@ SMALL = TransformConfig(
     analysis=SideConfig(width=8, blocks=1, inner_width=12, inner_blocks=2),
     synthesis=SideConfig(width=10, blocks=2, inner_width=14, inner_blocks=1),
 )
-
-
-def smooth_pixels(count: int, height: int, width: int, seed: int = 0) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    small = torch.rand(count, 3, height // 8, width // 8, generator=generator) - 0.5
-    return torch.nn.functional.interpolate(small, (height, width), mode="bilinear")
 
 
 def stir(network: torch.nn.Module, seed: int = 0) -> None:

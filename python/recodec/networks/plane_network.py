@@ -58,7 +58,10 @@ class PlaneNetwork(Protocol):
 
     @property
     def seamless(self) -> bool:
-        """Whether steps look at no other position, so that only analysis and synthesis are ever cut into tiles."""
+        """Whether steps look at no other position and the encoder at nothing decoded.
+
+        Only analysis and synthesis of such networks are ever cut into tiles.
+        """
 
     @property
     def symbols(self) -> int:

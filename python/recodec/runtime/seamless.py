@@ -1,4 +1,4 @@
-"""Networks whose steps look at no other position: states of the whole picture, tiles for analysis and synthesis alone.
+"""Seamless networks: states of the whole picture, tiles for analysis and synthesis alone.
 
 Tiles have halos as wide as the network reaches, so that a picture shows nothing of how it was cut, and files need not
 say so.
@@ -22,8 +22,11 @@ from recodec.runtime.tiling import Region, TileGrid, plan_tiles
 
 # Positions along a tile's side. Memory grows with it, what is computed twice falls.
 TILE_SIDE = 128
-# Codes of a latent in a whole file, on average at most.
-_PLANES = 6
+
+
+def is_whole(rows: int, columns: int) -> bool:
+    """Whether a picture of so many positions is computed in one piece."""
+    return max(rows, columns) <= TILE_SIDE
 
 
 class SeamlessDecoder:
@@ -36,22 +39,25 @@ class SeamlessDecoder:
         self._network, self._place = network, place
         self._grid = plan_tiles(rows, columns, network.reach.decoder, TILE_SIDE)
         self._state: State = None
-        check_room(network, rows * columns, place)
+        self._waiting: list[Codes] = []
+        _check_room(network, rows * columns, place)
 
     def advance(self, plane: Codes) -> None:
-        """Decode one more plane (codes, h, w)."""
-        codes = torch.from_numpy(plane)[None].to(self._place.device)
-        self._state = self._network.decode_step(codes, self._state)
+        """Take one more plane (codes, h, w); it is decoded when pixels are asked for."""
+        self._waiting.append(plane)
 
-    @property
-    def state(self) -> State:
-        """Of the planes so far."""
+    def _decode_waiting(self) -> State:
+        for plane in self._waiting:
+            codes = torch.from_numpy(plane)[None].to(self._place.device)
+            self._state = self._network.decode_step(codes, self._state)
+        self._waiting.clear()
         return self._state
 
     def pixels(self) -> Iterator[tuple[Region, Tensor]]:
         """Core by core, in positions, its (3, h·s, w·s) pixels in [−0.5, 0.5], not clamped."""
+        state = self._decode_waiting()
         for tile in self._grid.tiles():
-            window = map_state(self._state, tile.window.of)
+            window = map_state(state, tile.window.of)
             with use_backend(self._place.backend):
                 picture = self._network.synthesise(window)[0]
             yield tile.core, tile.inner.scaled(self._network.stride).of(picture)
@@ -74,8 +80,8 @@ class SeamlessEncoder:
         self._state: State = None
 
     def next_plane(self) -> Codes:
-        """Codes (codes, h, w) of the next iteration. Decode them before asking for more."""
-        codes, self._state = self._network.encode_step(self._target, self._state, self.decoder.state)
+        """Codes (codes, h, w) of the next iteration."""
+        codes, self._state = self._network.encode_step(self._target, self._state, None)
         plane: Codes = codes[0].to(torch.int8).cpu().numpy()
         return plane
 
@@ -98,9 +104,10 @@ def analyse(network: PlaneNetwork, samples: Samples, rows: int, columns: int, pl
     return whole
 
 
-def check_room(network: PlaneNetwork, positions: int, place: Workplace) -> None:
+def _check_room(network: PlaneNetwork, positions: int, place: Workplace) -> None:
     """Raise :class:`LimitError` unless target, state and codes of a picture fit."""
-    needed = place.reserved + positions * network.depth * (2 * torch.int32.itemsize + _PLANES)
+    codes = sum(network.codes_in(iteration) for iteration in range(network.iterations))
+    needed = place.reserved + positions * (2 * network.depth * torch.int32.itemsize + codes)
     if needed > place.max_memory:
         raise LimitError(
             f"this picture takes about {-(-needed // 2**20)} MiB of memory; the limit is "

@@ -12,7 +12,7 @@ from recodec.families.recurrent.header import PlaneFileHeader
 from recodec.families.recurrent.planes import Codes
 from recodec.limits import Limits
 from recodec.runtime.samples import to_uint8
-from recodec.runtime.seamless import TILE_SIDE, SeamlessDecoder
+from recodec.runtime.seamless import SeamlessDecoder, is_whole
 from recodec.runtime.tiled_network import TiledDecoder
 from recodec.runtime.tiling import Region, TileGrid
 
@@ -49,12 +49,9 @@ class RecurrentDecoder:
     @property
     def batch_key(self) -> tuple[int, ...] | None:
         """Of pictures in one piece, how many planes there are and how large."""
-        if (
-            self._header.fields.tile_rows * self._header.fields.tile_columns > 1
-            or max(self._header.grid) > TILE_SIDE
-        ):
-            return None
-        return len(self._planes), *self._header.grid
+        fields, grid = self._header.fields, self._header.grid
+        whole = is_whole(*grid) if fields.embedded else fields.tile_rows * fields.tile_columns == 1
+        return (len(self._planes), *grid) if whole else None
 
     def take(self, payloads: Sequence[bytes]) -> None:
         """Decode the planes that come next."""

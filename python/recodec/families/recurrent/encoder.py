@@ -16,7 +16,7 @@ from recodec.families.recurrent.planes import ADAPTIVE, EMBEDDED, NETWORK, Codes
 from recodec.io.pictures import Picture
 from recodec.limits import Limits
 from recodec.runtime.samples import Samples, to_uint8
-from recodec.runtime.seamless import SeamlessEncoder
+from recodec.runtime.seamless import SeamlessEncoder, is_whole
 from recodec.runtime.tiled_network import TiledEncoder
 from recodec.runtime.tiling import Region, TileGrid, grid_shape, plan_tiles
 
@@ -63,11 +63,10 @@ class RecurrentEncoder:
     @property
     def batch_key(self) -> tuple[int, int] | None:
         """Of pictures in one piece, how large they are."""
-        whole = (
-            self._grid.rows * self._grid.columns == 1
-            and max(self._grid.height, self._grid.width) <= TILE_SIDE
-        )
-        return (self._grid.height, self._grid.width) if whole else None
+        grid = self._grid
+        seamless = self._engine.network.seamless
+        whole = is_whole(grid.height, grid.width) if seamless else grid.rows * grid.columns == 1
+        return (grid.height, grid.width) if whole else None
 
     def pixels(self) -> torch.Tensor:
         """(3, h·s, w·s) in [−0.5, 0.5] of the whole picture."""

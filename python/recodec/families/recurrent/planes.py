@@ -25,14 +25,9 @@ EMBEDDED = {ADAPTIVE: 4, NETWORK: 2}
 _COST_PER_PIXEL = 864
 
 
-def is_embedded(fields: _core.PlaneHeader) -> bool:
-    """Whether the planes are embedded planes of latents, not all of one depth."""
-    return EMBEDDED[fields.entropy] == fields.entropy_version
-
-
 def needs_model(fields: _core.PlaneHeader) -> bool:
     """Whether codes cannot be decoded without a part of the model."""
-    return fields.entropy == NETWORK or is_embedded(fields)
+    return fields.entropy == NETWORK or fields.embedded
 
 
 class PlaneEncoder:
@@ -82,7 +77,7 @@ class PlaneDecoder:
         self._threads = threads
         self._count = 0
         self._shape = (fields.depth, rows, columns)
-        self._cost = 0 if is_embedded(fields) else fields.depth * rows * columns * fields.depth
+        self._cost = 0 if fields.embedded else fields.depth * rows * columns * fields.depth
         self._budget = _COST_PER_PIXEL * max_pixels
         self._check_budget()
         if not needs_model(fields):

@@ -86,7 +86,7 @@ class LatentNetwork(nn.Module):
     @property
     def reach(self) -> Reach:
         """Exactly how far analysis and synthesis look."""
-        return Reach(_reach(self.config.analysis, 0), _reach(self.config.synthesis, 2))
+        return Reach(_reach(self.config.analysis, 0), _reach(self.config.synthesis, 1))
 
     def latents(self, pixels: Tensor) -> Tensor:
         """Pixels (N, 3, 16·h, 16·w) to float32 latents (N, channels, h, w)."""
@@ -134,11 +134,9 @@ class LatentNetwork(nn.Module):
         return self
 
 
-def _reach(config: SideConfig, at_ends: int) -> int:
-    """Positions: one for every convolution at 1/16, and half a one at 1/8, where one has the stride.
+def _reach(config: SideConfig, others: int) -> int:
+    """Positions: one for every convolution at 1/16, ``others`` of them in no block, and half a one for those at 1/8.
 
-    ``at_ends`` are the convolutions beside the blocks, one on each scale.
+    Of the latter one is in no block: analysis shrinks by it, synthesis ends with it.
     """
-    inner = 2 * config.inner_blocks + at_ends // 2
-    outer = 2 * config.blocks + (at_ends // 2 or 1)
-    return inner + -(-outer // 2)
+    return 2 * config.inner_blocks + others + -(-(2 * config.blocks + 1) // 2)

@@ -50,7 +50,7 @@ class EmbeddedPlanes(nn.Module):
         self.register_buffer("chunk_of", torch.full(shape, config.chunks, dtype=torch.int16))
         # Shares of the interval, for the first interval beside the dead zone and for all others.
         self.point = nn.Parameter(torch.full((2, *shape), 0.45))
-        self.register_load_state_dict_post_hook(_forget)  # type: ignore[no-untyped-call]
+        self.register_load_state_dict_post_hook(_settle)  # type: ignore[no-untyped-call]
 
     def forget(self) -> None:
         """Derive anew what follows from the order of planes, which has changed."""
@@ -146,6 +146,7 @@ class EmbeddedPlanes(nn.Module):
         return torch.where(index == 0, 0.0, known * torch.sign(index)) * self.threshold[:, None, None]
 
 
-def _forget(planes: nn.Module, _: object) -> None:
+def _settle(planes: nn.Module, _: object) -> None:
     assert isinstance(planes, EmbeddedPlanes)
     planes.forget()
+    planes.check()

@@ -53,6 +53,7 @@ class PrefixTask(Task[PrefixRecipe]):
         self.register_buffer("lambdas", torch.ones(recipe.network.chunks))
         device = setting.processes.device
         self.dtype = working_type(recipe.compute, device)
+        self.network.compute_in(self.dtype)
         self._validator: CurveValidator | None = None
         if setting.processes.first:
             measured = {} if device.type == "cuda" else {"bfloat16_gain": bfloat16_gain()}
@@ -159,7 +160,7 @@ class PrefixTask(Task[PrefixRecipe]):
         """Squared error and MS-SSIM of prefixes, and their weighted sum at each prefix's own λ."""
         phase = self.recipe.phases[moment.phase]
         rows = self._draw(len(pixels), moment)
-        network = self.network.compute_in(self.dtype)
+        network = self.network
         with torch.no_grad():
             index = network.analyse(pixels)
         values = torch.cat(
