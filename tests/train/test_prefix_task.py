@@ -14,14 +14,15 @@ from recodec.errors import TrainingError
 from recodec.networks.latent.config import LatentConfig, SideConfig, TransformConfig
 from recodec.train.data.photographs import Photographs
 from recodec.train.recipe import Recipe, recipe_from_dict
-from recodec.train.tasks.curves import CurveValidation
 from recodec.train.tasks.prefixes.recipe import PrefixRecipe
-from recodec.train.tasks.transform.recipe import TransformPhase, TransformRecipe
+from recodec.train.tasks.rate_distortion.curves import CurveValidation
+from recodec.train.tasks.rate_distortion.recipe import RateDistortionPhase
+from recodec.train.tasks.transform.recipe import TransformRecipe
 from recodec.weights import load_model
 from tests.train.running import logged, make_trainer
 
 SIDES = SideConfig(width=8, blocks=1, inner_width=8, inner_blocks=1)
-PHASE = TransformPhase(steps=12, crop=64, batch=4, learning_rate=1e-3, warm_up_steps=2)
+PHASE = RateDistortionPhase(steps=12, crop=64, batch=4, learning_rate=1e-3, warm_up_steps=2)
 TRANSFORM = TransformRecipe(
     model="transform",
     phases=(PHASE,),

@@ -22,14 +22,15 @@ from recodec.errors import ImageError, RecipeError, TrainingError, WeightsError
 from recodec.networks.latent.config import SideConfig, TransformConfig
 from recodec.train.data.photographs import Photographs
 from recodec.train.recipe import Compute, load_recipe, recipe_from_dict
-from recodec.train.tasks.curves import CurveValidation, Point, delta_rates
-from recodec.train.tasks.distortion import Distortion
-from recodec.train.tasks.transform.recipe import TransformOptimizer, TransformPhase, TransformRecipe
+from recodec.train.tasks.rate_distortion.curves import CurveValidation, Point, delta_rates
+from recodec.train.tasks.rate_distortion.distortion import Distortion
+from recodec.train.tasks.rate_distortion.recipe import RateDistortionOptimizer, RateDistortionPhase
+from recodec.train.tasks.transform.recipe import TransformRecipe
 from recodec.weights import load_model
 from tests.train.running import logged, make_trainer, train_with_and_without_a_stop
 
 SIDES = SideConfig(width=8, blocks=1, inner_width=8, inner_blocks=1)
-PHASE = TransformPhase(steps=200, crop=32, batch=4, learning_rate=1e-3, warm_up_steps=5)
+PHASE = RateDistortionPhase(steps=200, crop=32, batch=4, learning_rate=1e-3, warm_up_steps=5)
 RECIPE = TransformRecipe(
     model="small",
     phases=(PHASE,),
@@ -130,7 +131,9 @@ def test_every_level_trains_and_one_without_samples_stays_finite(
 
 
 def test_steps_and_gains_have_a_rate_of_their_own(tmp_path: Path, photographs: Photographs) -> None:
-    trainer = make_trainer(lasting(3, optimizer=TransformOptimizer(level_rate=0.0)), photographs, tmp_path)
+    trainer = make_trainer(
+        lasting(3, optimizer=RateDistortionOptimizer(level_rate=0.0)), photographs, tmp_path
+    )
     before = {name: value.detach().clone() for name, value in trainer.task.named_parameters()}
     trainer.run()
     still = {name for name, value in trainer.task.named_parameters() if torch.equal(value, before[name])}

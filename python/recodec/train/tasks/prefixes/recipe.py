@@ -7,11 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from recodec.networks.latent.config import LatentConfig
-from recodec.train.data.options import CropOptions
-from recodec.train.recipe import Phase, Recipe, require
-from recodec.train.tasks.curves import CurveValidation
-from recodec.train.tasks.distortion import Distortion
-from recodec.train.tasks.transform.recipe import TransformOptimizer, TransformPhase
+from recodec.train.recipe import require
+from recodec.train.tasks.rate_distortion.recipe import RateDistortionRecipe
 
 _LARGEST_RATE = 24.0
 
@@ -43,25 +40,13 @@ class ChunkOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PrefixRecipe(Recipe):
+class PrefixRecipe(RateDistortionRecipe):
     """A latent network whose planes are put in order, and the training of its decoder."""
 
-    tables: ClassVar[Mapping[str, type[Any]]] = {
-        **Recipe.tables,
-        "optimizer": TransformOptimizer,
-        "validation": CurveValidation,
-        "data": CropOptions,
-        "chunks": ChunkOptions,
-    }
-    phase: ClassVar[type[Phase]] = TransformPhase
-    phase_tables: ClassVar[Mapping[str, type[Any]]] = {"distortion": Distortion}
+    tables: ClassVar[Mapping[str, type[Any]]] = {**RateDistortionRecipe.tables, "chunks": ChunkOptions}
     network_config: ClassVar[Any] = LatentConfig
 
-    phases: tuple[TransformPhase, ...]
     task: str = "prefixes"
     architecture: str = "latent"
     network: LatentConfig = field(default_factory=LatentConfig)
     chunks: ChunkOptions = field(default_factory=ChunkOptions)
-    data: CropOptions = field(default_factory=CropOptions)
-    optimizer: TransformOptimizer = field(default_factory=TransformOptimizer)
-    validation: CurveValidation = field(default_factory=CurveValidation)

@@ -7,59 +7,47 @@ not in order yet, they are put in order first, from the transform that a run sta
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from recodec.errors import TrainingError
 from recodec.networks.latent.levels import TransformNetwork
 from recodec.networks.latent.network import LatentNetwork
 from recodec.networks.latent.transform import STRIDE
-from recodec.train.precision import bfloat16_gain, working_type
-from recodec.train.recipe import Phase
-from recodec.train.task import LOSS, Batch, Moment, ParameterGroup, Setting, Task, Terms
-from recodec.train.tasks.crop_steps import pixel_batches, sample_pixels
-from recodec.train.tasks.curves import CurveValidator
-from recodec.train.tasks.distortion import balance
+from recodec.train.task import LOSS, Moment, Setting, Terms
+from recodec.train.tasks.crop_steps import sample_pixels
 from recodec.train.tasks.prefixes.curvature import curvatures
 from recodec.train.tasks.prefixes.recipe import PrefixRecipe
 from recodec.train.tasks.prefixes.schedule import plan
 from recodec.train.tasks.prefixes.validation import code_prefixes
-from recodec.train.tasks.transform.recipe import TransformPhase
+from recodec.train.tasks.rate_distortion.curves import Code
+from recodec.train.tasks.rate_distortion.distortion import balance
+from recodec.train.tasks.rate_distortion.task import RateDistortionTask, as_shipped
 from recodec.weights import Model, save_model
 
 # Crops from which the order of planes is measured, and those for what errors cost, which is dearer.
 _SAMPLE_CROPS, _CURVATURE_CROPS, _SAMPLE_SIZE = 384, 32, 192
 # What is random follows from (seed, purpose, phase, number).
-_CROPS, _PREFIXES, _SAMPLES, _SIGNS = range(4)
+_PREFIXES, _SAMPLES, _SIGNS = range(1, 4)
 _NETWORK = "network."
 _AT_ONCE = 16
 
 
-class PrefixTask(Task[PrefixRecipe]):
+class PrefixTask(RateDistortionTask[PrefixRecipe]):
     """Trains the decoder of a :class:`LatentNetwork`."""
 
     lambdas: Tensor
 
     def __init__(self, recipe: PrefixRecipe, setting: Setting):
         super().__init__(recipe, setting)
-        torch.manual_seed(recipe.seed)
-        self.network = LatentNetwork(recipe.network)
+        self.network = LatentNetwork(recipe.network).compute_in(self.dtype)
         self.network.analysis.requires_grad_(False)
         # The weight of distortion for which each chunk pays.
         self.register_buffer("lambdas", torch.ones(recipe.network.chunks))
-        device = setting.processes.device
-        self.dtype = working_type(recipe.compute, device)
-        self.network.compute_in(self.dtype)
-        self._validator: CurveValidator | None = None
-        if setting.processes.first:
-            measured = {} if device.type == "cuda" else {"bfloat16_gain": bfloat16_gain()}
-            setting.journal.record("computes in", dtype=str(self.dtype).removeprefix("torch."), **measured)
-            if setting.validation is not None:
-                self._validator = CurveValidator(setting.validation, recipe.validation, setting.journal)
 
     def identity(self) -> dict[str, str]:
         """The network."""
@@ -140,26 +128,17 @@ class PrefixTask(Task[PrefixRecipe]):
             raise TrainingError(
                 "the decoder on prefixes starts from a transform or a model of planes (--start-from)"
             )
-        if step == 0 and self._validator is not None:
-            state = {name: value.detach().clone() for name, value in self.state_dict().items()}
-            self._validator.judge_start(code_prefixes(self._shipped(state)))
+        super().prepare(step=step, origin=origin, stopped=stopped)
 
-    def parameter_groups(self) -> list[ParameterGroup]:
-        """Gains and points have a rate of their own."""
-        fast = [self.network.chunks.log_gain, self.network.planes.point]
-        others = [p for p in self.parameters() if p.requires_grad and not any(p is f for f in fast)]
-        return [ParameterGroup(others, 1.0), ParameterGroup(fast, self.recipe.optimizer.level_rate)]
-
-    def batches(self, phase: Phase, number: int, start: int) -> Generator[Batch]:
-        """Crops of the phase."""
-        assert isinstance(phase, TransformPhase)
-        seed = (self.recipe.seed, _CROPS, number)
-        return pixel_batches(self.setting, self.recipe.data, phase.crop, phase.batch, seed, start)
+    @property
+    def fast(self) -> list[nn.Parameter]:
+        """Gains and points."""
+        return [self.network.chunks.log_gain, self.network.planes.point]
 
     def forward(self, pixels: Tensor, moment: Moment) -> Terms:
         """Squared error and MS-SSIM of prefixes, and their weighted sum at each prefix's own λ."""
         phase = self.recipe.phases[moment.phase]
-        rows = self._draw(len(pixels), moment)
+        rows = self.draw(_PREFIXES, self.recipe.network.chunks, len(pixels), moment)
         network = self.network
         with torch.no_grad():
             index = network.analyse(pixels)
@@ -174,38 +153,14 @@ class PrefixTask(Task[PrefixRecipe]):
         loss = balance(lambdas * found.distortion, lambdas)
         return {LOSS: loss, "mse": found.error.mean(), "ms_ssim": found.similarity.mean()}
 
-    def _draw(self, count: int, moment: Moment) -> Tensor:
-        """The last chunk of each crop of this process."""
-        processes = self.setting.processes
-        drawn = self.generator(_PREFIXES, moment).integers(
-            self.recipe.network.chunks, size=count * processes.count
-        )
-        own = drawn[processes.rank * count : (processes.rank + 1) * count]
-        return torch.from_numpy(own).to(processes.device)
-
     def _shipped(self, state: Mapping[str, Tensor]) -> LatentNetwork:
-        """The network with weights from ``state``, as a file of weights holds them."""
         network = LatentNetwork(self.recipe.network)
-        network.load_state_dict(
-            {
-                name.removeprefix(_NETWORK): value.cpu().half().float()
-                if value.is_floating_point()
-                else value.cpu()
-                for name, value in state.items()
-                if name.startswith(_NETWORK)
-            }
-        )
-        return network.requires_grad_(False).eval()
+        as_shipped(network, state, _NETWORK)
+        return network
 
-    def validate(self, average: Mapping[str, Tensor], step: int, pictures: Path) -> str | None:
-        """Rate, PSNR and MS-SSIM of every prefix, against JPEG, AVIF and the start."""
-        if self._validator is None:
-            return None
-        return self._validator.judge(code_prefixes(self._shipped(average)), step, pictures)
-
-    def figures(self) -> dict[str, Any]:
-        """What the last validation found."""
-        return {} if self._validator is None else self._validator.last
+    def code(self, state: Mapping[str, Tensor]) -> Code:
+        """Every prefix, by estimated rates."""
+        return code_prefixes(self._shipped(state))
 
     def export(self, path: Path, average: Mapping[str, Tensor], notes: Mapping[str, Any]) -> None:
         """Weights as fp16, and beside them what each chunk pays for, which only training reads."""

@@ -8,8 +8,8 @@ import torch
 
 from recodec.eval.metrics import Pixels
 from recodec.networks.latent.network import Known, LatentNetwork
-from recodec.train.tasks.curves import Code, padded, to_picture
 from recodec.train.tasks.prefixes.schedule import plane_bits
+from recodec.train.tasks.rate_distortion.curves import Code, padded, to_picture
 
 
 def code_prefixes(network: LatentNetwork) -> Code:

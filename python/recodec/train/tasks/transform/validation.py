@@ -9,7 +9,7 @@ import torch
 from recodec.eval.metrics import Pixels
 from recodec.networks.latent.context import TransformContext
 from recodec.networks.latent.levels import TransformNetwork
-from recodec.train.tasks.curves import Code, padded, to_picture
+from recodec.train.tasks.rate_distortion.curves import Code, padded, to_picture
 
 
 def code_at_levels(network: TransformNetwork, context: TransformContext) -> Code:
