@@ -14,7 +14,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from recodec.families.recurrent.planes import Codes
-from recodec.networks.entropy.model import ACTIVATION_LIMIT, EntropyModel, bits_of
+from recodec.networks.entropy.model import EntropyModel, bits_of
+from recodec.networks.entropy.twin import ACTIVATION_LIMIT
 
 
 class PlainLoop:

@@ -16,23 +16,30 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from recodec.networks.entropy.model import ACTIVATION_LIMIT
+from recodec.networks.entropy.twin import ACTIVATION_LIMIT, IntegerTwin, weights
 from recodec.networks.latent.planes import GROUP, Chunk, EmbeddedPlanes
 from recodec.ops.taps import gather_taps
 
 # Taps of a 3×3 kernel in raster order; those of positions that are coded before come first.
 _OFFSETS = tuple((dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1))
 _BEFORE, _AFTER, _NEIGHBOURS = _OFFSETS[:4], _OFFSETS[4:], (*_OFFSETS[:4], *_OFFSETS[5:])
-# Fractional bits of 8-bit weights, of log sizes, and of each tensor of biases.
-_WEIGHT_FRACTION, _SIZE_UNIT = 6, 8
-_BIAS_FRACTIONS = {
+# Log sizes are counted in eighths.
+_SIZE_UNIT = 8
+_FRACTIONAL_BITS = {
+    "around": 6,
+    "own": 6,
+    "inner": 6,
+    "significance": 6,
+    "sign": 6,
+    "near": 6,
+    "near_sign": 6,
+    "refinement_share": 6,
     "bias": 9,
     "inner_bias": 14,
     "significance_bias": 14,
     "sign_bias": 14,
     "refinement_bias": 14,
 }
-_LARGEST_BIAS = 1 << 26
 # What refinements take of the significance's logit.
 _MOST_SHARED = 8.0
 
@@ -53,26 +60,24 @@ class _Layout(NamedTuple):
     held: Tensor
 
 
-class EmbeddedEntropyModel(nn.Module):
-    """Indices in, bits of every code of a chunk out.
+class EmbeddedEntropyModel(IntegerTwin):
+    """Indices in, bits of every code of a chunk out."""
 
-    Weights are rounded as the integer twin has them once :attr:`rounding` is set, with gradients straight through.
-    """
+    fractional_bits = _FRACTIONAL_BITS
 
     def __init__(self, planes: EmbeddedPlanes, width: int = 128, inner_width: int = 128):
         super().__init__()
-        self.rounding = False
-        self._planes = [planes]  # not a part of this network
+        self._prefix = planes.prefix
         channels, chunks = len(planes.threshold), planes.count
         codes = sum(len(chunk) for chunk in planes.chunks)
-        self.around = _weights(2, channels, len(_OFFSETS), width, scale=0.3 / math.sqrt(9 * channels))
-        self.own = _weights(2, channels, inner_width, scale=0.0)
-        self.inner = _weights(inner_width, width, scale=1 / math.sqrt(width))
-        self.significance = _weights(codes, inner_width, scale=0.3 / math.sqrt(inner_width))
-        self.sign = _weights(codes, inner_width, scale=0.0)
+        self.around = weights(2, channels, len(_OFFSETS), width, scale=0.3 / math.sqrt(9 * channels))
+        self.own = weights(2, channels, inner_width, scale=0.0)
+        self.inner = weights(inner_width, width, scale=1 / math.sqrt(width))
+        self.significance = weights(codes, inner_width, scale=0.3 / math.sqrt(inner_width))
+        self.sign = weights(codes, inner_width, scale=0.0)
         self.near = nn.Parameter(torch.full((codes, len(_NEIGHBOURS)), 0.1))
-        self.near_sign = _weights(codes, len(_NEIGHBOURS), scale=0.0)
-        self.refinement_share = _weights(codes, scale=0.0)
+        self.near_sign = weights(codes, len(_NEIGHBOURS), scale=0.0)
+        self.refinement_share = weights(codes, scale=0.0)
         self.bias = nn.Parameter(torch.zeros(chunks, width))
         self.inner_bias = nn.Parameter(torch.zeros(chunks, inner_width))
         self.significance_bias = nn.Parameter(torch.full((codes,), -2.0))
@@ -80,19 +85,9 @@ class EmbeddedEntropyModel(nn.Module):
         self.refinement_bias = nn.Parameter(torch.zeros(codes, 2))
         self._layouts = _lay_out(planes.chunks)
 
-    def weight(self, name: str) -> Tensor:
-        """A tensor of weights as the computation has it."""
-        weight: Tensor = getattr(self, name)
-        if self.rounding:
-            unit = 2.0**_WEIGHT_FRACTION
-            rounded = (weight * unit).round().clamp(-127, 127) / unit
-            weight = weight + (rounded - weight).detach()
-        return weight
-
     def bits(self, index: Tensor, number: int) -> Tensor:
         """Bits (N, h, w) of a chunk, counted from 0, of whole indices (N, channels, h, w)."""
-        planes = self._planes[0]
-        before, after = (log_size(planes.prefix(index, count)) for count in (number, number + 1))
+        before, after = (log_size(self._prefix(index, count)) for count in (number, number + 1))
         around = torch.cat([_taps(after, _BEFORE), _taps(before, _AFTER)], 3)  # N h w taps channels
         hidden = _rectify(self._first_layer(around) + self.bias[number])
         hidden = F.linear(hidden, self.weight("inner"), self.inner_bias[number])
@@ -145,31 +140,12 @@ class EmbeddedEntropyModel(nn.Module):
         bias: Tensor = getattr(self, f"{name}_bias")[layout.code]
         return logits + bias[..., None, None]
 
-    @torch.no_grad()
-    def tables(self) -> dict[str, Tensor]:
-        """The integer twin: 8-bit weights, and biases as 32-bit numbers."""
-        found = {}
-        for name, value in self.named_parameters():
-            if name in _BIAS_FRACTIONS:
-                scaled = (value * 2.0 ** _BIAS_FRACTIONS[name]).round().clamp(-_LARGEST_BIAS, _LARGEST_BIAS)
-                found[name] = scaled.to(torch.int32).contiguous()
-            else:
-                scaled = (value * 2.0**_WEIGHT_FRACTION).round().clamp(-127, 127)
-                found[name] = scaled.to(torch.int8).contiguous()
-        return found
-
     @classmethod
-    @torch.no_grad()
     def from_tables(cls, planes: EmbeddedPlanes, tables: Mapping[str, Tensor]) -> EmbeddedEntropyModel:
         """The network in floating point whose integer twin ``tables`` are; inverse of :meth:`tables`."""
         network = cls(planes, tables["inner"].shape[1], tables["inner"].shape[0])
-        for name, parameter in network.named_parameters():
-            parameter.copy_(tables[name] / 2.0 ** _BIAS_FRACTIONS.get(name, _WEIGHT_FRACTION))
+        network.take(tables)
         return network
-
-
-def _weights(*shape: int, scale: float) -> nn.Parameter:
-    return nn.Parameter(scale * torch.randn(shape))
 
 
 def _rectify(sums: Tensor) -> Tensor:

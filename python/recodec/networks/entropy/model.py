@@ -2,8 +2,7 @@
 
 Toderici et al. 2017, section 3.3, predict codes by a masked convolution over the iteration being coded and a
 recurrent state of those before. This network does the same, and also looks at the codes that its own position
-has said already. All of its arithmetic has an integer twin in the C++ core, defined in FORMAT.md, section 10:
-a probability that differs between two machines by one unit would end every file in noise.
+has said already. All of its arithmetic has an integer twin in the C++ core, defined in FORMAT.md, section 10.
 """
 
 from __future__ import annotations
@@ -17,15 +16,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-# Activations are Q8 and fit 12 bits.
-ACTIVATION_LIMIT = 4095 / 256
+from recodec.networks.entropy.twin import ACTIVATION_LIMIT, IntegerTwin, weights
+
 # Of the nine taps of a 3×3 kernel in raster order, those of positions that are coded before: NW, N, NE, W.
 _CAUSAL_TAPS = 4
-# Larger biases could make a sum overflow.
-_BIAS_FRACTION = 12
-_LARGEST_BIAS = 1 << 26
-# Fractional bits of each tensor's 8-bit weights.
-FRACTIONS = {
+_FRACTIONAL_BITS = {
     "embedding": 5,
     "causal": 6,
     "state": 6,
@@ -34,6 +29,10 @@ FRACTIONS = {
     "own": 5,
     "output": 6,
     "direct": 5,
+    "embedding_bias": 12,
+    "state_bias": 12,
+    "hidden_bias": 12,
+    "output_bias": 12,
 }
 
 
@@ -55,28 +54,25 @@ class EntropyModelConfig:
     groups: int = 6
 
 
-class EntropyModel(nn.Module):
-    """Planes of codes in, logits of every code's bits out, each from what is coded before it.
+class EntropyModel(IntegerTwin):
+    """Planes of codes in, logits of every code's bits out, each from what is coded before it."""
 
-    Weights are rounded as the integer twin has them once :attr:`rounding` is set, with gradients straight
-    through, so that training ends with what is shipped.
-    """
-
+    fractional_bits = _FRACTIONAL_BITS
     earlier: Tensor
 
     def __init__(self, config: EntropyModelConfig):
         super().__init__()
-        self.config, self.rounding = config, False
+        self.config = config
         count, depth, width, inputs = config.iterations, config.depth, config.width, config.embedding_width
         bits = depth * (config.symbols - 1)
-        self.embedding = _weights(count, 2 * depth, inputs, scale=3 / math.sqrt(2 * depth))
-        self.causal = _weights(_CAUSAL_TAPS, width, inputs, scale=1 / math.sqrt(4 * inputs))
-        self.state = _weights(9, width, inputs, scale=1 / math.sqrt(9 * inputs))
-        self.recurrence = _weights(width, width, scale=1 / math.sqrt(width))
-        self.former = _weights(width, width, scale=1 / math.sqrt(width))
-        self.own = _weights(count, 2 * depth, width, scale=0.0)
-        self.output = _weights(count, bits, width, scale=0.3 / math.sqrt(width))
-        self.direct = _weights(count, 2 * depth, bits, scale=0.0)
+        self.embedding = weights(count, 2 * depth, inputs, scale=3 / math.sqrt(2 * depth))
+        self.causal = weights(_CAUSAL_TAPS, width, inputs, scale=1 / math.sqrt(4 * inputs))
+        self.state = weights(9, width, inputs, scale=1 / math.sqrt(9 * inputs))
+        self.recurrence = weights(width, width, scale=1 / math.sqrt(width))
+        self.former = weights(width, width, scale=1 / math.sqrt(width))
+        self.own = weights(count, 2 * depth, width, scale=0.0)
+        self.output = weights(count, bits, width, scale=0.3 / math.sqrt(width))
+        self.direct = weights(count, 2 * depth, bits, scale=0.0)
         self.embedding_bias = nn.Parameter(torch.zeros(count, inputs))
         self.state_bias = nn.Parameter(torch.zeros(count, width))
         self.hidden_bias = nn.Parameter(torch.zeros(count, width))
@@ -89,11 +85,7 @@ class EntropyModel(nn.Module):
 
     def weight(self, name: str) -> Tensor:
         """A tensor of weights as the computation has it."""
-        weight: Tensor = getattr(self, name)
-        if self.rounding:
-            unit = 2.0 ** FRACTIONS[name]
-            rounded = (weight * unit).round().clamp(-127, 127) / unit
-            weight = weight + (rounded - weight).detach()
+        weight = super().weight(name)
         return weight * self.earlier if name == "direct" else weight
 
     def step(self, codes: Tensor, iteration: int, state: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -133,23 +125,13 @@ class EntropyModel(nn.Module):
         """Bits that an ideal coder spends on planes (N, T, depth, h, w): (N, T, h, w)."""
         return code_length_of(self.step, planes)
 
-    @torch.no_grad()
     def tables(self) -> dict[str, Tensor]:
-        """The integer twin: 8-bit weights, and biases as 32-bit Q12."""
-        found = {}
-        for name, fraction in FRACTIONS.items():
-            weight = getattr(self, name) * 2.0**fraction
-            if name == "direct":
-                weight = weight * self.earlier
-            found[name] = weight.round().clamp(-127, 127).to(torch.int8).contiguous()
-        for name in ("embedding_bias", "state_bias", "hidden_bias", "output_bias"):
-            bias = (getattr(self, name) * 2.0**_BIAS_FRACTION).round().clamp(-_LARGEST_BIAS, _LARGEST_BIAS)
-            found[name] = bias.to(torch.int32).contiguous()
-        found["groups"] = torch.tensor([self.config.groups], dtype=torch.int32)
-        return found
+        """The integer twin, and in how many groups it codes."""
+        found = super().tables()
+        found["direct"] *= self.earlier.to(torch.int8)
+        return {**found, "groups": torch.tensor([self.config.groups], dtype=torch.int32)}
 
     @classmethod
-    @torch.no_grad()
     def from_tables(cls, tables: Mapping[str, Tensor]) -> EntropyModel:
         """The network in floating point whose integer twin ``tables`` are; inverse of :meth:`tables`."""
         iterations, rows, embedding_width = tables["embedding"].shape
@@ -159,8 +141,7 @@ class EntropyModel(nn.Module):
             depth, 1 + bits // depth, iterations, width, embedding_width, int(tables["groups"])
         )
         network = cls(config)
-        for name, parameter in network.named_parameters():
-            parameter.copy_(tables[name] / 2.0 ** FRACTIONS.get(name, _BIAS_FRACTION))
+        network.take(tables)
         return network
 
 
@@ -183,10 +164,6 @@ def bits_of(logits: Tensor, codes: Tensor) -> Tensor:
         lengths = lengths * active
         lengths = lengths + F.binary_cross_entropy_with_logits(flags[:, 0], active, reduction="none")
     return lengths / math.log(2)
-
-
-def _weights(*shape: int, scale: float) -> nn.Parameter:
-    return nn.Parameter(scale * torch.randn(shape))
 
 
 def _as_kernel(taps: Tensor) -> Tensor:
