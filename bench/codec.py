@@ -28,7 +28,7 @@ from recodec.cli.environment import describe
 from recodec.container.reader import Reader
 from recodec.eval.curve import decode_pixels, load_rgb, progressive_pixels
 from recodec.families.recurrent.family import read_planes
-from recodec.families.recurrent.planes import NETWORK, Codes, PlaneEncoder
+from recodec.families.recurrent.planes import Codes, PlaneEncoder
 from recodec.io.pictures import ImageLike, Picture
 from recodec.io.sources import Source
 from recodec.ops.backend import Backend
@@ -49,7 +49,8 @@ def timed(work: Callable[[], object], repeats: int, device: str) -> dict[str, An
 
 
 def decode_codes(codec: recodec.Codec, data: bytes) -> list[Codes]:
-    return read_planes(data, codec.model.entropy_tables, torch.get_num_threads())
+    part = codec.model.coder_part(_core.read_plane_header(Reader(data).header()))
+    return read_planes(data, part, torch.get_num_threads())
 
 
 def decode_codes_of_list(codec: recodec.Codec, data: bytes, count: int) -> None:
@@ -59,9 +60,9 @@ def decode_codes_of_list(codec: recodec.Codec, data: bytes, count: int) -> None:
 
 def encode_codes(codec: recodec.Codec, data: bytes, codes: list[Codes]) -> list[bytes]:
     fields = _core.read_plane_header(Reader(data).header())
-    tables = codec.model.entropy_tables if fields.entropy == NETWORK else None
-    depth, rows, columns = codes[0].shape
-    planes = PlaneEncoder(depth, rows, columns, fields.entropy_version, tables)
+    rows, columns = codes[0].shape[1:]
+    part = codec.model.coder_part(fields)
+    planes = PlaneEncoder(fields.depth, rows, columns, fields.entropy_version, part)
     return [planes.encode(plane) for plane in codes]
 
 

@@ -36,7 +36,8 @@ from recodec.container.core import CHECKSUM_BYTES, CODES
 from recodec.container.reader import Reader
 from recodec.eval.curve import load_rgb
 from recodec.families.recurrent.family import read_planes
-from recodec.families.recurrent.planes import ADAPTIVE, NETWORK, Codes, PlaneEncoder
+from recodec.families.recurrent.planes import ADAPTIVE, NETWORK, Codes
+from recodec.networks.entropy.embedded import EmbeddedEntropyModel
 from recodec.networks.entropy.model import EntropyModel, EntropyModelConfig
 
 ROWS, COLUMNS = 32, 48
@@ -52,60 +53,65 @@ def main() -> None:
 @click.option("--model", default="default", show_default=True)
 @click.option("--json", "out", type=click.Path(dir_okay=False, path_type=Path))
 def compare_bytes(folder: Path, model: str, out: Path | None) -> None:
-    """Bits per pixel of every chunk, means over the pictures of FOLDER."""
+    """Bits per pixel up to every chunk, means over the pictures of FOLDER."""
     codec = recodec.load(model)
-    tables = codec.model.entropy_tables
-    if tables is None:
+    if codec.model.entropy_tables is None:
         raise click.ClickException(f"model {codec.id} has no entropy network")
-    network = EntropyModel.from_tables(codec.model.tables)
     rows: dict[str, list[list[float]]] = {"raw": [], "adaptive": [], "float": [], "network": []}
     paths = sorted(path for path in folder.iterdir() if path.suffix in (".png", ".jpg"))
     for path in paths:
-        data = codec.encode(load_rgb(path), entropy="adaptive", iterations=codec.iterations)
-        header = Reader(data).header()
-        planes = read_planes(data)
-        depth, height, width = planes[0].shape
-        encoder = PlaneEncoder(depth, height, width, 1, tables)
-        payloads = [encoder.encode(plane) for plane in planes]
-        chunks = [_core.write_chunk(CODES, payload) for payload in payloads]
-        coded = b"".join([network_header(header), *chunks])
-        require_equal(np.stack(read_planes(coded, tables)), np.stack(planes))
-        with torch.inference_mode():
-            ideal = network.code_length(torch.from_numpy(np.stack(planes)[None]).float())[0]
+        original = load_rgb(path)
+        adaptive, network = (
+            codec.encode(original, entropy=coder, iterations=codec.iterations)
+            for coder in ("adaptive", "network")
+        )
+        planes = decode_planes(codec, network)
+        for one, other in zip(planes, decode_planes(codec, adaptive), strict=True):
+            require_equal(one, other)
+        sizes = recodec.info(network).chunk_bytes
+        payloads = [len(chunk.payload) for chunk in Reader(network).chunks() if chunk.type == CODES]
         bits: dict[str, list[float]] = {
             "raw": [math.log2(codec.model.network.symbols) * plane.size for plane in planes],
-            "adaptive": [8 * size for size in recodec.info(data).chunk_bytes],
+            "adaptive": [8 * size for size in recodec.info(adaptive).chunk_bytes],
             # In as much of a frame as the integers have.
             "float": [
-                float(bits) + 8 * (len(chunk) - len(payload) + CHECKSUM_BYTES)
-                for bits, chunk, payload in zip(ideal.sum((1, 2)), chunks, payloads, strict=True)
+                bits + 8 * (size - payload + CHECKSUM_BYTES)
+                for bits, size, payload in zip(code_lengths(codec, planes), sizes, payloads, strict=True)
             ],
-            "network": [8 * len(chunk) for chunk in chunks],
+            "network": [8 * size for size in sizes],
         }
         for name, values in bits.items():
-            rows[name].append([value / (header.width * header.height) for value in values])
+            rows[name].append([value / (original.shape[0] * original.shape[1]) for value in values])
     if not paths:
         raise click.ClickException(f"{folder} holds no PNG or JPEG pictures")
     means = {name: np.mean(values, axis=0).tolist() for name, values in rows.items()}
-    print("chunk     raw  adaptive   float  network  network / raw  network / adaptive")
-    for number in range(codec.iterations):
-        raw, adaptive, exact, integer = (means[name][number] for name in rows)
-        print(f"{number + 1:5d}  {raw:6.3f}  {adaptive:8.4f}  {exact:6.4f}  {integer:7.4f}  "
-              f"{integer / raw:13.3f}  {integer / adaptive:18.3f}")  # fmt: skip
-    first = {name: sum(values[:8]) for name, values in means.items()}
-    print(f"first 8: {first['network'] / first['adaptive']:.4f} of the adaptive bytes, "
-          f"{first['network'] / first['float']:.4f} of the float network's")  # fmt: skip
+    totals = np.cumsum([means[name] for name in rows], axis=1)
+    print("totals     raw  adaptive   float  network  network / adaptive  network / float")
+    for number, (raw, least, ideal, integer) in enumerate(totals.T, start=1):
+        print(f"{number:6d}  {raw:6.3f}  {least:8.4f}  {ideal:6.4f}  {integer:7.4f}  "
+              f"{integer / least:18.3f}  {integer / ideal:15.4f}")  # fmt: skip
     if out:
         record = {"model": codec.id, "hash": codec.hash.hex(), "pictures": len(paths)}
         out.write_text(json.dumps({**record, "bits_per_pixel": means}, indent=1) + "\n")
 
 
-def network_header(header: _core.Header) -> bytes:
-    """The header of a file of the same codes that its model's network has coded."""
-    fields = _core.read_plane_header(header)
-    fields.entropy, fields.entropy_version = NETWORK, 1
-    header.fields = _core.write_plane_header(fields, header)
-    return bytes(_core.write_header(header))
+def decode_planes(codec: recodec.Codec, data: bytes) -> list[Codes]:
+    return read_planes(data, codec.model.coder_part(_core.read_plane_header(Reader(data).header())))
+
+
+@torch.inference_mode()
+def code_lengths(codec: recodec.Codec, planes: list[Codes]) -> list[float]:
+    """Bits of every plane, by the model's entropy network in floating point."""
+    model = codec.model
+    if model.order is None:
+        network = EntropyModel.from_tables(model.tables)
+        lengths = network.code_length(torch.from_numpy(np.stack(planes)[None]).float())[0]
+        return [float(length) for length in lengths.sum((1, 2))]
+    embedded = EmbeddedEntropyModel.from_tables(model.network.planes, model.tables)
+    known = model.network.decode_step(torch.from_numpy(planes[0])[None], None)
+    for plane in planes[1:]:
+        known = model.network.decode_step(torch.from_numpy(plane)[None], known)
+    return [float(embedded.bits(known.indices, chunk).sum()) for chunk in range(len(planes))]
 
 
 @main.command("speed")
@@ -267,18 +273,19 @@ def require_equal(found: np.ndarray, expected: np.ndarray) -> None:
 def compare_threads(picture: Path, model: str, repeats: int, out: Path | None) -> None:
     """Time to decode 8 chunks of PICTURE when planes trail each other on several threads."""
     codec = recodec.load(model)
-    tables = codec.model.entropy_tables
-    if tables is None:
+    data = codec.encode(load_rgb(picture), bpp=1)
+    part = codec.model.coder_part(_core.read_plane_header(Reader(data).header()))
+    if not isinstance(part, _core.EntropyTables | _core.EmbeddedTables):
         raise click.ClickException(f"model {codec.id} has no entropy network")
-    data = codec.encode(load_rgb(picture), iterations=8)
-    expected = read_planes(data, tables)
+    expected = read_planes(data, part)
     seconds: dict[int, list[float]] = {threads: [] for threads in (1, 2, 4, 8)}
     for _ in range(repeats):
         for threads, found in seconds.items():
             start = time.perf_counter()
-            planes = read_planes(data, tables, threads)
+            planes = read_planes(data, part, threads)
             found.append(time.perf_counter() - start)
-            require_equal(np.stack(planes), np.stack(expected))
+            for one, other in zip(planes, expected, strict=True):
+                require_equal(one, other)
     medians = {threads: 1e3 * statistics.median(found) for threads, found in seconds.items()}
     for threads, median in medians.items():
         print(f"{threads} threads: {median:6.1f} ms, {medians[1] / median:.2f} times as fast as one")
