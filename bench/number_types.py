@@ -3,7 +3,8 @@
     python bench/number_types.py FOLDER [--model MODEL] [--json PATH]
 
 bfloat16 and float16 are those of ``recodec.load(dtype=...)``; "float8" is an experiment, cells that multiply
-float8 e4m3 in a network that is float32 else. All of it is the arithmetic of the reference, on a CPU.
+float8 e4m3 in a network that is float32 else, for networks with cells. All of it is the arithmetic of the reference, on
+a CPU.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import click
@@ -24,13 +26,13 @@ from torch import Tensor
 import recodec
 from recodec.eval.curve import load_rgb
 from recodec.networks.cells import ConvGRU, ConvLSTM
-from recodec.networks.pixel.decoder import DecoderState
-from recodec.networks.pixel.encoder import EncoderState
 from recodec.networks.pixel.recurrent import RecurrentCodec
+from recodec.networks.plane_network import PlaneNetwork, State
 from recodec.ops import conv_gru, conv_lstm, residual_conv_gru
 from recodec.ops.convolution import same_convolution
 
 PLAIN = "float32"
+NARROW = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 def rounded_weight(weight: Tensor) -> Tensor:
@@ -45,7 +47,7 @@ def rounded(x: Tensor) -> Tensor:
     return x.float().to(torch.float8_e4m3fn).to(x)
 
 
-def multiplying_8_bits(network: RecurrentCodec) -> ExitStack:
+def multiplying_8_bits(network: Any) -> ExitStack:
     """Let the cells of ``network`` multiply 8 bits until closed; linear paths around residual GRUs stay."""
     cells = [cell for cell in network.modules() if isinstance(cell, ConvLSTM | ConvGRU)]
     layers = [getattr(cell, name, None) for cell in cells for name in ("input", "hidden", "candidate")]
@@ -62,38 +64,40 @@ def multiplying_8_bits(network: RecurrentCodec) -> ExitStack:
     return stack
 
 
-def encoded(network: RecurrentCodec, pixels: Tensor) -> list[Tensor]:
+def encoded(network: PlaneNetwork, pixels: Tensor) -> list[Tensor]:
     """Codes of every iteration."""
-    target = network.front_end.analyse(pixels)
-    state: EncoderState | None = None
-    decoded: DecoderState | None = None
+    target = network.analyse(pixels)
+    state: State = None
+    decoded: State = None
     planes = []
-    for _ in range(network.config.iterations):
+    for _ in range(network.iterations):
         codes, state = network.encode_step(target, state, decoded)
         decoded = network.decode_step(codes, decoded)
         planes.append(codes)
     return planes
 
 
-def shown(network: RecurrentCodec, planes: list[Tensor]) -> Iterator[Tensor]:
+def shown(network: PlaneNetwork, dtype: torch.dtype, planes: list[Tensor]) -> Iterator[Tensor]:
     """The picture after every iteration, levels from 0 to 255."""
-    state: DecoderState | None = None
+    state: State = None
     for codes in planes:
-        state = network.decode_step(codes.to(network.working_type), state)
+        state = network.decode_step(codes.to(dtype), state)
         yield (255 * (network.synthesise(state).float().clamp(-0.5, 0.5) + 0.5)).round()
 
 
 @torch.inference_mode()
-def compare(networks: dict[str, RecurrentCodec], pixels: Tensor) -> Iterator[tuple[str, list[float], float]]:
+def compare(networks: dict[str, PlaneNetwork], pixels: Tensor) -> Iterator[tuple[str, list[float], float]]:
     """For each pair of types: PSNR in dB by iteration, and the most levels that a float32 decoder is away."""
     original = (255 * (pixels + 0.5)).round()
     for writer, encoder in networks.items():
         planes = encoded(encoder, pixels)
-        plain = list(shown(networks[PLAIN], planes))
+        plain = list(shown(networks[PLAIN], torch.float32, planes))
         for reader, decoder in networks.items():
             if PLAIN not in (writer, reader) and writer != reader:
                 continue
-            pictures = plain if reader == PLAIN else list(shown(decoder, planes))
+            pictures = (
+                plain if reader == PLAIN else list(shown(decoder, NARROW.get(reader, torch.float32), planes))
+            )
             errors = [float((picture - original).square().mean()) for picture in pictures]
             away = max(float((a - b).abs().max()) for a, b in zip(pictures, plain, strict=True))
             yield f"{writer} to {reader}", [10 * float(np.log10(255**2 / error)) for error in errors], away
@@ -106,19 +110,22 @@ def compare(networks: dict[str, RecurrentCodec], pixels: Tensor) -> Iterator[tup
 def main(folder: Path, model: str, out: Path | None) -> None:
     """Means over the pictures of FOLDER."""
     loaded = recodec.load(model).model
-    plain = loaded.network
-    narrow = {name: copy.deepcopy(plain).compute_in(getattr(torch, name)) for name in ("bfloat16", "float16")}
-    networks = {PLAIN: plain, **narrow, "float8": copy.deepcopy(plain)}
+    plain = loaded.plane_network()
+    networks = {PLAIN: plain}
+    networks |= {name: copy.deepcopy(plain).compute_in(dtype) for name, dtype in NARROW.items()}
+    with_cells = copy.deepcopy(plain)
+    if isinstance(with_cells, RecurrentCodec):
+        networks["float8"] = with_cells
     paths = sorted(path for path in folder.iterdir() if path.suffix in (".png", ".jpg"))
     if not paths:
         raise click.ClickException(f"{folder} holds no PNG or JPEG pictures")
     quality: defaultdict[str, list[list[float]]] = defaultdict(list)
     levels: defaultdict[str, float] = defaultdict(float)
     for path in paths:
-        picture, stride = load_rgb(path), plain.config.stride
+        picture, stride = load_rgb(path), plain.stride
         height, width = (size // stride * stride for size in picture.shape[:2])
         pixels = torch.from_numpy(picture[:height, :width]).permute(2, 0, 1)[None].float() / 255 - 0.5
-        with multiplying_8_bits(networks["float8"]):
+        with multiplying_8_bits(with_cells):
             for pair, values, away in compare(networks, pixels):
                 quality[pair].append(values)
                 levels[pair] = max(levels[pair], away)

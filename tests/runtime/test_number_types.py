@@ -48,7 +48,7 @@ def test_pictures_are_those_of_float32(photo: Image.Image, dtype: str, writer: s
 
 @half_types
 def test_what_is_decoded_stays_in_float32(dtype: str) -> None:
-    codec = recodec.load(dtype=dtype)
+    codec = recodec.load("rnn-1", dtype=dtype)
     network = codec.model.network
     assert network.working_type == getattr(torch, dtype)
     with torch.no_grad():
