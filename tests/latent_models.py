@@ -28,25 +28,25 @@ def smooth_pixels(count: int, height: int, width: int, seed: int = 0) -> Tensor:
     return torch.nn.functional.interpolate(small, (height, width), mode="bilinear")
 
 
-def latent_network(seed: int = 0) -> LatentNetwork:
+def latent_network(seed: int = 0, config: LatentConfig = SMALL) -> LatentNetwork:
     """Principal components of smooth pixels on the linear paths, a little of everything else."""
     torch.manual_seed(seed)
-    network = LatentNetwork(SMALL)
+    network = LatentNetwork(config)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(0.003 * torch.randn(parameter.shape))
         blocks = space_to_depth(smooth_pixels(8, 128, 128), 16).permute(0, 2, 3, 1).flatten(0, 2)
-        directions = torch.linalg.svd(blocks, full_matrices=False)[2][: SMALL.channels]
+        directions = torch.linalg.svd(blocks, full_matrices=False)[2][: config.channels]
         network.analysis.linear.weight.copy_(directions[:, :, None, None])
         network.synthesis.linear.weight.copy_(directions.T[:, :, None, None])
         network.scale.copy_((blocks @ directions.T).std(0).clamp_min(1e-3))
         planes = network.planes
         planes.threshold.fill_(0.15)
-        tops = torch.randint(4, SMALL.planes + 1, (SMALL.channels,))
-        order = torch.arange(SMALL.planes).expand(SMALL.channels, -1)
-        late = torch.arange(SMALL.channels)[:, None] // 16
-        chunk_of = (SMALL.planes - 1 - order + late).clamp(max=SMALL.chunks - 1)
-        planes.chunk_of.copy_(torch.where(order < tops[:, None], chunk_of, SMALL.chunks))
+        tops = torch.randint(4, config.planes + 1, (config.channels,))
+        order = torch.arange(config.planes).expand(config.channels, -1)
+        late = torch.arange(config.channels)[:, None] // 16
+        chunk_of = (config.planes - 1 - order + late).clamp(max=config.chunks - 1)
+        planes.chunk_of.copy_(torch.where(order < tops[:, None], chunk_of, config.chunks))
         planes.forget()
         planes.check()
     return network.requires_grad_(False).eval()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -297,12 +297,22 @@ class TernaryDecoder(PlaneDecoder):
 PLANE_DECODERS = {1: BinaryDecoder, 3: TernaryDecoder}
 
 
-def decoder_for(header: SimpleNamespace, tables: Mapping[str, Any] | None) -> Any:
+# Chunk of every plane of every channel, and the number of chunks.
+Order = tuple[Sequence[Sequence[int]], int]
+
+
+def decoder_for(header: SimpleNamespace, tables: Mapping[str, Any] | None, order: Order | None) -> Any:
     grid = -(-header.height // header.stride), -(-header.width // header.stride)
-    # Those of embedded planes take their order from a model.
-    reject_unless(
-        (header.entropy, header.entropy_version) not in ((1, 4), (2, 2)), "embedded planes without an order"
-    )
+    if (header.entropy, header.entropy_version) in ((1, 4), (2, 2)):
+        from . import slow_embedded
+
+        reject_unless(order is not None, "embedded planes without an order")
+        assert order is not None
+        groups = slow_embedded.chunk_order(*order)
+        if header.entropy == 1:
+            return slow_embedded.AdaptiveDecoder(groups, header.depth, *grid)
+        assert tables is not None
+        return slow_embedded.NetworkDecoder(groups, header.depth, *grid, tables)
     if header.entropy == 1:
         return PLANE_DECODERS[header.entropy_version](header.depth, *grid)
     from .slow_network import NetworkDecoder
@@ -312,19 +322,19 @@ def decoder_for(header: SimpleNamespace, tables: Mapping[str, Any] | None) -> An
 
 
 def decode_file(
-    data: bytes, tables: Mapping[str, Any] | None = None
+    data: bytes, tables: Mapping[str, Any] | None = None, order: Order | None = None
 ) -> tuple[SimpleNamespace, list[list[int]], bool]:
     """Header, codes of every whole code chunk in coding order, and whether the file was cut.
 
     The header's ``alpha_rows`` are those of the alpha channel, None if there is none. ``tables`` are those of
-    the model's entropy network, which some files take.
+    the model's entropy network and ``order`` is that of its embedded planes, which some files take.
     """
     reader = Reader(data)
     try:
         header = read_header(reader)
     except EOFError:
         raise RejectedError("header") from None
-    decoder = decoder_for(header, tables)
+    decoder = decoder_for(header, tables, order)
     planes: list[list[int]] = []
     ended = False
     header.alpha_rows = None

@@ -31,8 +31,10 @@ from recodec import _core
 from recodec.codec import Codec
 from recodec.container.core import ALPHA, CODES, attached_chunk, end_chunk
 from recodec.families.recurrent.family import read_planes
-from recodec.families.recurrent.planes import NETWORK
+from recodec.families.recurrent.planes import NETWORK, CoderPart
 from recodec.families.registry import engine_of
+from recodec.networks.entropy.embedded import EmbeddedEntropyModel
+from recodec.networks.latent.config import LatentConfig, SideConfig
 from recodec.networks.pixel.config import LayerConfig, NetworkConfig
 from recodec.networks.pixel.recurrent import RecurrentCodec
 from recodec.runtime.tiling import TileGrid
@@ -40,15 +42,21 @@ from recodec.weights import load_model, save_model
 
 # This file is also run as a script.
 sys.path.insert(0, str(FOLDER.parents[1]))
+from tests.latent_models import latent_network
 from tests.plane_files import PlaneFields, code_chunk, read_chunk, read_header, write_header
 from tests.stand_in import stand_in_coder, stand_in_tables
 
 
+def coder_part(data: bytes) -> CoderPart | None:
+    """What the entropy coder of a file takes from its model."""
+    header, _ = _core.read_header(data)
+    return load_model(header.model).coder_part(_core.read_plane_header(header))
+
+
 def codes_digest(data: bytes) -> str:
-    """SHA-256 over all code planes of a file, as (iteration, depth, rows, columns) int8."""
-    header, _ = read_header(data)
-    tables = load_model(header.model).entropy_tables if header.entropy == NETWORK else None
-    return hashlib.sha256(b"".join(plane.tobytes() for plane in read_planes(data, tables))).hexdigest()
+    """SHA-256 over all code planes of a file, as (codes, rows, columns) int8 each."""
+    planes = read_planes(data, coder_part(data))
+    return hashlib.sha256(b"".join(plane.tobytes() for plane in planes)).hexdigest()
 
 
 def _photo(box: tuple[int, int, int, int]) -> Image.Image:
@@ -113,6 +121,23 @@ def make_network_model(path: Path) -> None:
     save_model(path, network, {"made by": "tests/golden/make.py"}, tables)
 
 
+def make_latent_model(path: Path) -> None:
+    """A small model of embedded planes, with an entropy model of which no weight is 0."""
+    config = LatentConfig(
+        channels=20,
+        planes=6,
+        chunks=6,
+        analysis=SideConfig(width=8, blocks=1, inner_width=8, inner_blocks=1),
+        synthesis=SideConfig(width=8, blocks=1, inner_width=8, inner_blocks=1),
+    )
+    network = latent_network(21, config)
+    entropy = EmbeddedEntropyModel(network.planes, 16, 8)
+    with torch.no_grad():
+        for parameter in entropy.parameters():
+            parameter.add_(0.1 * torch.randn(parameter.shape))
+    save_model(path, network, {"made by": "tests/golden/make.py"}, entropy.tables())
+
+
 def good_files() -> dict[str, bytes]:
     """A file for every feature of the format."""
     colour = _photo((360, 90, 481, 176))
@@ -139,6 +164,14 @@ def good_files() -> dict[str, bytes]:
         "tiles": _in_tiles(colour, rows=2, columns=3, halo=0),
         "ternary": _with_dead_zones(colour.crop((30, 20, 93, 73))),
         "network": recodec.encode(colour.crop((20, 10, 63, 44)), iterations=4, model="tiny-network"),
+        "latent": recodec.encode(colour, model="tiny-latent", iterations=6),
+        "latent-adaptive": recodec.encode(
+            _with_alpha(colour.crop((3, 5, 60, 38)), "RGBA"),
+            model="tiny-latent",
+            iterations=4,
+            entropy="adaptive",
+        ),
+        "latent-pixel": recodec.encode(colour.crop((50, 50, 51, 51)), model="tiny-latent", iterations=6),
         "unknown-chunk": full[:cut]
         + _core.write_chunk(99, b"from the future")
         + full[cut:]
@@ -287,12 +320,26 @@ def bad_network_files(full: bytes) -> dict[str, tuple[str, bytes]]:
     }
 
 
+def bad_latent_files(latent: bytes) -> dict[str, tuple[str, bytes]]:
+    """Like :func:`bad_files`, from a file of embedded planes."""
+    start = recodec.info(latent).header_bytes
+    first, second = recodec.info(latent).prefix_bytes(1), recodec.info(latent).prefix_bytes(2)
+    header, columns = latent[:start], start - 7
+    return {
+        "latent-in-tiles": ("FormatError", _patched_header(header, columns, 2) + latent[start:]),
+        "latent-of-two-symbols": ("UnsupportedError", _patched_header(header, start - 8, 1) + latent[start:]),
+        "latent-damaged": ("ChecksumError", latent[: second - 3] + b"\x55\xaa" + latent[second - 1 :]),
+        "latent-chunk-lost": ("FormatError", header + latent[first:]),
+    }
+
+
 def main() -> None:
     """Write what is missing."""
-    model_path = FOLDER / "tiny-network.safetensors"
-    if not model_path.exists():
-        make_network_model(model_path)
-        model_path.with_suffix(".hash").write_text(load_model(model_path).hash.hex() + "\n")
+    for name, make in (("tiny-network", make_network_model), ("tiny-latent", make_latent_model)):
+        model_path = FOLDER / f"{name}.safetensors"
+        if not model_path.exists():
+            make(model_path)
+            model_path.with_suffix(".hash").write_text(load_model(model_path).hash.hex() + "\n")
     expected_path = FOLDER / "expected.json"
     expected = json.loads(expected_path.read_text()) if expected_path.exists() else {"good": {}, "bad": {}}
     (FOLDER / "good").mkdir(exist_ok=True)
@@ -308,6 +355,7 @@ def main() -> None:
             }
     bad = bad_files(good["colour"]) | bad_alpha_files(good["rgba"]) | bad_tile_files(good["grey"])
     bad |= bad_entropy_files(good["grey"]) | bad_network_files(good["colour"])
+    bad |= bad_latent_files(good["latent"])
     for name, (error, data) in bad.items():
         if name not in expected["bad"]:
             (FOLDER / "bad" / f"{name}.rcd").write_bytes(data)
