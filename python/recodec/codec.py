@@ -15,7 +15,6 @@ from torch import Tensor
 from recodec import files
 from recodec.decoding import DecodeOptions, decode_all, progressive
 from recodec.encoding import EncodeOptions, encode_all
-from recodec.errors import MetadataDroppedWarning
 from recodec.families.protocol import Engine
 from recodec.io.output_images import Output, check_like
 from recodec.io.pictures import ImageLike, Picture
@@ -103,15 +102,16 @@ class Codec:
         :class:`MetadataDroppedWarning`. ``quality`` (0 to 100) is a target rate of 2^(quality/20 − 4) bpp
         for the picture and its alpha channel, without metadata, and gives at least one chunk. ``psnr`` (dB,
         over grey or RGB) stops at the first chunk that reaches it. ``max_pixels`` bounds the picture and
-        ``max_memory`` (bytes) about what the process takes, which is some 700 MiB whatever the picture. Raises
+        ``max_memory`` (bytes) about what the process takes, which is some 700 MiB whatever the picture. Text and
+        line art that the model cannot show well come with an :class:`UnsuitablePictureWarning`. Raises
         :class:`ImageError`, :class:`TargetError`, :class:`LimitError`, :class:`WeightsError`.
         """
         several = isinstance(image, list) or (isinstance(image, Tensor) and image.ndim == 4)
         images: list[ImageLike | Picture] = list(image) if several else [image]  # type: ignore[arg-type, list-item]
         found = []
         for writer in encode_all(self.engine, images, options):
-            if writer.dropped:
-                warnings.warn(MetadataDroppedWarning(writer.dropped, writer.max_bytes), stacklevel=2)
+            for warning in writer.warnings:
+                warnings.warn(warning, stacklevel=2)
             found.append(writer.assembly.to_bytes())
         return found if several else found[0]
 

@@ -12,11 +12,14 @@ from recodec import _core
 from recodec.container.core import ICC
 from recodec.container.targets import Targets, resolve_target
 from recodec.container.writer import FileWriter
-from recodec.errors import TargetError
+from recodec.errors import TargetError, UnsuitablePictureWarning
 from recodec.families.protocol import Encoder, Engine
 from recodec.io.pictures import ImageLike, Picture, read_picture
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
 from recodec.runtime.batches import batched, prepared, usable_cores
+
+# dB that a model should be able to reach; photographs lie above, text and line art below.
+_LEAST_PSNR = 30.0
 
 
 class EncodeOptions(Targets, total=False):
@@ -97,7 +100,11 @@ def _start(
     header = _header(engine, picture)
     encoder = engine.encoder(picture, header, limits, **options)
     header.fields = encoder.fields
-    return _Job(encoder, FileWriter(header, picture, target, engine.iterations), target.psnr)
+    writer = FileWriter(header, picture, target, engine.iterations)
+    best = _decibels(encoder.least_error())
+    if best < _LEAST_PSNR:
+        writer.noticed.append(UnsuitablePictureWarning(engine.id, best))
+    return _Job(encoder, writer, target.psnr)
 
 
 def _header(engine: Engine, picture: Picture) -> _core.Header:

@@ -6,6 +6,7 @@ Messages say what was wrong, the value, the limit and what to do.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 
 class RecodecError(Exception):
@@ -52,18 +53,39 @@ class SourceError(RecodecError, OSError):
     """Encoded bytes cannot be read from where they should come from."""
 
 
-class MetadataDroppedWarning(UserWarning):
+class RecodecWarning(UserWarning):
+    """What recodec reports beside a result: something is not as a caller may expect."""
+
+
+class MetadataDroppedWarning(RecodecWarning):
     """A size limit left no room for metadata, so the file is without.
 
     ``dropped`` names it, out of "xmp", "exif" and "icc", in the order in which it was left out.
     """
 
     def __init__(self, dropped: Sequence[str], max_bytes: int):
-        self.dropped = tuple(dropped)
+        self.dropped, self.max_bytes = tuple(dropped), max_bytes
         super().__init__(
             f"the size limit of {max_bytes} bytes left no room for metadata ({', '.join(dropped)}), which is "
             "not in the file; raise the limit to keep it"
         )
+
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
+        return type(self), (self.dropped, self.max_bytes)
+
+
+class UnsuitablePictureWarning(RecodecWarning):
+    """A picture is of a kind that the model cannot show well: ``psnr`` (dB) is about its best, at any rate."""
+
+    def __init__(self, model: str, psnr: float):
+        self.model, self.psnr = model, psnr
+        super().__init__(
+            f"model {model} is not made for pictures like this one: no rate brings it above about {psnr:.0f} dB "
+            "PSNR; take a lossless format for text, line art and screenshots"
+        )
+
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
+        return type(self), (self.model, self.psnr)
 
 
 class RecipeError(RecodecError, ValueError):

@@ -94,7 +94,7 @@ def test_dropped_metadata_is_reported(photo: Path, tmp_path: Path) -> None:
     for arguments in ((*command,), ("truncate", target, tmp_path / "short.rcd", "--json")):
         result = run(*arguments, "--max-bytes", least - 1)
         assert json.loads(result.stdout)["dropped"] == ["icc"]
-        assert "no room for its metadata (icc)" in error_line(result)
+        assert "no room for metadata (icc)" in error_line(result)
         run("encode", photo, target, "--model", "tiny", "-q")
 
 

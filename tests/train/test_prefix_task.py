@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from recodec.networks.latent.config import LatentConfig, SideConfig, TransformCo
 from recodec.train.data.photographs import Photographs
 from recodec.train.recipe import Recipe, recipe_from_dict
 from recodec.train.tasks.prefixes.recipe import PrefixRecipe
+from recodec.train.tasks.prefixes.schedule import make_room
 from recodec.train.tasks.rate_distortion.curves import CurveValidation
 from recodec.train.tasks.rate_distortion.recipe import RateDistortionPhase
 from recodec.train.tasks.transform.recipe import TransformRecipe
@@ -70,6 +72,8 @@ def transform(tmp_path_factory: pytest.TempPathFactory, photographs: Photographs
     return exported(TRANSFORM, photographs, tmp_path_factory.mktemp("transform"))
 
 
+# Sixteen latents say little.
+@pytest.mark.filterwarnings("ignore::recodec.UnsuitablePictureWarning")
 def test_a_transform_becomes_a_codec(
     tmp_path: Path, photographs: Photographs, transform: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,3 +138,21 @@ def test_training_goes_on_where_it_stopped(tmp_path: Path, photographs: Photogra
 def test_there_is_no_decoder_without_a_transform(tmp_path: Path, photographs: Photographs) -> None:
     with pytest.raises(TrainingError, match="--start-from"):
         make_trainer(PREFIXES, photographs, tmp_path).run()
+
+
+def test_planes_that_photographs_do_not_reach_go_with_the_one_below() -> None:
+    chunk_of = torch.tensor([[2, 1, 3, 3], [3, 3, 3, 3], [2, 2, 1, 3]], dtype=torch.int16)
+    wider = make_room(chunk_of, 3, torch.tensor([9.9, 9.9, 3.0]))
+    assert wider.tolist() == [[2, 1, 1, 1], [3, 3, 3, 3], [2, 2, 1, 3]]
+
+
+def test_saturated_colours_are_not_clamped(tmp_path: Path, photographs: Photographs, transform: Path) -> None:
+    network = load_model(exported(PREFIXES, photographs, tmp_path, transform)).network
+    colours = torch.tensor(list(product((-0.5, 0.5), repeat=3)))
+    with torch.no_grad():
+        latents = network.latents(colours[:, :, None, None].expand(-1, -1, 64, 64))
+    clamped = (
+        latents.abs() / network.planes.threshold[:, None, None] > network.planes.limit[:, None, None] + 1
+    )
+    sent = (network.planes.limit > 0) & (network.planes.limit < (1 << PREFIXES.network.planes) - 1)
+    assert not bool(clamped[:, sent].any())

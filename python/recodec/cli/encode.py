@@ -102,36 +102,38 @@ class _Encode:
         Image.MAX_IMAGE_PIXELS = None
         # In memory, because pipes cannot seek.
         source = io.BytesIO(output.read(job.source))
-        with caught_drops() as dropped:
+        with caught_warnings() as caught:
             data = self.codecs.load(self.model).encode(source, **self.settings)
-        return outcome(job, data, dropped)
+        return outcome(job, data, caught)
 
 
 @contextlib.contextmanager
-def caught_drops() -> Iterator[list[str]]:
-    """Metadata that a size limit left no room for, to be reported file by file and not as a warning."""
-    dropped: list[str] = []
+def caught_warnings() -> Iterator[list[recodec.RecodecWarning]]:
+    """What recodec says beside a file, to be reported file by file and not as a warning."""
+    found: list[recodec.RecodecWarning] = []
     with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", recodec.MetadataDroppedWarning)
-        yield dropped
+        warnings.simplefilter("always", recodec.RecodecWarning)
+        yield found
     for warning in caught:
-        if isinstance(warning.message, recodec.MetadataDroppedWarning):
-            dropped += warning.message.dropped
+        if isinstance(warning.message, recodec.RecodecWarning):
+            found.append(warning.message)
         else:
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
 
 
-def outcome(job: Job, data: bytes, dropped: Sequence[str]) -> Outcome:
-    """Describe a .rcd file that is to be written; say which metadata had to be ``dropped``."""
+def outcome(job: Job, data: bytes, noticed: Sequence[recodec.RecodecWarning]) -> Outcome:
+    """Describe a .rcd file that is to be written, with what was ``noticed``, such as metadata that is left out."""
     info = recodec.info(data)
-    warning = f"the size limit left no room for its metadata ({', '.join(dropped)})" if dropped else ""
+    dropped = [name for warning in noticed for name in getattr(warning, "dropped", ())]
+    said = [str(warning) for warning in noticed]
     record = {
         "output": job.target,
         "bytes": len(data),
         "bpp": info.bpp,
         "iterations": info.iterations,
-        "dropped": list(dropped),
+        "dropped": dropped,
+        "warnings": said,
     }
     iterations = output.counted(info.iterations, "iteration")
     text = f"{job.source} -> {job.target}: {len(data)} bytes, {info.bpp:.3f} bpp, {iterations}"
-    return Outcome(record, text, warning, data)
+    return Outcome(record, text, "; ".join(said), data)

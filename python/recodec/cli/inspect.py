@@ -8,7 +8,7 @@ import click
 
 import recodec
 from recodec.cli import jobs, options, output
-from recodec.cli.encode import caught_drops, outcome
+from recodec.cli.encode import caught_warnings, outcome
 from recodec.cli.jobs import Job, Outcome
 
 if TYPE_CHECKING:
@@ -67,9 +67,9 @@ def truncate(
     output.require_rcd(target)
 
     def work(job: Job) -> Outcome:
-        with caught_drops() as dropped:
+        with caught_warnings() as caught:
             data = recodec.truncate(output.read(job.source), **chosen)
-        return outcome(job, data, dropped)
+        return outcome(job, data, caught)
 
     jobs.run(planned, work, **reporting)
 

@@ -7,6 +7,7 @@ from recodec.container.assembly import Assembly
 from recodec.container.attachments import encode_alpha
 from recodec.container.core import ALPHA, CODES, EXIF, ICC, METADATA_NAMES, XMP, attached_chunk
 from recodec.container.targets import Target
+from recodec.errors import MetadataDroppedWarning, RecodecWarning
 from recodec.io.pictures import Picture
 
 
@@ -18,6 +19,7 @@ class FileWriter:
 
     def __init__(self, header: _core.Header, picture: Picture, target: Target, iterations: int):
         self.iterations = target.iterations or iterations
+        self.noticed: list[RecodecWarning] = []
         self.assembly = _start(header, picture)
         self.max_bytes = target.max_bytes or 0
         self._soft, self._limit = target.soft, target.max_bytes
@@ -25,9 +27,10 @@ class FileWriter:
             self._limit += self.assembly.size_of(*METADATA_NAMES)
 
     @property
-    def dropped(self) -> list[str]:
-        """Metadata that ``max_bytes`` left no room for."""
-        return self.assembly.dropped
+    def warnings(self) -> list[RecodecWarning]:
+        """What is to be said of the file: what was noticed of the picture, and metadata that had no room."""
+        dropped = self.assembly.dropped
+        return [*self.noticed, MetadataDroppedWarning(dropped, self.max_bytes)] if dropped else self.noticed
 
     def add(self, payload: bytes) -> bool:
         """Take one more code chunk, unless the file has no room for it, and tell whether the file is complete.

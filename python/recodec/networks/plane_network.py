@@ -81,6 +81,9 @@ class PlaneNetwork(Protocol):
     def analyse(self, pixels: Tensor) -> Tensor:
         """Pixels to what the encoder works on, once for every picture."""
 
+    def least_error(self, pixels: Tensor) -> float:
+        """About the mean squared error that stays, however many iterations; 0 where that is not known."""
+
     def encode_step(
         self, target: Tensor, state: State, decoded: State, choose: Choose | None = None
     ) -> tuple[Tensor, State]:

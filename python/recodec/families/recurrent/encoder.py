@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # Positions along a tile's side. Larger ones leave the processor's caches, smaller ones are mostly halo.
 TILE_SIDE = 64
+# When a picture is looked at before it is coded.
+_ROWS_LOOKED_AT = 8
 
 _ARITHMETIC = {getattr(torch, name): number for number, name in ARITHMETIC.items()}
 
@@ -103,6 +105,14 @@ class RecurrentEncoder:
             total += float((shown - original.to(shown)).square().sum(dtype=torch.float64))
             count += original.numel()
         return total / count
+
+    @torch.inference_mode()
+    def least_error(self) -> float:
+        """From some rows of positions, evenly spaced."""
+        rows = range(0, self._grid.height, max(1, self._grid.height // _ROWS_LOOKED_AT))
+        network, width = self._engine.network, self._grid.width
+        errors = [network.least_error(self._samples.pixels(Region(row, 0, 1, width))[None]) for row in rows]
+        return 255**2 * sum(errors) / len(errors)
 
     @cached_property
     def _samples(self) -> Samples:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple, Self
+from functools import cached_property
+from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from recodec.networks.latent.config import LatentConfig, SideConfig
 from recodec.networks.latent.planes import EmbeddedPlanes
 from recodec.networks.latent.transform import STRIDE, Analysis, Synthesis
 from recodec.networks.plane_network import Choose, PlaneOrder, Reach
+from recodec.ops.rearrange import space_to_depth
 
 
 class Known(NamedTuple):
@@ -93,6 +95,23 @@ class LatentNetwork(nn.Module):
         with torch.autocast(pixels.device.type, self.dtype, enabled=self.dtype != torch.float32):
             latents: Tensor = self.analysis(pixels, self.scale)
         return latents
+
+    def least_error(self, pixels: Tensor) -> float:
+        """Of what the linear path of the synthesis cannot say, which its branches hardly add to."""
+        blocks = space_to_depth(pixels, STRIDE).flatten(2)
+        missing = blocks - self._span @ (self._span.mT @ blocks)
+        return float(missing.square().mean())
+
+    @cached_property
+    def _span(self) -> Tensor:
+        """Orthonormal directions of blocks of pixels (768, channels) that the linear path of the synthesis adds up."""
+        span: Tensor = torch.linalg.qr(self.synthesis.linear.weight.detach()[:, :, 0, 0]).Q
+        return span
+
+    def _apply(self, *arguments: Any, **options: Any) -> Self:
+        self.__dict__.pop("_span", None)
+        moved: Self = super()._apply(*arguments, **options)  # type: ignore[no-untyped-call]
+        return moved
 
     def analyse(self, pixels: Tensor) -> Tensor:
         """Pixels to int32 indices."""

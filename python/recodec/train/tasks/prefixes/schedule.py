@@ -91,6 +91,20 @@ def plan(
     return Schedule(chunk_of, points, ends, [1 / slope for slope in slopes])
 
 
+def make_room(chunk_of: Tensor, chunks: int, largest: Tensor) -> Tensor:
+    """``chunk_of`` (channels, planes) with planes for magnitudes up to ``largest``, for channels that have any.
+
+    What photographs never reach costs next to nothing there, and goes with the plane below.
+    """
+    wider = chunk_of.clone()
+    for channel, row in enumerate(wider):
+        sent = (chunk_of[channel] < chunks).nonzero()
+        if len(sent):
+            top = int(sent.max())
+            row[top + 1 : int(largest[channel]).bit_length()] = row[top]
+    return wider
+
+
 def conditional_means(index: Tensor, magnitude: Tensor, planes: int) -> Tensor:
     """(2, channels, planes) mean place of latents in their intervals: in the first beside the dead zone, in others.
 

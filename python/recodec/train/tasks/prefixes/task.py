@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -18,11 +20,13 @@ from recodec.errors import TrainingError
 from recodec.networks.latent.levels import TransformNetwork
 from recodec.networks.latent.network import LatentNetwork
 from recodec.networks.latent.transform import STRIDE
+from recodec.train.data.batches import to_pixels
+from recodec.train.data.synthetic import synthetic_picture
 from recodec.train.task import LOSS, Moment, Setting, Terms
 from recodec.train.tasks.crop_steps import sample_pixels
 from recodec.train.tasks.prefixes.curvature import curvatures
 from recodec.train.tasks.prefixes.recipe import PrefixRecipe
-from recodec.train.tasks.prefixes.schedule import plan
+from recodec.train.tasks.prefixes.schedule import make_room, plan
 from recodec.train.tasks.prefixes.validation import code_prefixes
 from recodec.train.tasks.rate_distortion.curves import Code
 from recodec.train.tasks.rate_distortion.distortion import balance
@@ -32,7 +36,8 @@ from recodec.weights import Model, save_model
 # Crops from which the order of planes is measured, and those for what errors cost, which is dearer.
 _SAMPLE_CROPS, _CURVATURE_CROPS, _SAMPLE_SIZE = 384, 32, 192
 # What is random follows from (seed, purpose, phase, number).
-_PREFIXES, _SAMPLES, _SIGNS = range(1, 4)
+_PREFIXES, _SAMPLES, _SIGNS, _EXTREMES = range(1, 5)
+_DRAWN = 64
 _NETWORK = "network."
 _AT_ONCE = 16
 
@@ -96,8 +101,12 @@ class PrefixTask(RateDistortionTask[PrefixRecipe]):
             )
             ends = [rate * STRIDE**2 for rate in recipe.chunks.ends(recipe.network.chunks)]
             found = plan(index, magnitude, threshold, curvature, steps, recipe.network.planes, ends)
+            extremes = (
+                network.latents(_extreme_pixels(_SAMPLE_SIZE, recipe.seed).to(pixels)).abs().amax((0, 2, 3))
+            )
+            largest = torch.maximum(magnitude.amax((0, 2, 3)), extremes / threshold)
             planes.threshold.copy_(threshold)
-            planes.chunk_of.copy_(found.chunk_of)
+            planes.chunk_of.copy_(make_room(found.chunk_of, recipe.network.chunks, largest))
             planes.point.copy_(found.points)
             planes.forget()
             planes.check()
@@ -165,6 +174,14 @@ class PrefixTask(RateDistortionTask[PrefixRecipe]):
     def export(self, path: Path, average: Mapping[str, Tensor], notes: Mapping[str, Any]) -> None:
         """Weights as fp16, and beside them what each chunk pays for, which only training reads."""
         save_model(path, self._shipped(average), dict(notes), training={"lambdas": average["lambdas"].log()})
+
+
+def _extreme_pixels(size: int, seed: int) -> Tensor:
+    """Flat areas of the most saturated colours, and drawn pictures: what latents must be able to say."""
+    corners = torch.tensor(list(product((-0.5, 0.5), repeat=3)))[:, :, None, None].expand(-1, -1, size, size)
+    rng = np.random.default_rng([seed, _EXTREMES])
+    drawn = np.stack([synthetic_picture(size, rng) for _ in range(_DRAWN)])
+    return torch.cat([corners, to_pixels(torch.from_numpy(drawn).permute(0, 3, 1, 2))])
 
 
 def _stagger(channels: int) -> Tensor:
