@@ -85,7 +85,7 @@ def memory(picture: Path, sizes: tuple[tuple[int, int], ...], iterations: int, o
 @click.option("--pictures", default=5, show_default=True)
 @click.option("--side", default=2560, show_default=True, help="Pixels along the longer side.")
 @click.option("--iterations", default=4, show_default=True)
-@click.option("--model", default="default", show_default=True)
+@click.option("--model", default="rnn-1", show_default=True, help="One whose tiles are in files.")
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path))
 def seams(photographs: Path, pictures: int, side: int, iterations: int, model: str, out: Path) -> None:
     """Compare errors along tile borders with errors elsewhere, on the first of PHOTOGRAPHS, enlarged."""
