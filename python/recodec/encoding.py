@@ -12,7 +12,7 @@ from recodec import _core
 from recodec.container.core import ICC
 from recodec.container.targets import Targets, resolve_target
 from recodec.container.writer import FileWriter
-from recodec.errors import TargetError, UnsuitablePictureWarning
+from recodec.errors import InputWarning, TargetError, UnsuitablePictureWarning
 from recodec.families.protocol import Encoder, Engine
 from recodec.io.pictures import ImageLike, Picture, read_picture
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
@@ -101,6 +101,7 @@ def _start(
     encoder = engine.encoder(picture, header, limits, **options)
     header.fields = encoder.fields
     writer = FileWriter(header, picture, target, engine.iterations)
+    writer.noticed += [InputWarning(f"of the image, {text}") for text in picture.said]
     best = _decibels(encoder.least_error())
     if best < _LEAST_PSNR:
         writer.noticed.append(UnsuitablePictureWarning(engine.id, best))

@@ -74,6 +74,10 @@ class MetadataDroppedWarning(RecodecWarning):
         return type(self), (self.dropped, self.max_bytes)
 
 
+class InputWarning(RecodecWarning):
+    """Something of an input is not in the file, or not as it was."""
+
+
 class UnsuitablePictureWarning(RecodecWarning):
     """A picture is of a kind that the model cannot show well: ``psnr`` (dB) is about its best, at any rate."""
 

@@ -25,7 +25,8 @@ from recodec.container.reader import Chunk, Reader, keep_metadata
 from recodec.errors import FormatError, ImageError, RecodecError
 from recodec.families.registry import read_file_header
 from recodec.io.bit_depth import is_deep
-from recodec.io.metadata import as_info
+from recodec.io.metadata import as_info, exif_of
+from recodec.io.orientation import turn_of
 from recodec.limits import DEFAULT_MAX_PIXELS
 
 # Image.open takes no options, so this one is the module's: the largest picture that load() decodes.
@@ -208,14 +209,17 @@ def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
     options: Any = {name: value for name, value in given.items() if name in names}
     if is_deep(im) and not options.get("convert"):
         raise OSError("cannot write more than 8 bits per sample as RECODEC: allow it with convert=True")
-    picture = im.copy()
-    # A copy forgets it, but what is in a TIFF file's EXIF depends on it.
-    picture.format = im.format
-    # Not the EXIF in im.info: it may have been changed since it was read.
     stored: dict[Any, Any] = im.info
-    metadata = {**stored, "exif": im.getexif(), **given}
+    if given.get("exif"):
+        # An orientation in there is what counts.
+        picture, exif = im.copy(), given["exif"]
+    else:
+        turn = turn_of(im)
+        picture = im.copy() if turn is None else im.transpose(turn)
+        exif = None if "exif" in given else exif_of(im)[0]
     for key, others in _INFO_KEYS.items():
-        value = metadata.get(key)
+        found = next((stored[name] for name in (key, *others) if stored.get(name)), None)
+        value = exif if key == "exif" else given.get(key, found)
         if isinstance(value, Image.Exif):
             value = _exif_bytes(value)
         elif isinstance(value, str):

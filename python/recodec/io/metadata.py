@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from typing import Any
 
-from PIL import Image
+from PIL import ExifTags, Image
 
 from recodec.container.core import EXIF, ICC, XMP
+from recodec.io.orientation import TAG as ORIENTATION
+from recodec.io.orientation import turn_of, upright_exif, upright_xmp
 
 # Where Pillow's writers look for a type of chunk.
 _INFO_KEYS = {ICC: "icc_profile", EXIF: "exif", XMP: "xmp"}
@@ -15,36 +18,108 @@ _INFO_KEYS = {ICC: "icc_profile", EXIF: "exif", XMP: "xmp"}
 # Pillow keeps JPEG's prefix in front of the TIFF header; the file format does not.
 _EXIF_PREFIX = b"Exif\0\0"
 
-ORIENTATION = 0x0112
+_DIRECTORIES = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
 # Sizes, strips and tiles of the pixels, and the ICC profile, which is stored by itself.
 _TIFF_LAYOUT = (
     *range(254, 260), 262, 266, 273, 277, 278, 279, 284, 317, 320, *range(322, 326), 338, 339, 347, 700, 34675,
 )  # fmt: skip
 
 
-def metadata_of(image: Image.Image, upright: Image.Image, *, profile: bool = True) -> dict[int, bytes]:
-    """By chunk type, what an image carries; ``upright`` is the same image turned as its EXIF says.
+def metadata_of(image: Image.Image, *, profile: bool = True) -> tuple[dict[int, bytes], list[str]]:
+    """By chunk type, what an image carries, as it is but upright; and what is to be said of it.
 
     Without ``profile`` the ICC profile is left out.
     """
+    exif, said = exif_of(image)
+    xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
     found = {
         ICC: image.info.get("icc_profile") if profile else None,
-        EXIF: _exif_of(image),
-        XMP: upright.info.get("xmp"),
+        EXIF: exif,
+        XMP: upright_xmp(_as_bytes(xmp)) if xmp else None,
     }
-    return {
-        chunk_type: content.encode() if isinstance(content, str) else bytes(content)
-        for chunk_type, content in found.items()
-        if content
-    }
+    return {chunk_type: _as_bytes(content) for chunk_type, content in found.items() if content}, said
 
 
-def _exif_of(image: Image.Image) -> bytes | None:
-    """EXIF without what the coded picture no longer is: rotated, or laid out in a TIFF file."""
-    exif = image.getexif()
-    for tag in (ORIENTATION, *(_TIFF_LAYOUT if image.format == "TIFF" else ())):
-        exif.pop(tag, None)
-    return exif.tobytes().removeprefix(_EXIF_PREFIX) if exif else None
+def exif_of(image: Image.Image) -> tuple[bytes | None, list[str]]:
+    """EXIF data from their TIFF header on, upright, and what is to be said of them.
+
+    They are those that were read, byte for byte, unless the image has none as bytes, as TIFF files have, or its tags
+    were changed since.
+    """
+    raw = _raw_exif(image.info)
+    if raw is None or _changed(image.getexif(), raw):
+        return _written(image)
+    upright = upright_exif(raw)
+    if upright is None and turn_of(image) is not None:
+        return raw, [
+            "EXIF is kept as it is, as its orientation cannot be patched: viewers may turn the picture again"
+        ]
+    return upright or raw, []
+
+
+def _raw_exif(info: Mapping[Any, Any]) -> bytes | None:
+    """EXIF as the file has them: a block, or what ImageMagick writes into PNG as text, in hexadecimal."""
+    block = info.get("exif")
+    if block is None and isinstance(text := info.get("Raw profile type exif"), str):
+        with suppress(ValueError):
+            block = bytes.fromhex("".join(text.split("\n")[3:]))
+    return bytes(block).removeprefix(_EXIF_PREFIX) if isinstance(block, bytes | bytearray) and block else None
+
+
+def _changed(exif: Image.Exif, raw: bytes) -> bool:
+    """Whether tags are others than a block has, whatever the orientation."""
+    fresh = Image.Exif()
+    with suppress(Exception):
+        fresh.load(_EXIF_PREFIX + raw)
+    return _tags(exif) != _tags(fresh)
+
+
+def _tags(exif: Image.Exif) -> str:
+    """What can be compared; numbers that are none are not even equal to themselves."""
+    found: list[Any] = [sorted((tag, value) for tag, value in exif.items() if tag != ORIENTATION)]
+    for directory in _DIRECTORIES:
+        # For a damaged tag Pillow raises almost anything.
+        with suppress(Exception):
+            found.append(sorted(exif.get_ifd(directory).items()))
+    return repr(found)
+
+
+def _written(image: Image.Image) -> tuple[bytes | None, list[str]]:
+    """EXIF anew from tags, without what the coded picture no longer is: turned, or laid out in a TIFF file."""
+    exif, lost = _copied(image.getexif(), {ORIENTATION, *(_TIFF_LAYOUT if image.format == "TIFF" else ())})
+    names = ", ".join(f"{tag:#06x}" for tag in lost)
+    said = [f"EXIF tags {names} cannot be written and are left out"] if lost else []
+    return (exif.tobytes().removeprefix(_EXIF_PREFIX) if exif else None), said
+
+
+def _copied(exif: Image.Exif, without: Collection[int]) -> tuple[Image.Exif, list[int]]:
+    """Tags of the caller's object in one of its own, with those that Pillow cannot write."""
+    found, lost = Image.Exif(), []
+    found.endian = exif.endian
+    for tag in list(exif):
+        if tag in without:
+            continue
+        alone = Image.Exif()
+        try:
+            alone[tag] = _directory(exif, tag) if tag in _DIRECTORIES else exif[tag]
+            alone.tobytes()
+        # For a damaged tag Pillow raises almost anything.
+        except Exception:  # noqa: BLE001
+            lost.append(tag)
+        else:
+            found[tag] = alone[tag]
+    return found, lost
+
+
+def _directory(exif: Image.Exif, tag: int) -> dict[int, Any]:
+    entries = dict(exif.get_ifd(tag))
+    if ExifTags.IFD.Interop in entries:
+        entries[ExifTags.IFD.Interop] = dict(exif.get_ifd(ExifTags.IFD.Interop))
+    return entries
+
+
+def _as_bytes(content: str | bytes) -> bytes:
+    return content.encode() if isinstance(content, str) else bytes(content)
 
 
 def as_info(metadata: Mapping[int, bytes]) -> dict[str | tuple[int, int], Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, TypeAlias
 
@@ -23,11 +24,13 @@ class Picture:
     """A picture on its way in, and what is stored beside it.
 
     ``samples`` is (C, H, W) with 1 channel or 3, uint8 or floating point in [0, 1]; ``alpha`` is H×W uint8.
+    ``said`` is what of the input is not in the file, or not as it was.
     """
 
     samples: Tensor
     alpha: NDArray[np.uint8] | None
     metadata: dict[int, bytes]
+    said: tuple[str, ...] = ()
 
     @property
     def channels(self) -> int:
@@ -73,8 +76,8 @@ def read_picture(
         )
     if 0 in image.size:
         raise ImageError(f"the image has {image.width} x {image.height} pixels; give one that has some")
-    array, metadata = read_image(image, convert=convert, strip=strip)
-    return _stored(array, metadata)
+    array, metadata, said = read_image(image, convert=convert, strip=strip)
+    return _stored(array, metadata, said)
 
 
 def _from_numpy(array: NDArray[Any], check_size: CheckSize, *, convert: bool) -> Picture:
@@ -95,7 +98,7 @@ def _from_numpy(array: NDArray[Any], check_size: CheckSize, *, convert: bool) ->
     return _stored(array, {})
 
 
-def _stored(array: NDArray[np.uint8], metadata: dict[int, bytes]) -> Picture:
+def _stored(array: NDArray[np.uint8], metadata: dict[int, bytes], said: Sequence[str] = ()) -> Picture:
     if array.ndim == 2:
         array = array[:, :, None]
     colours = 1 if array.shape[2] < 3 else 3
@@ -103,7 +106,7 @@ def _stored(array: NDArray[np.uint8], metadata: dict[int, bytes]) -> Picture:
     # torch takes no negative stride, not even of an axis of length 1, where it says nothing.
     samples = torch.from_numpy(array[:, :, :colours].copy()).permute(2, 0, 1)
     alpha = array[:, :, colours].copy() if array.shape[2] > colours else None
-    return Picture(samples, alpha, metadata)
+    return Picture(samples, alpha, metadata, tuple(said))
 
 
 def _from_torch(tensor: Tensor, check_size: CheckSize, *, convert: bool) -> Picture:

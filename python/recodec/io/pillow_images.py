@@ -14,11 +14,12 @@ from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, UnidentifiedImageError
 
 from recodec.errors import ImageError, LimitError, RecodecError
 from recodec.io.bit_depth import is_deep
 from recodec.io.metadata import metadata_of
+from recodec.io.orientation import turn_of
 
 # Raises LimitError for a width and a height.
 CheckSize: TypeAlias = Callable[[int, int], None]
@@ -85,8 +86,8 @@ def _check_frames_and_depth(image: Image.Image, *, convert: bool) -> None:
 
 def read_image(
     image: Image.Image, *, convert: bool = False, strip: bool = False
-) -> tuple[NDArray[np.uint8], dict[int, bytes]]:
-    """Upright H×W or H×W×C samples of an image, and its metadata by chunk type.
+) -> tuple[NDArray[np.uint8], dict[int, bytes], list[str]]:
+    """Upright H×W or H×W×C samples of an image, its metadata by chunk type, and what is to be said of them.
 
     ``convert`` allows kinds that cannot be stored as they are, ``strip`` leaves metadata out. Raises
     :class:`ImageError`.
@@ -104,13 +105,15 @@ def read_image(
             f"{CONVERT}"
         )
     with _unreadable("the image"):
-        upright = ImageOps.exif_transpose(image)
+        image.load()
+        turn = turn_of(image)
+        upright = image if turn is None else image.transpose(turn)
         # Pillow reads a deep PGM, which has no other use for this mode, as 32-bit integers.
         deep = image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM")
         array = _deep_array(upright) if deep else np.asarray(_stored_mode(upright))
         # A profile of colours that the picture no longer has would spoil it.
-        metadata = {} if strip else metadata_of(image, upright, profile=image.mode not in _OTHER_COLOURS)
-    return array, metadata
+        metadata, said = ({}, []) if strip else metadata_of(image, profile=image.mode not in _OTHER_COLOURS)
+    return array, metadata, said
 
 
 def _stored_mode(image: Image.Image) -> Image.Image:

@@ -1,0 +1,65 @@
+"""The orientation inside blocks of metadata, set to upright in place: all other bytes stay as they are.
+
+A picture is stored upright, so an orientation that stays would turn it twice. Whatever else a block holds, maker notes
+with offsets of their own, text in any encoding, tags of the wrong type, is passed on as it was.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+
+from PIL import Image
+
+TAG = 0x0112
+_UPRIGHT = 1
+# Of SHORT, LONG and their signed kin; what others hold turns no picture.
+_FORMATS = {3: "H", 4: "I", 8: "h", 9: "i"}
+_ENTRY_BYTES = 12
+# The picture's directory, and its thumbnail's.
+_MAX_DIRECTORIES = 2
+_IN_XMP = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)([1-8])(?=\s*[\"'<])")
+
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def turn_of(image: Image.Image) -> Image.Transpose | None:
+    """How a picture has to be turned, as its EXIF says or, without one there, its XMP; None if it is upright."""
+    orientation = image.getexif().get(TAG)
+    return _TURNS.get(orientation) if isinstance(orientation, int) else None
+
+
+def upright_exif(exif: bytes) -> bytes | None:
+    """EXIF data, from their TIFF header on, with every orientation set to 1; None if they are no such thing."""
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
+    if order is None or len(exif) < 8:
+        return None
+    found = bytearray(exif)
+    (at,) = struct.unpack_from(order + "I", exif, 4)
+    for _ in range(_MAX_DIRECTORIES):
+        if not 8 <= at <= len(exif) - 2:
+            break
+        (count,) = struct.unpack_from(order + "H", exif, at)
+        end = at + 2 + _ENTRY_BYTES * count
+        for entry in range(at + 2, min(end, len(exif) - _ENTRY_BYTES + 1), _ENTRY_BYTES):
+            tag, kind, values = struct.unpack_from(order + "HHI", exif, entry)
+            if tag == TAG and values == 1 and kind in _FORMATS:
+                struct.pack_into(order + _FORMATS[kind], found, entry + 8, _UPRIGHT)
+        if end > len(exif) - 4:
+            break
+        (at,) = struct.unpack_from(order + "I", exif, end)
+    return bytes(found)
+
+
+def upright_xmp(xmp: bytes) -> bytes:
+    """XMP with every ``tiff:Orientation`` set to 1."""
+    return _IN_XMP.sub(lambda match: match[1] + b"1", xmp)
