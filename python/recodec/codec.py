@@ -100,7 +100,7 @@ class Codec:
         ``bpp`` and ``max_bytes`` bound the whole file and are never exceeded: where not even one chunk fits
         beside all metadata, XMP, EXIF and ICC are dropped in that order with a
         :class:`MetadataDroppedWarning`. ``quality`` (0 to 100) is a target rate of 2^(quality/20 − 4) bpp
-        for the picture and its alpha channel, without metadata, and gives at least one chunk. ``psnr`` (dB,
+        for codes and alpha channel, without header and metadata, and gives at least one chunk. ``psnr`` (dB,
         over grey or RGB) stops at the first chunk that reaches it. ``max_pixels`` bounds the picture and
         ``max_memory`` (bytes) about what the process takes, which is some 700 MiB whatever the picture. Text and
         line art that the model cannot show well come with an :class:`UnsuitablePictureWarning`. Raises

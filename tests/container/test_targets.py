@@ -19,7 +19,13 @@ def test_each_target_resolves() -> None:
     assert resolve_target(800, bpp=0.5) == Target(max_bytes=50)
     assert resolve_target(800, max_bytes=70) == Target(max_bytes=70)
     assert resolve_target(800, psnr=30) == Target(psnr=30)
-    assert resolve_target(800, quality=60) == resolve_target(800) == Target(max_bytes=50, soft=True)
+    assert resolve_target(800, quality=60) == resolve_target(800)
+    assert resolve_target(512**2) == Target(max_bytes=512**2 // 16, soft=True)
+
+
+def test_small_pictures_get_more_for_each_pixel() -> None:
+    assert quality_to_bpp(60, 64 * 64) == pytest.approx(0.5 * 4)
+    assert quality_to_bpp(60, 512 * 512) == quality_to_bpp(60, 12_000_000) == 0.5
 
 
 @pytest.mark.parametrize(

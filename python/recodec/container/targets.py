@@ -13,22 +13,25 @@ from recodec.errors import TargetError
 DEFAULT_QUALITY = 60.0
 
 _LARGEST = 2**62
+# Pixels from which on a quality is one rate.
+_FULL_SIZE = 512**2
 
 
-def quality_to_bpp(quality: float) -> float:
-    """Target rate of a quality: 2^(quality/20 − 4) bits per pixel.
+def quality_to_bpp(quality: float, pixels: int = _FULL_SIZE) -> float:
+    """Target rate of a quality: 2^(quality/20 − 4) bits per pixel, and more in small pictures.
 
-    0 is 1/16 bpp, 20 is 1/8, 40 is 1/4, 60 is 1/2, 80 is 1 and 100 is 2, whatever the model.
+    0 is 1/16 bpp, 20 is 1/8, 40 is 1/4, 60 is 1/2, 80 is 1 and 100 is 2, whatever the model. Small pictures show more
+    in each pixel: those of less than 512×512 get the cube root of (512² / pixels) times as much to look as good.
     """
-    return float(2.0 ** (quality / 20 - 4))
+    return float(2.0 ** (quality / 20 - 4) * max(1.0, (_FULL_SIZE / pixels) ** (1 / 3)))
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """Where to stop: at a number of iterations, a file size or a PSNR, whichever is given.
 
-    With ``soft`` the size is that of the picture, its alpha channel included but without metadata, and one too
-    small for the first chunk still gets that chunk.
+    With ``soft`` the size is that of codes and alpha channel, without header, metadata and what frames chunks, which
+    would be most of a small picture's file; and one too small for the first chunk still gets that chunk.
     """
 
     iterations: int | None = None
@@ -104,7 +107,7 @@ def resolve_target(
     quality = DEFAULT_QUALITY if quality is None else _number("quality", quality)
     if not 0 <= quality <= 100:
         raise TargetError(f"quality is {quality}; it must lie in 0..100")
-    return Target(max_bytes=int(quality_to_bpp(quality) * pixels / 8), soft=True)
+    return Target(max_bytes=int(quality_to_bpp(quality, pixels) * pixels / 8), soft=True)
 
 
 def too_small(max_bytes: int, minimum: int, alpha: int = 0) -> TargetError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from recodec import _core
 from recodec.container.assembly import Assembly
 from recodec.container.attachments import encode_alpha
-from recodec.container.core import ALPHA, CODES, EXIF, ICC, METADATA_NAMES, XMP, attached_chunk
+from recodec.container.core import ALPHA, CHECKSUM_BYTES, CODES, EXIF, ICC, XMP, attached_chunk
 from recodec.container.targets import Target
 from recodec.errors import MetadataDroppedWarning, RecodecWarning
 from recodec.io.pictures import Picture
@@ -23,8 +23,7 @@ class FileWriter:
         self.assembly = _start(header, picture)
         self.max_bytes = target.max_bytes or 0
         self._soft, self._limit = target.soft, target.max_bytes
-        if self._limit is not None and target.soft:
-            self._limit += self.assembly.size_of(*METADATA_NAMES)
+        self._spent = self.assembly.size_of(ALPHA)
 
     @property
     def warnings(self) -> list[RecodecWarning]:
@@ -39,8 +38,11 @@ class FileWriter:
         """
         chunk, chunks = _core.write_chunk(CODES, payload), self.assembly.code_chunks
         full = False
-        if self._limit is not None:
-            if not chunks and not self._soft:
+        if self._limit is not None and self._soft:
+            self._spent += len(payload) - CHECKSUM_BYTES
+            full = self._spent > self._limit
+        elif self._limit is not None:
+            if not chunks:
                 self.assembly.make_room(chunk, self._limit)
             full = self.assembly.size_with(chunk) > self._limit
         if not (full and chunks):
