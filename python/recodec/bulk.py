@@ -23,6 +23,7 @@ from recodec import files
 from recodec.codec import DecodeOptions, EncodeOptions
 from recodec.errors import RecodecError
 from recodec.io import folders, outputs
+from recodec.io.image_files import to_bytes
 from recodec.limits import DEFAULT_MAX_PIXELS
 
 try:
@@ -115,7 +116,7 @@ class _Decoder:
         data = Path(source).read_bytes()
         info = recodec.info(data)
         image = self._load(info.model).decode(data, **self._options)
-        outputs.write(target, outputs.to_bytes(image, "PNG"))
+        outputs.write(target, to_bytes(image, "PNG")[0])
         return {"width": image.width, "height": image.height, "truncated": info.truncated}
 
 

@@ -13,7 +13,6 @@ from recodec.cli import jobs, options, output
 from recodec.cli.jobs import Job, Outcome
 from recodec.cli.output import STANDARD
 from recodec.cli.workers import Codecs
-from recodec.io import outputs
 
 
 @click.command()
@@ -23,6 +22,11 @@ from recodec.io import outputs
     click.option("--strict", is_flag=True, help="Refuse a file that was cut."),
     click.option(
         "--format", "format_name", metavar="NAME", help="Kind of image, e.g. png; needed if OUT is -."
+    ),
+    click.option(
+        "--quality",
+        type=click.IntRange(0, 100),
+        help="Of JPEG, WebP and AVIF; without it WebP is lossless and the others have 95.",
     ),
     options.device,
     options.dtype,
@@ -37,6 +41,7 @@ def decode(
     iterations: int | None,
     strict: bool,
     format_name: str | None,
+    quality: int | None,
     device: str,
     dtype: str,
     max_pixels: int,
@@ -51,12 +56,16 @@ def decode(
     --output-dir (PNG unless --format says otherwise). A folder stands for every .rcd file in and below it;
     outputs go to the same places below --output-dir.
     """
+    from recodec.io.image_files import LOSSY
+
     options.check_resume(resume, reporting["no_overwrite"])
     suffix = f".{(format_name or 'png').lower()}"
     planned = jobs.plan(paths, output_dir, suffix, inputs={".rcd"}, as_json=reporting["as_json"])
     for job in planned:
-        pillow_format(job.target, format_name)
-    work: jobs.Work = _Decode(Codecs(device, dtype), iterations, strict, format_name, max_pixels)
+        kind = pillow_format(job.target, format_name)
+        if quality is not None and kind not in LOSSY:
+            raise click.UsageError(f"--quality is for {', '.join(LOSSY)}; {kind} has none")
+    work: jobs.Work = _Decode(Codecs(device, dtype), iterations, strict, format_name, quality, max_pixels)
     if resume:
         work = jobs.Resuming(work, max_pixels)
     jobs.run(planned, work, processes=processes, **reporting)
@@ -68,9 +77,12 @@ class _Decode:
     iterations: int | None
     strict: bool
     format_name: str | None
+    quality: int | None
     max_pixels: int
 
     def __call__(self, job: Job) -> Outcome:
+        from recodec.io.image_files import to_bytes
+
         data = output.read(job.source)
         info = recodec.info(data)
         image = self.codecs.load(info.model).decode(
@@ -86,10 +98,12 @@ class _Decode:
         }
         iterations = output.counted(shown, "iteration")
         text = f"{job.source} -> {job.target}: {info.width} x {info.height}, {iterations}"
-        cut = f"the file was cut; decoded the {iterations} it still holds" if info.truncated else ""
-        return Outcome(
-            record, text, cut, outputs.to_bytes(image, pillow_format(job.target, self.format_name))
-        )
+        kind = pillow_format(job.target, self.format_name)
+        written, lost = to_bytes(image, kind, self.quality)
+        said = [f"the file was cut; decoded the {iterations} it still holds"] if info.truncated else []
+        said += [f"a {kind} file cannot hold its {', '.join(lost)}"] if lost else []
+        record |= {"lost": lost, "warnings": said}
+        return Outcome(record, text, "; ".join(said), written)
 
 
 def pillow_format(target: str, name: str | None) -> str:

@@ -52,7 +52,7 @@ def _demo(photo: str | None, convert: bool, model: str, device: str, folder: Pat
 
     from recodec.eval.comparison import draw_comparison
     from recodec.eval.curve import JpegRival, load_rgb, measure
-    from recodec.io.outputs import to_bytes
+    from recodec.io.image_files import to_bytes
 
     source = Path(photo) if photo else resources.files("recodec") / "demo" / "photo.png"
     original = load_rgb(io.BytesIO(source.read_bytes()), convert=convert)
@@ -87,7 +87,7 @@ def _demo(photo: str | None, convert: bool, model: str, device: str, folder: Pat
     console.print(_table(steps, [jpeg and jpeg[1] for jpeg in jpegs]))
     output.write(str(coded), steps[-1].file)
     sheet = draw_comparison(_panels(original, steps, jpegs))
-    output.write(str(compared), to_bytes(sheet, "PNG"))
+    output.write(str(compared), to_bytes(sheet, "PNG")[0])
     # A name with a line break in it cannot be copied.
     console.print(f"Wrote {coded} and {compared}", soft_wrap=True)
     if photo is None:

@@ -12,8 +12,9 @@ from recodec.container.core import EXIF, ICC, XMP
 from recodec.io.orientation import TAG as ORIENTATION
 from recodec.io.orientation import turn_of, upright_exif, upright_xmp
 
-# Where Pillow's writers look for a type of chunk.
-_INFO_KEYS = {ICC: "icc_profile", EXIF: "exif", XMP: "xmp"}
+# Where Pillow's readers leave a type of chunk.
+_KEYS = {ICC: "icc_profile", EXIF: "exif", XMP: "xmp"}
+INFO_KEYS = tuple(_KEYS.values())
 
 # Pillow keeps JPEG's prefix in front of the TIFF header; the file format does not.
 _EXIF_PREFIX = b"Exif\0\0"
@@ -126,11 +127,6 @@ def as_info(metadata: Mapping[int, bytes]) -> dict[str | tuple[int, int], Any]:
     """Metadata by chunk type as an image's ``info`` has them."""
     return {
         key: _EXIF_PREFIX + metadata[chunk_type] if chunk_type == EXIF else metadata[chunk_type]
-        for chunk_type, key in _INFO_KEYS.items()
+        for chunk_type, key in _KEYS.items()
         if chunk_type in metadata
     }
-
-
-def writer_options(image: Image.Image) -> dict[str, Any]:
-    """What an image carries, as options of ``Image.save``, which writes most of it only if told once more."""
-    return {key: image.info[key] for key in _INFO_KEYS.values() if key in image.info}

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import os
 import secrets
-import struct
+import stat
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from recodec.errors import RecodecError
-
-if TYPE_CHECKING:
-    from PIL import Image
-
-# Formats that Pillow writes without the alpha channel, or with all of it on or off, and says nothing.
-_DROPS_ALPHA = ("BMP", "DIB", "GIF", "PPM", "SPIDER")
 
 
 class OutputError(RecodecError):
@@ -42,36 +35,28 @@ def replace(target: Path, make: Callable[[Path], object]) -> None:
     temporary = target.with_name(f".recodec-{secrets.token_hex(4)}.tmp")
     try:
         make(temporary)
+        _keep_access(target, temporary)
         os.replace(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
 
 
+def _keep_access(target: Path, temporary: Path) -> None:
+    """Give a new file mode and, where that is allowed, owner of the one that it replaces."""
+    try:
+        former = target.stat()
+    except OSError:
+        return
+    with suppress(OSError):
+        os.chown(temporary, former.st_uid, former.st_gid)
+    os.chmod(temporary, stat.S_IMODE(former.st_mode))
+
+
 def _write_new(path: Path, data: bytes) -> None:
     # Not tempfile: its files are private, and an output follows the umask like any other.
     with open(path, "xb") as file:
         file.write(data)
-
-
-def to_bytes(image: Image.Image, format_name: str) -> bytes:
-    """An image file in memory, with the metadata that the picture carries.
-
-    Raises :class:`OutputError` if the format cannot hold it, its alpha channel included.
-    """
-    if image.mode in ("LA", "RGBA") and format_name in _DROPS_ALPHA:
-        raise OutputError(f"a {format_name} file cannot hold the alpha channel; choose png or webp")
-    from recodec.io.metadata import writer_options
-
-    buffer = io.BytesIO()
-    try:
-        image.save(buffer, format_name, **writer_options(image))
-    # What Pillow's writers raise for sizes, modes and metadata that a format has no room for.
-    except (OSError, ValueError, OverflowError, RuntimeError, struct.error) as error:
-        raise OutputError(
-            f"the picture cannot be written as {format_name}: {error}; choose png or webp"
-        ) from error
-    return buffer.getvalue()
 
 
 def make_folder(folder: Path) -> None:

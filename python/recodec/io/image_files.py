@@ -1,0 +1,90 @@
+"""Pictures as image files: as good as a format can hold them, and what it cannot hold."""
+
+from __future__ import annotations
+
+import io
+import struct
+from typing import Any
+
+from PIL import Image, PngImagePlugin
+
+from recodec.io.metadata import INFO_KEYS
+from recodec.io.outputs import OutputError
+
+# Formats that Pillow writes without the alpha channel, or with all of it on or off, and says nothing.
+_DROPS_ALPHA = ("BMP", "DIB", "GIF", "PPM", "SPIDER")
+# Pillow's own defaults would lose two decibels more than the codec.
+_BEST: dict[str, dict[str, Any]] = {
+    "JPEG": {"quality": 95, "subsampling": 0},
+    "WEBP": {"lossless": True},
+    "AVIF": {"quality": 95, "subsampling": "4:4:4"},
+}
+LOSSY = tuple(_BEST)
+_XMP_TAG = 700
+
+
+def to_bytes(image: Image.Image, format_name: str, quality: int | None = None) -> tuple[bytes, list[str]]:
+    """An image file in memory, and what of the picture and its metadata the format has no room for.
+
+    ``quality`` (0 to 100) is that of the :data:`LOSSY` formats; without one they are written without loss, or nearly.
+    Raises :class:`OutputError` if the format cannot hold the picture, its alpha channel included.
+    """
+    if image.mode in ("LA", "RGBA") and format_name in _DROPS_ALPHA:
+        raise OutputError(f"a {format_name} file cannot hold the alpha channel; choose png or webp")
+    chosen = _BEST.get(format_name, {}) if quality is None else {"quality": quality}
+    buffer = io.BytesIO()
+    try:
+        image.save(buffer, format_name, **chosen, **_metadata_options(image, format_name))
+    # What Pillow's writers raise for sizes, modes and metadata that a format has no room for.
+    except (OSError, ValueError, OverflowError, RuntimeError, struct.error) as error:
+        raise OutputError(
+            f"the picture cannot be written as {format_name}: {error}; choose png or webp"
+        ) from error
+    data = buffer.getvalue()
+    return data, _lost(image, data, format_name)
+
+
+def _metadata_options(image: Image.Image, format_name: str) -> dict[str, Any]:
+    """What an image carries, as options of ``Image.save``, which writes most of it only if told once more."""
+    found = {key: image.info[key] for key in INFO_KEYS if image.info.get(key)}
+    xmp = found.get("xmp")
+    if format_name == "PNG" and xmp is not None:
+        # In the only place that readers look for it, as text.
+        text = PngImagePlugin.PngInfo()
+        try:
+            text.add_itxt("XML:com.adobe.xmp", xmp.decode())
+        except UnicodeDecodeError:
+            return found
+        found["pnginfo"] = text
+    elif format_name == "TIFF":
+        exif = Image.Exif()
+        exif.load(found.pop("exif", b""))
+        if xmp is not None:
+            exif[_XMP_TAG] = xmp
+        if exif:
+            found["exif"] = exif
+    return found
+
+
+def _lost(image: Image.Image, data: bytes, format_name: str) -> list[str]:
+    """What is not in a file, by looking. Raises :class:`OutputError` if it holds another picture."""
+    try:
+        written = Image.open(io.BytesIO(data))
+    # Written by a plugin that reads nothing.
+    except OSError:
+        return []
+    if written.size != image.size:
+        raise OutputError(
+            f"a {format_name} file holds {written.width} x {written.height} pixels of this picture's "
+            f"{image.width} x {image.height}; choose png or webp"
+        )
+    kept = {key for key in INFO_KEYS if written.info.get(key)} | ({"exif"} if written.getexif() else set())
+    lost = [_NAMES[key] for key in INFO_KEYS if image.info.get(key) and key not in kept]
+    if written.mode in ("P", "PA", "1") and image.mode not in ("P", "PA", "1"):
+        lost.append("more than 256 colours" if written.mode != "1" else "more than two colours")
+    if image.mode in ("LA", "RGBA") and not written.has_transparency_data:
+        raise OutputError(f"a {format_name} file cannot hold the alpha channel; choose png or webp")
+    return lost
+
+
+_NAMES = {"icc_profile": "icc", "exif": "exif", "xmp": "xmp"}

@@ -1,0 +1,101 @@
+"""What image formats hold of a decoded picture, and what is said where they do not."""
+
+from __future__ import annotations
+
+import io
+import json
+import stat
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms, features
+
+import recodec
+from recodec.io import outputs
+from recodec.io.image_files import to_bytes
+from recodec.io.outputs import OutputError
+from tests.cli.running import error_line, run
+
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+XMP = '<x:xmpmeta xmlns:x="adobe:ns:meta/" a="é"/>'.encode()
+
+
+@pytest.fixture
+def full(picture: Image.Image) -> Image.Image:
+    exif = Image.Exif()
+    exif[0x013B] = "somebody"
+    picture.info |= {"icc_profile": PROFILE, "exif": exif.tobytes(), "xmp": XMP}
+    return picture
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP", "JPEG"])
+def test_formats_that_hold_all_metadata(full: Image.Image, kind: str) -> None:
+    data, lost = to_bytes(full, kind)
+    assert lost == []
+    with Image.open(io.BytesIO(data)) as written:
+        assert written.info["icc_profile"] == PROFILE
+        assert written.info["xmp"] == XMP
+        assert written.getexif()[0x013B] == "somebody"
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("BMP", ["icc", "exif", "xmp"]),
+        ("PPM", ["icc", "exif", "xmp"]),
+        ("TGA", ["icc", "exif", "xmp"]),
+        ("GIF", ["icc", "exif", "xmp", "more than 256 colours"]),
+    ],
+)
+def test_others_say_what_they_lose(full: Image.Image, kind: str, expected: list[str]) -> None:
+    assert to_bytes(full, kind)[1] == expected
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "AVIF"])
+def test_formats_lose_next_to_nothing_of_the_picture(photo: Image.Image, kind: str) -> None:
+    if kind == "AVIF" and not features.check("avif"):
+        pytest.skip(f"this Pillow has no {kind}")
+    best, least = (
+        np.asarray(Image.open(io.BytesIO(to_bytes(photo, kind, quality)[0])).convert("RGB"), float)
+        for quality in (None, 30)
+    )
+    error, worse = (np.square(shown - np.asarray(photo)).mean() for shown in (best, least))
+    assert error <= 65025 / 10**4.2, "42 dB"
+    assert worse > 2 * error
+
+
+@pytest.fixture
+def photo() -> Image.Image:
+    with Image.open(Path(recodec.__file__).parent / "demo" / "photo.png") as image:
+        return image.convert("RGB").crop((200, 100, 400, 260))
+
+
+def test_a_format_that_shrinks_pictures_is_refused() -> None:
+    with pytest.raises(OutputError, match="holds 128 x 64 pixels of this picture's 400 x 200"):
+        to_bytes(Image.new("RGB", (400, 200)), "ICO")
+
+
+def test_the_command_tells(tiny_model: str, full: Image.Image, tmp_path: Path) -> None:
+    source = tmp_path / "a.rcd"
+    source.write_bytes(recodec.encode(full, model=tiny_model))
+    done = run("decode", source, tmp_path / "a.bmp", "--json")
+    assert json.loads(done.stdout)["lost"] == ["icc", "exif", "xmp"]
+    assert "a BMP file cannot hold its icc, exif, xmp" in error_line(done)
+    assert run("decode", source, tmp_path / "a.png").stderr.count("cannot hold") == 0
+    sizes = []
+    for quality in (20, 90):
+        run("decode", source, tmp_path / "a.jpg", "--quality", quality)
+        sizes.append((tmp_path / "a.jpg").stat().st_size)
+    assert sizes[0] < sizes[1]
+    refused = run("decode", source, tmp_path / "a.png", "--quality", 20, code=2)
+    assert "--quality is for JPEG, WEBP, AVIF; PNG has none" in refused.stderr
+
+
+def test_what_is_replaced_keeps_its_mode(tmp_path: Path) -> None:
+    path = tmp_path / "private"
+    path.write_bytes(b"before")
+    path.chmod(0o600)
+    outputs.write(path, b"after")
+    assert path.read_bytes() == b"after"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
