@@ -40,8 +40,11 @@ def _is_deep_unread(image: Image.Image) -> bool:
     for codec, _, _, arguments in getattr(image, "tile", ()):
         if codec == "ppm" and arguments[1] > 255:
             return True
-        if _DEEP_RAW_MODE.search(str(arguments)):
+        if codec == "SGI16" or _DEEP_RAW_MODE.search(str(arguments)):
             return True
+    # Where plugins for HEIF leave it.
+    if isinstance(depth := image.info.get("bit_depth"), int) and depth > 8:
+        return True
     file: IO[bytes] | None = getattr(image, "fp", None)
     if file is None or image.format not in ("JPEG2000", "AVIF"):
         return False

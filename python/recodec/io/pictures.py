@@ -86,6 +86,7 @@ def _from_numpy(array: NDArray[Any], check_size: CheckSize, *, convert: bool) ->
     if array.ndim != 3 or array.shape[2] not in (1, 2, 3, 4) or 0 in array.shape:
         raise ImageError(f"the array has shape {array.shape}; give H x W or H x W x C with C from 1 to 4")
     check_size(array.shape[1], array.shape[0])
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
     if array.dtype == np.uint16 and convert:
         array = to_eight_bits(array)
     elif array.dtype.kind == "f" and convert:

@@ -78,10 +78,18 @@ def _check_frames_and_depth(image: Image.Image, *, convert: bool) -> None:
                 "the image has more than 8 bits per sample and a transparent colour; save it with an alpha "
                 "channel first"
             )
-    frames = getattr(image, "n_frames", 1)
+    frames = _frames(image)
     # Telephones write MPO: a photograph, then previews of it.
     if frames > 1 and image.format != "MPO":
         raise ImageError(f"the image has {frames} frames; recodec stores one: save the one you want first")
+
+
+def _frames(image: Image.Image) -> int:
+    """How many pictures a file holds; one where it was closed since and cannot tell."""
+    try:
+        return int(getattr(image, "n_frames", 1))
+    except (OSError, ValueError):
+        return 1
 
 
 def read_image(
@@ -113,6 +121,10 @@ def read_image(
         array = _deep_array(upright) if deep else np.asarray(_stored_mode(upright))
         # A profile of colours that the picture no longer has would spoil it.
         metadata, said = ({}, []) if strip else metadata_of(image, profile=image.mode not in _OTHER_COLOURS)
+    if (frames := _frames(image)) > 1:
+        said.append(
+            f"{frames - 1} further pictures, such as previews, a second view or a gain map, are not in the file"
+        )
     return array, metadata, said
 
 
