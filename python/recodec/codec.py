@@ -15,18 +15,42 @@ from torch import Tensor
 from recodec import files
 from recodec.decoding import DecodeOptions, decode_all, progressive
 from recodec.encoding import EncodeOptions, encode_all
+from recodec.errors import WeightsError
 from recodec.families.protocol import Engine
+from recodec.families.registry import engine_of, families_without_weights
 from recodec.io.output_images import Output, check_like
 from recodec.io.pictures import ImageLike, Picture
 from recodec.io.sources import Source, read_blocks
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
-from recodec.weights import Model
+from recodec.ops.backend import Backend
+from recodec.weights import Model, load_model
 
 __all__ = ["Codec", "DecodeOptions", "EncodeOptions", "Output"]
 
 # Lists of one kind, such as list[bytes], are as good as mixed ones.
 AnyImage = TypeVar("AnyImage", bound=ImageLike | Picture)
 AnySource = TypeVar("AnySource", bound=Source)
+
+
+def _is_found(model: Model) -> bool:
+    try:
+        return load_model(model.id).hash == model.hash
+    except WeightsError:
+        return False
+
+
+def _restored(
+    name: str, hash_: bytes, model: Model | None, device: str, dtype: str, backend: Backend
+) -> Codec:
+    """A codec as it was. Raises :class:`WeightsError` where other weights have its name."""
+    if family := families_without_weights().get(name):
+        return Codec(family.engine(None, device, dtype, backend))
+    model = model or load_model(name)
+    if model.hash != hash_:
+        raise WeightsError(
+            f"model {name!r} is here with hash {model.hash.hex()}, but {hash_.hex()} is wanted"
+        )
+    return Codec(engine_of(model, device, dtype, backend))
 
 
 class Codec:
@@ -37,6 +61,13 @@ class Codec:
 
     def __init__(self, engine: Engine):
         self.engine = engine
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles and copies are made of id and settings; weights that are not found by their id go along whole."""
+        engine = self.engine
+        dtype = str(engine.dtype).removeprefix("torch.")
+        own = None if engine.model is None or _is_found(engine.model) else engine.model
+        return _restored, (engine.id, engine.hash, own, str(engine.device), dtype, engine.backend)
 
     @property
     def id(self) -> str:

@@ -52,6 +52,10 @@ class Model:
     tables: Mapping[str, Tensor] = field(default_factory=dict)
     training: Mapping[str, Tensor] = field(default_factory=dict)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what the core made of it, which is made anew."""
+        return {name: value for name, value in vars(self).items() if name not in ("order", "entropy_tables")}
+
     @property
     def architecture(self) -> str:
         """The architecture's name."""
@@ -238,7 +242,9 @@ def load_model(model: str | os.PathLike[str]) -> Model:
     if found != shapes:
         wrong = sorted(name for name in shapes | found if shapes.get(name) != found.get(name))
         raise WeightsError(f"{path} does not fit its own network configuration: see tensor {wrong[0]}")
-    network = architecture.network(config)
+    # Whatever torch's defaults are where this runs.
+    with torch.device("cpu"):
+        network = architecture.network(config).float()
     network.load_state_dict(tensors)
     try:
         notes = json.loads(metadata.get("notes", "{}"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -110,3 +111,8 @@ def test_runs_in_eval(tmp_path: Path, picture: Image.Image) -> None:
     results = json.loads((tmp_path / "out" / "results.json").read_text())
     points = results["images"][0]["codecs"]["recodec-raw"]
     assert points[0]["bytes"] > picture.width * picture.height * 3
+
+
+def test_a_codec_without_weights_travels() -> None:
+    codec = pickle.loads(pickle.dumps(recodec.load("raw")))
+    assert codec.id == "raw"

@@ -117,6 +117,10 @@ class Engine(Protocol):
         """The number type that they compute in."""
 
     @property
+    def backend(self) -> Backend:
+        """By what their operators are computed."""
+
+    @property
     def iterations(self) -> int:
         """The most code chunks that a file can hold."""
 

@@ -1,0 +1,73 @@
+"""Codecs travel between processes, and do not depend on torch's defaults."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import recodec
+from recodec.errors import WeightsError
+from tests.latent_models import latent_model
+
+# Its few latents are not made for the picture.
+pytestmark = pytest.mark.filterwarnings("ignore::recodec.UnsuitablePictureWarning")
+
+
+@pytest.fixture
+def float64() -> Iterator[None]:
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("name", ["tiny", "tiny-latent", "tiny-network"])
+def test_any_default_type(tiny_model: str, picture: Image.Image, name: str) -> None:
+    found = recodec.load(name).encode(picture)
+    shown = np.asarray(recodec.decode(found))
+    torch.set_default_dtype(torch.float32)
+    assert recodec.load(name).encode(picture) == found
+    np.testing.assert_array_equal(np.asarray(recodec.decode(found)), shown)
+
+
+def test_any_default_device(tiny_model: str, picture: Image.Image) -> None:
+    with torch.device("meta"):
+        codec = recodec.load(tiny_model)
+    assert codec.encode(picture) == recodec.encode(picture, model=tiny_model)
+
+
+@pytest.mark.parametrize("name", ["tiny", "tiny-latent", "tiny-network"])
+def test_pickles_and_copies(tiny_model: str, picture: Image.Image, name: str) -> None:
+    codec = recodec.load(name)
+    data = codec.encode(picture)
+    packed = pickle.dumps(codec)
+    assert len(packed) < 1000
+    for other in (pickle.loads(packed), copy.deepcopy(codec), copy.copy(codec)):
+        assert (other.id, other.hash, other.dtype) == (codec.id, codec.hash, codec.dtype)
+        assert other.encode(picture) == data
+
+
+def test_weights_of_ones_own_travel_whole(tmp_path: Path, picture: Image.Image) -> None:
+    latent_model(tmp_path, "own")
+    codec = recodec.load(tmp_path / "own.safetensors")
+    packed = pickle.dumps(codec)
+    (tmp_path / "own.safetensors").unlink()
+    other = pickle.loads(packed)
+    assert other.hash == codec.hash
+    assert other.encode(picture) == codec.encode(picture)
+
+
+def test_other_weights_of_that_name_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECODEC_WEIGHTS", str(tmp_path))
+    latent_model(tmp_path, "own")
+    packed = pickle.dumps(recodec.load("own"))
+    latent_model(tmp_path, "own", entropy=False)
+    with pytest.raises(WeightsError, match="'own' is here with hash"):
+        pickle.loads(packed)
