@@ -23,7 +23,10 @@ from recodec.io.pictures import ImageLike, Picture
 from recodec.io.sources import Source, read_blocks
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
 from recodec.ops.backend import Backend
+from recodec.runtime import forks
 from recodec.weights import Model, load_model
+
+forks.guard()
 
 __all__ = ["Codec", "DecodeOptions", "EncodeOptions", "Output"]
 

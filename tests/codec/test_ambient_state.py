@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,3 +74,27 @@ def test_other_weights_of_that_name_are_refused(tmp_path: Path, monkeypatch: pyt
     latent_model(tmp_path, "own", entropy=False)
     with pytest.raises(WeightsError, match="'own' is here with hash"):
         pickle.loads(packed)
+
+
+FORKED = """
+import multiprocessing, sys
+import numpy, recodec, torch
+
+def work():
+    recodec.encode(numpy.zeros((300, 400, 3), "u1"), iterations=1, model="tiny")
+
+torch.set_num_threads(2)
+work()
+child = multiprocessing.get_context("fork").Process(target=work)
+child.start()
+child.join(60)
+hanging = child.is_alive()
+child.kill()
+sys.exit(hanging or child.exitcode != 0 or torch.get_num_threads() != 2)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_child_does_not_hang(tiny_model: str) -> None:
+    done = subprocess.run([sys.executable, "-c", FORKED], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
