@@ -29,12 +29,14 @@ def test_golden_model_never_changes(tiny_model: str) -> None:
     assert load_model(tiny_model).hash.hex() == (GOLDEN / "tiny.hash").read_text().strip()
 
 
-@pytest.mark.parametrize(("name", "hash_"), [("dev-1", "33a2599e1a807f0e"), ("rnn-1", "30145a0c441f5643")])
+@pytest.mark.parametrize(
+    ("name", "hash_"), [("dev-1", "33a2599e1a807f0e"), ("rnn-1", "30145a0c441f5643"), ("latent-1", "48509eb7f62be148")]
+)
 def test_shipped_models_never_change(name: str, hash_: str) -> None:
     assert load_model(name).hash.hex() == hash_
 
 
-@pytest.mark.parametrize("name", ["tiny", "dev-1", "rnn-1"])
+@pytest.mark.parametrize("name", ["tiny", "dev-1", "rnn-1", "latent-1"])
 def test_saving_a_loaded_model_keeps_its_hash(tiny_model: str, tmp_path: Path, name: str) -> None:
     model = load_model(name)
     save_model(tmp_path / "copy.safetensors", model.network, {"from": name}, model.tables)

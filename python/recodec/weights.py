@@ -27,7 +27,7 @@ from recodec.io import outputs
 from recodec.networks.architectures import find_architecture
 from recodec.networks.plane_network import PlaneNetwork
 
-DEFAULT_MODEL = "rnn-1"
+DEFAULT_MODEL = "latent-1"
 SEARCH_PATH_VARIABLE = "RECODEC_WEIGHTS"
 
 MODEL_ID = re.compile(r"[a-z0-9-]{1,32}")

@@ -65,7 +65,10 @@ def test_a_recipe_says_everything(tmp_path: Path) -> None:
     assert (second.minutes, second.crop, second.loss.l1) == (1.0, 64, 1.0)
 
 
-SHIPPED = [find_recipe(name) for name in ("dev-1", "dev-latent", "paper-lstm", "paper-lstm-small", "rnn-1")]
+SHIPPED = [
+    find_recipe(name)
+    for name in ("dev-1", "dev-latent", "latent-1", "paper-lstm", "paper-lstm-small", "rnn-1")
+]
 
 
 @pytest.mark.parametrize("path", [GOLDEN / "tiny.toml", *SHIPPED], ids=lambda path: path.stem)
