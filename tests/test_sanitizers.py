@@ -110,8 +110,12 @@ def run_corpus(runner: Path, folder: Path, files: list[bytes]) -> tuple[int, int
 
 
 def test_golden_files(corpus_runner: Path) -> None:
-    good, bad = golden_files("good"), golden_files("bad")
+    bad = golden_files("bad")
+    # Without their model's order of planes, codes are others than checksums say.
+    embedded = [path for path in golden_files("good") if path.stem.startswith("latent")]
+    good = [path for path in golden_files("good") if path not in embedded]
     assert counts(corpus_runner, *good) == (len(good), 0)
+    assert counts(corpus_runner, *embedded) == (0, len(embedded))
     # Without a model, a file of an unknown one is as sound as any, and so is what zlib alone can tell.
     expected = json.loads((GOLDEN / "expected.json").read_text())["bad"]
     inflated = {"alpha-too-few-rows", "alpha-not-deflated"}
@@ -119,7 +123,7 @@ def test_golden_files(corpus_runner: Path) -> None:
     rejected = [path for path in bad if path not in sound]
     assert counts(corpus_runner, *rejected) == (0, len(rejected))
     # The folder as CONTRIBUTING.md has it: the files lie deeper, beside others.
-    assert counts(corpus_runner, GOLDEN) == (len(good) + len(sound), len(rejected))
+    assert counts(corpus_runner, GOLDEN) == (len(good) + len(sound), len(embedded) + len(rejected))
 
 
 def test_a_run_without_files_is_wrong_usage(corpus_runner: Path, tmp_path: Path) -> None:

@@ -30,7 +30,8 @@ def test_golden_model_never_changes(tiny_model: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "hash_"), [("dev-1", "33a2599e1a807f0e"), ("rnn-1", "30145a0c441f5643"), ("latent-1", "48509eb7f62be148")]
+    ("name", "hash_"),
+    [("dev-1", "33a2599e1a807f0e"), ("rnn-1", "30145a0c441f5643"), ("latent-1", "48509eb7f62be148")],
 )
 def test_shipped_models_never_change(name: str, hash_: str) -> None:
     assert load_model(name).hash.hex() == hash_

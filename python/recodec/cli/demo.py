@@ -68,8 +68,9 @@ def _demo(photo: str | None, convert: bool, model: str, device: str, folder: Pat
         f"Encoding {photo or 'the photograph of the package'} ({width} x {height}) once with model "
         f"{codec.id}, {output.counted(count, 'iteration')}; every prefix is then decoded and compared with "
         "the best JPEG (4:2:0, optimised tables) of at most the same size. That takes about "
-        f"{_expected(codec, original)} on this machine as busy as it is "
-        "now."
+        f"{_expected(codec, original)} on this machine as busy as it is now.",
+        # A name that is broken at a space could not be copied.
+        soft_wrap=True,
     )
     columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
     with Progress(*columns, console=output.console(stderr=True), transient=True) as progress:
