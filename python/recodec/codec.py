@@ -134,10 +134,10 @@ class Codec:
         ``bpp`` and ``max_bytes`` bound the whole file and are never exceeded: where not even one chunk fits
         beside all metadata, XMP, EXIF and ICC are dropped in that order with a
         :class:`MetadataDroppedWarning`. ``quality`` (0 to 100) is a target rate of 2^(quality/20 − 4) bpp
-        for codes and alpha channel, without header and metadata, and gives at least one chunk. ``psnr`` (dB,
-        over grey or RGB) stops at the first chunk that reaches it. ``max_pixels`` bounds the picture and
-        ``max_memory`` (bytes) about what the process takes, which is some 700 MiB whatever the picture. Text and
-        line art that the model cannot show well come with an :class:`UnsuitablePictureWarning`. Raises
+        (more below 512×512) for codes and alpha channel, without header and metadata, and gives at least one
+        chunk. ``psnr`` (dB, over grey or RGB) stops at the first chunk that reaches it. ``max_pixels`` bounds the
+        picture and ``max_memory`` (bytes) about what the process takes, which is some 700 MiB whatever the picture.
+        Text and line art that the model cannot show well come with an :class:`UnsuitablePictureWarning`. Raises
         :class:`ImageError`, :class:`TargetError`, :class:`LimitError`, :class:`WeightsError`.
         """
         several = isinstance(image, list) or (isinstance(image, Tensor) and image.ndim == 4)

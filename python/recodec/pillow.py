@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -22,7 +23,7 @@ from PIL import Image, ImageFile
 from recodec import _core, files
 from recodec.container.core import CODES, END, METADATA_NAMES, core_errors, picture_mode
 from recodec.container.reader import Chunk, Reader, keep_metadata
-from recodec.errors import FormatError, ImageError, RecodecError
+from recodec.errors import FormatError, ImageError, InputWarning, RecodecError
 from recodec.families.registry import read_file_header
 from recodec.io.bit_depth import is_deep
 from recodec.io.metadata import as_info, exif_of
@@ -216,7 +217,9 @@ def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
     else:
         turn = turn_of(im)
         picture = im.copy() if turn is None else im.transpose(turn)
-        exif = None if "exif" in given else exif_of(im)[0]
+        exif, said = (None, []) if "exif" in given else exif_of(im)
+        for text in said:
+            warnings.warn(InputWarning(f"of the image, {text}"), stacklevel=3)
     for key, others in _INFO_KEYS.items():
         found = next((stored[name] for name in (key, *others) if stored.get(name)), None)
         value = exif if key == "exif" else given.get(key, found)

@@ -34,7 +34,6 @@ from recodec.families.recurrent.family import read_planes
 from recodec.families.recurrent.planes import NETWORK, CoderPart
 from recodec.families.registry import engine_of
 from recodec.networks.entropy.embedded import EmbeddedEntropyModel
-from recodec.networks.latent.config import LatentConfig, SideConfig
 from recodec.networks.pixel.config import LayerConfig, NetworkConfig
 from recodec.networks.pixel.recurrent import RecurrentCodec
 from recodec.runtime.tiling import TileGrid
@@ -42,7 +41,7 @@ from recodec.weights import load_model, save_model
 
 # This file is also run as a script.
 sys.path.insert(0, str(FOLDER.parents[1]))
-from tests.latent_models import latent_network
+from tests.latent_models import SMALL, latent_network
 from tests.plane_files import PlaneFields, code_chunk, read_chunk, read_header, write_header
 from tests.stand_in import stand_in_coder, stand_in_tables
 
@@ -123,14 +122,7 @@ def make_network_model(path: Path) -> None:
 
 def make_latent_model(path: Path) -> None:
     """A small model of embedded planes, with an entropy model of which no weight is 0."""
-    config = LatentConfig(
-        channels=20,
-        planes=6,
-        chunks=6,
-        analysis=SideConfig(width=8, blocks=1, inner_width=8, inner_blocks=1),
-        synthesis=SideConfig(width=8, blocks=1, inner_width=8, inner_blocks=1),
-    )
-    network = latent_network(21, config)
+    network = latent_network(21, replace(SMALL, channels=20, chunks=6))
     entropy = EmbeddedEntropyModel(network.planes, 16, 8)
     with torch.no_grad():
         for parameter in entropy.parameters():

@@ -27,6 +27,7 @@ class PlaneDetails(Details):
 
     ``stride`` and ``depth`` are those of the codes; ``tile_columns`` × ``tile_rows`` tiles with ``tile_halo`` positions
     around are decoded one by one. ``arithmetic`` is the number type that the encoder's networks computed in.
+    ``embedded`` codes are bits of latents.
     """
 
     stride: int
@@ -36,11 +37,18 @@ class PlaneDetails(Details):
     tile_rows: int
     tile_halo: int
     arithmetic: str
+    embedded: bool
 
     def rows(self) -> dict[str, str]:
         """For a reader."""
+        block = f"{self.stride} x {self.stride} block"
+        codes = (
+            f"planes of {self.depth} latents per {block}"
+            if self.embedded
+            else f"{self.depth} per {block} and iteration"
+        )
         return {
-            "codes": f"{self.depth} per {self.stride} x {self.stride} block and iteration, entropy {self.entropy}",
+            "codes": f"{codes}, entropy {self.entropy}",
             "tiles": f"{self.tile_columns} x {self.tile_rows}, halo of {self.tile_halo} positions",
             "numbers": self.arithmetic,
         }
@@ -66,6 +74,7 @@ class PlaneFileHeader:
             fields.tile_rows,
             fields.tile_halo,
             ARITHMETIC.get(fields.arithmetic, "unknown"),
+            fields.embedded,
         )
 
     @property
