@@ -18,6 +18,7 @@ from recodec.families.registry import read_file_header
 from recodec.io.output_images import Like, Output, make_image
 from recodec.io.sources import Buffer, Source, read_source
 from recodec.limits import DEFAULT_MAX_PIXELS, Limits
+from recodec.runtime.ambient import without_autocast
 from recodec.runtime.batches import batched, prepared, usable_cores
 
 
@@ -130,6 +131,7 @@ def _is_code_chunk(engine: Engine, reader: Reader, chunk: Chunk) -> bool:
 
 # Not inference mode: what is handed out must be an ordinary tensor.
 @torch.no_grad()
+@without_autocast()
 def _show(engine: Engine, content: _Content, like: Like) -> Output:
     """The image that a caller would like from its parts."""
     common = content.header.common

@@ -40,6 +40,18 @@ def test_any_default_type(tiny_model: str, picture: Image.Image, name: str) -> N
     np.testing.assert_array_equal(np.asarray(recodec.decode(found)), shown)
 
 
+@pytest.mark.parametrize("name", ["tiny", "tiny-latent", "tiny-network"])
+def test_autocast_changes_nothing(tiny_model: str, picture: Image.Image, name: str) -> None:
+    codec = recodec.load(name)
+    data = codec.encode(picture)
+    shown = np.asarray(codec.decode(data))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert codec.encode(picture) == recodec.load(name).encode(picture) == data
+        np.testing.assert_array_equal(np.asarray(codec.decode(data)), shown)
+        *_, last = codec.progressive(data)
+    np.testing.assert_array_equal(np.asarray(last), shown)
+
+
 def test_any_default_device(tiny_model: str, picture: Image.Image) -> None:
     with torch.device("meta"):
         codec = recodec.load(tiny_model)

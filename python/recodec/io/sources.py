@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO, TypeAlias, TypeGuard
 
 from recodec.errors import SourceError
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
-Source: TypeAlias = Buffer | str | os.PathLike[str] | BinaryIO
+Source: TypeAlias = Buffer | mmap.mmap | str | os.PathLike[str] | BinaryIO
 
 _BLOCK = 1 << 16
 
@@ -20,22 +22,55 @@ def read_source(source: Source) -> Buffer:
     if isinstance(source, str | os.PathLike):
         try:
             return Path(source).read_bytes()
-        except OSError as error:
-            raise SourceError(f"{os.fspath(source)} cannot be read: {error.strerror or error}") from error
-    if hasattr(source, "read"):
-        return _block(source, source.read())
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise SourceError(f"{os.fspath(source)!r} cannot be read: {reason}") from error
+    if _is_file(source):
+        return _whole(source, _read(source, source.read))
     return _buffer(source)
 
 
 def read_blocks(source: Source) -> Iterator[Buffer]:
     """The bytes of ``source`` piece by piece, as they arrive. Raises :class:`SourceError`."""
-    if isinstance(source, str | os.PathLike) or not hasattr(source, "read"):
+    if isinstance(source, str | os.PathLike) or not _is_file(source):
         yield read_source(source)
         return
     # read1 returns what a pipe has instead of waiting for a whole block.
     read = getattr(source, "read1", source.read)
-    while block := _block(source, read(_BLOCK)):
+    block = _whole(source, _read(source, read, _BLOCK))
+    while block:
         yield block
+        block = _read(source, read, _BLOCK)
+
+
+def _is_file(source: object) -> TypeGuard[BinaryIO]:
+    # A memory map has a position as well, but is memory: the same bytes whenever it is used.
+    return hasattr(source, "read") and not isinstance(source, mmap.mmap)
+
+
+def _read(source: object, read: Callable[..., Any], *size: int) -> Buffer:
+    if isinstance(source, io.TextIOBase):
+        raise SourceError(f"{type(source).__name__} reads text; open the file in binary mode ('rb')")
+    try:
+        return _block(source, read(*size))
+    except SourceError:
+        raise
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{type(source).__name__} cannot be read: {error}") from error
+
+
+def _whole(source: BinaryIO, data: Buffer) -> Buffer:
+    if not len(data):
+        try:
+            position = source.tell()
+        except (AttributeError, OSError, ValueError):
+            position = 0
+        if position:
+            raise SourceError(
+                f"{type(source).__name__} is at its end, position {position}: it was read or written before; "
+                "seek(0) goes back to its beginning"
+            )
+    return data
 
 
 def _block(source: object, data: Any) -> Buffer:
@@ -56,4 +91,6 @@ def _buffer(source: object) -> Buffer:
         raise SourceError(
             f"{type(source).__name__} holds no encoded file; give bytes, a path or an open binary file"
         ) from None
-    return view.cast("B") if view.c_contiguous else view.tobytes()
+    # A view would keep a memory map from being closed.
+    mapped = isinstance(source, mmap.mmap)
+    return view.cast("B") if view.c_contiguous and not mapped else view.tobytes()

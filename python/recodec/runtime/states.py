@@ -13,6 +13,7 @@ from torch import Tensor
 from recodec.errors import LimitError
 from recodec.networks.plane_network import PlaneNetwork
 from recodec.ops.backend import Backend, carried_type, use_backend
+from recodec.runtime.ambient import inference
 from recodec.runtime.graphs import GraphCache
 
 
@@ -38,7 +39,7 @@ class Workplace:
             return function(*inputs) if self.graphs is None else self.graphs.run(name, function, *inputs)
 
 
-@torch.inference_mode()
+@inference()
 def state_sizes(network: PlaneNetwork, place: Workplace) -> dict[str, int]:
     """Numbers per position in the states of "encoder" and "decoder", from running both on one position."""
     side = network.stride

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor
 
 from recodec.families.recurrent.header import PlaneFileHeader
 from recodec.families.recurrent.planes import Codes
 from recodec.limits import Limits
+from recodec.runtime.ambient import inference
 from recodec.runtime.samples import to_uint8
 from recodec.runtime.seamless import SeamlessDecoder, is_whole
 from recodec.runtime.tiled_network import TiledDecoder
@@ -77,7 +77,7 @@ class RecurrentDecoder:
         if self._computed is not None:
             yield Region(0, 0, *self._header.grid), self._computed
         elif self._progressive:
-            with torch.inference_mode():
+            with inference():
                 for plane in self._planes:
                     self._tiles.advance(plane)
             self._planes.clear()

@@ -15,6 +15,7 @@ from recodec.families.recurrent.header import ARITHMETIC
 from recodec.families.recurrent.planes import ADAPTIVE, EMBEDDED, NETWORK, Codes, PlaneEncoder
 from recodec.io.pictures import Picture
 from recodec.limits import Limits
+from recodec.runtime.ambient import inference
 from recodec.runtime.samples import Samples, to_uint8
 from recodec.runtime.seamless import SeamlessEncoder, is_whole
 from recodec.runtime.tiled_network import TiledEncoder
@@ -78,7 +79,7 @@ class RecurrentEncoder:
         """Take planes of codes that were computed together with those of other pictures."""
         self._computed = planes
 
-    @torch.inference_mode()
+    @inference()
     def next(self) -> bytes | None:
         """Payload of the next plane; the one before is decoded only now that its picture is needed."""
         if self._count == (self._engine.iterations if self._computed is None else len(self._computed)):
@@ -91,7 +92,7 @@ class RecurrentEncoder:
         self._count += 1
         return self._coder.encode(plane)
 
-    @torch.inference_mode()
+    @inference()
     def squared_error(self) -> float:
         """Mean over the samples that are stored, as a decoder shows them."""
         self._decode_sent()
@@ -106,7 +107,7 @@ class RecurrentEncoder:
             count += original.numel()
         return total / count
 
-    @torch.inference_mode()
+    @inference()
     def least_error(self) -> float:
         """From some rows of positions, evenly spaced."""
         rows = range(0, self._grid.height, max(1, self._grid.height // _ROWS_LOOKED_AT))

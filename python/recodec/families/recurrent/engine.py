@@ -20,6 +20,7 @@ from recodec.io.pictures import Picture
 from recodec.limits import DEFAULT_MAX_MEMORY, Limits, check_pixels
 from recodec.ops.backend import Backend, use_backend, use_kernels
 from recodec.ops.projection import projection
+from recodec.runtime.ambient import inference, without_autocast
 from recodec.runtime.graphs import GraphCache
 from recodec.runtime.states import Workplace
 from recodec.runtime.tiled_network import decode_windows, encode_windows
@@ -130,7 +131,7 @@ class RecurrentEngine:
         """Begin a file."""
         return RecurrentDecoder(self, header, limits, progressive=progressive, threads=threads)
 
-    @torch.inference_mode()
+    @inference()
     def encode_together(self, encoders: Sequence[RecurrentEncoder], chunks: int) -> None:
         """Codes of pictures of one size, each in one piece."""
         pixels = stack(encoders)
@@ -138,6 +139,7 @@ class RecurrentEngine:
         distribute(encoders, encode_windows(self.network, pixels, chunks, place))
 
     @torch.no_grad()
+    @without_autocast()
     def decode_together(self, decoders: Sequence[RecurrentDecoder]) -> None:
         """Pictures of one size, each in one piece, from as many planes."""
         stacks = zip(*(decoder.planes for decoder in decoders), strict=True)
