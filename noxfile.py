@@ -5,6 +5,7 @@ Sessions run in the environment that nox runs in, which CONTRIBUTING.md says how
 
 from __future__ import annotations
 
+import shutil
 import sysconfig
 from pathlib import Path
 
@@ -66,6 +67,52 @@ def fuzz(session: nox.Session) -> None:
     corpora = ("tests/golden", "tests/fuzz/corpus")
     session.run(str(folder / "fuzzer"), "--executions", executions, "--seed", "1", *corpora, external=True)
     session.run("python", "-m", "tests.fuzz", "--executions", executions, "--seed", "1")
+
+
+# Machine, its compiler's prefix, and the emulator of its programs; Debian's packages are g++-PREFIX and qemu-user.
+MACHINES = (
+    ("aarch64", "aarch64-linux-gnu", "qemu-aarch64"),
+    ("s390x", "s390x-linux-gnu", "qemu-s390x"),  # most significant byte first
+    ("i686", "i686-linux-gnu", "qemu-i386"),
+)
+
+
+@nox.session
+def emulated(session: nox.Session) -> None:
+    """The core on other machines, emulated: the same codes and bytes as here; numbers after -- go to conformance."""
+    options = (
+        "-DCMAKE_BUILD_TYPE=Release",
+        "-DRECODEC_PYTHON=OFF",
+        "-DRECODEC_WERROR=ON",
+        "-DRECODEC_CORPUS_RUNNER=ON",
+    )
+    here = BUILD / "here"
+    session.run("cmake", "-S", ".", "-B", str(here), *options)
+    session.run("cmake", "--build", str(here), "--target", "conformance")
+    expected = session.run(
+        str(here / "conformance"), *session.posargs, silent=True, stderr=None, external=True
+    )
+    skipped = []
+    for machine, prefix, emulator in MACHINES:
+        if missing := [tool for tool in (f"{prefix}-g++", emulator) if not shutil.which(tool)]:
+            skipped.append(f"{machine}: {', '.join(missing)} not found")
+            continue
+        folder = BUILD / machine
+        session.run(
+            *("cmake", "-S", ".", "-B", str(folder), *options, "-DCMAKE_SYSTEM_NAME=Linux"),
+            *(f"-DCMAKE_SYSTEM_PROCESSOR={machine}", f"-DCMAKE_CXX_COMPILER={prefix}-g++"),
+            f"-DCMAKE_CROSSCOMPILING_EMULATOR={emulator};-L;/usr/{prefix}",
+        )
+        session.run("cmake", "--build", str(folder))
+        session.run("ctest", "--test-dir", str(folder), "--output-on-failure")
+        program = (emulator, "-L", f"/usr/{prefix}", str(folder / "conformance"), *session.posargs)
+        if (found := session.run(*program, silent=True, stderr=None, external=True)) != expected:
+            session.error(f"{machine} makes something else:\n{found}where this machine makes:\n{expected}")
+        session.log(f"{machine}: the same\n{found}")
+    for reason in skipped:
+        session.warn(f"skipped {reason}")
+    if len(skipped) == len(MACHINES):
+        session.skip("no other machine can be emulated here: install qemu-user and cross compilers")
 
 
 @nox.session

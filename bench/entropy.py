@@ -189,9 +189,11 @@ def speed(name: str, config: EntropyModelConfig, repeats: int) -> dict[str, Any]
         encoding = "–" if math.isnan(encode) else f"{1e3 * encode:.2f}"
         print(f"  {label:12s}  {encoding:>9s}  {1e3 * decode[label]:9.2f}{1e3 * least:7.2f} ({1e3 * spread:6.2f})  "
               f"{ratio:25.3g}  {'yes' if match else 'NO'}")  # fmt: skip
+    fastest = min(_core.instructions(), key=lambda label: rows[label]["least_decode_ms"])
+    print(f"  chosen: {_core.instructions()[0]}; fastest here: {fastest}")
     per_position = 1e6 * decode["PyTorch loop"] / (ROWS * COLUMNS)
     print(f"  PyTorch loop: {per_position:.1f} microseconds a position")
-    return {"ideal_bytes": ideal, "coders": rows, "loop_microseconds_per_position": per_position}
+    return {"ideal_bytes": ideal, "coders": rows, "fastest": fastest, "loop_microseconds_per_position": per_position}
 
 
 def random_codes(config: EntropyModelConfig, rng: np.random.Generator) -> Codes:

@@ -41,10 +41,10 @@ struct Instructions {
     AddScaled add_scaled;
 };
 
-// Those that this build has and this processor can run, the fastest first; "scalar" is always the last.
+// Those that this build has and this processor can run, in the order of choice; "scalar" is always the last.
 const std::vector<Instructions>& available_instructions();
 
-// The fastest, or the one that the environment variable RECODEC_INSTRUCTIONS names. Throws Error for others.
+// The first, or the one that the environment variable RECODEC_INSTRUCTIONS names. Throws Error for others.
 const Instructions& chosen_instructions();
 
 extern const Instructions kScalar;

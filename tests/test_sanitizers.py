@@ -126,6 +126,21 @@ def test_golden_files(corpus_runner: Path) -> None:
     assert counts(corpus_runner, GOLDEN) == (len(good) + len(sound), len(embedded) + len(rejected))
 
 
+# What every machine prints; new coders add lines, and none ever changes.
+CONFORMANCE = """\
+binary, adaptive        142848 codes  83514f06
+ternary, adaptive       124992 codes  9d240193
+binary, network         142848 codes  d6ce5266
+ternary, network        124992 codes  87d070eb
+embedded, adaptive      150288 codes  a34af1d3
+embedded, network       150288 codes  699d9d9f
+"""
+
+
+def test_instructions_and_threads_make_what_other_machines_make(programs: Path) -> None:
+    assert run(programs / "conformance").stdout == CONFORMANCE
+
+
 def test_a_run_without_files_is_wrong_usage(corpus_runner: Path, tmp_path: Path) -> None:
     (tmp_path / "picture.png").write_bytes(b"no file of ours")
     for paths in ([], [tmp_path]):
