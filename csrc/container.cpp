@@ -5,10 +5,13 @@
 #include "crc32c.hpp"
 #include "error.hpp"
 #include "header_fields.hpp"
+#include "header_presets.hpp"
 
 namespace recodec {
 
 namespace {
+
+constexpr std::uint8_t kShortHeader = 2;  // of the flags
 
 bool valid_model_name(const std::string& name) {
     return !name.empty() && name.size() <= kMaxModelName && std::all_of(name.begin(), name.end(), [](char c) {
@@ -34,17 +37,24 @@ void check(const Header& h) {
 
 Bytes write_header(const Header& h) {
     check(h);
+    const auto preset = std::ranges::find_if(kHeaderPresets, [&](const HeaderPreset& one) { return says(one, h); });
+    const bool is_short = preset != kHeaderPresets.end();
     Bytes body;
-    body.push_back(0);
+    body.push_back(is_short ? kShortHeader : 0);
     put_varint(body, h.width);
     put_varint(body, h.height);
     body.push_back(static_cast<std::uint8_t>((h.bit_depth - 1) << 4 | h.channels));
     body.push_back(static_cast<std::uint8_t>(h.alpha << 4 | h.colour));
-    body.push_back(h.family);
-    body.push_back(static_cast<std::uint8_t>(h.model.size()));
-    body.insert(body.end(), h.model.begin(), h.model.end());
-    body.insert(body.end(), h.model_hash.begin(), h.model_hash.end());
-    body.insert(body.end(), h.fields.begin(), h.fields.end());
+    if (is_short) {
+        put_varint(body, static_cast<std::uint32_t>(preset - kHeaderPresets.begin() + 1));
+        body.insert(body.end(), h.fields.begin() + static_cast<std::ptrdiff_t>(preset->fields.size()), h.fields.end());
+    } else {
+        body.push_back(h.family);
+        body.push_back(static_cast<std::uint8_t>(h.model.size()));
+        body.insert(body.end(), h.model.begin(), h.model.end());
+        body.insert(body.end(), h.model_hash.begin(), h.model_hash.end());
+        body.insert(body.end(), h.fields.begin(), h.fields.end());
+    }
     require_field(body.size() <= kMaxHeaderBody, Errc::format, "body size", body.size(),
                   "at most 512 bytes are allowed");
 
@@ -89,7 +99,8 @@ Header read_header(ByteView data, std::size_t& end) {
     FieldReader in(body);
     Header h;
     const std::uint8_t flags = in.byte();
-    require_field((flags & 0x0F) == 0, Errc::unsupported, "flags", flags, "reserved bits 0 to 3 must be zero");
+    require_field((flags & 0x0F & ~kShortHeader) == 0, Errc::unsupported, "flags", flags,
+                  "reserved bits 0, 2 and 3 must be zero");
     h.width = in.varint();
     h.height = in.varint();
     const std::uint8_t samples = in.byte();
@@ -98,13 +109,24 @@ Header read_header(ByteView data, std::size_t& end) {
     const std::uint8_t colour = in.byte();
     h.colour = colour & 0x0F;
     h.alpha = colour >> 4;
-    h.family = in.byte();
-    const std::uint8_t name = in.byte();
-    require_field(name <= kMaxModelName, Errc::format, "model id length", name, "at most 32 characters are allowed");
-    for (int i = 0; i < name; ++i) h.model.push_back(static_cast<char>(in.byte()));
-    for (auto& byte : h.model_hash) byte = in.byte();
+    if (flags & kShortHeader) {
+        const std::uint32_t number = in.varint();
+        require_field(number >= 1 && number <= kHeaderPresets.size(), Errc::unsupported, "preset", number,
+                      "this release knows others, a newer one may know it");
+        const HeaderPreset& preset = kHeaderPresets[number - 1];
+        h.family = preset.family;
+        h.model = preset.model;
+        h.model_hash = preset.model_hash;
+        h.fields.assign(preset.fields.begin(), preset.fields.end());
+    } else {
+        h.family = in.byte();
+        const std::uint8_t name = in.byte();
+        require_field(name <= kMaxModelName, Errc::format, "model id length", name, "at most 32 characters are allowed");
+        for (int i = 0; i < name; ++i) h.model.push_back(static_cast<char>(in.byte()));
+        for (auto& byte : h.model_hash) byte = in.byte();
+    }
     const ByteView own = body.subspan(in.position());
-    h.fields.assign(own.begin(), own.end());
+    h.fields.insert(h.fields.end(), own.begin(), own.end());
     check(h);
     end = crc_at + kChecksumBytes;
     return h;

@@ -73,15 +73,24 @@ def read_header(reader: Reader) -> SimpleNamespace:
         raise RejectedError("body") from None
 
 
+# Bytes that a short header leaves out, by their number.
+PRESETS = {1: "01 08 6C 61 74 65 6E 74 2D 31 48 50 9E B7 F6 2B E1 48 10 80 02 02 02 01 01 00"}
+
+
 def read_body(body: Reader) -> SimpleNamespace:
     h = SimpleNamespace()
-    reject_unless(body.u8() & 0x0F == 0, "flags")
+    flags = body.u8()
+    reject_unless(flags & 0x0D == 0, "flags")
     h.width, h.height = body.varint(), body.varint()
     reject_unless(1 <= h.width <= 1 << 30 and 1 <= h.height <= 1 << 30, "size")
     samples, colour = body.u8(), body.u8()
     h.channels, h.bit_depth, h.colour, h.alpha = samples & 15, (samples >> 4) + 1, colour & 15, colour >> 4
     reject_unless(h.channels in (1, 3) and h.bit_depth == 8, "samples")
     reject_unless(h.colour in (0, 1) and h.alpha in (0, 1), "colour")
+    if flags & 2:
+        number = body.varint()
+        reject_unless(number in PRESETS, "preset")
+        body = Reader(bytes.fromhex(PRESETS[number]) + body.data[body.at :])
     h.family = body.u8()
     reject_unless(h.family == 1, "family")
     h.model = body.take(body.u8())

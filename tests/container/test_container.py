@@ -105,14 +105,66 @@ def test_foreign_files_are_not_ours(data: bytes) -> None:
 
 
 def test_flags() -> None:
-    """Bits 0 to 3 are reserved, bits 4 to 7 unused."""
+    """Bits 0, 2 and 3 are reserved, bit 1 makes a short header, bits 4 to 7 are unused."""
     data = write_header(make_header())
-    for bit in range(8):
-        changed = edited(data, 0, 1 << bit)
-        if bit < 4:
-            assert error_of(changed) == UNSUPPORTED
-        else:
-            assert read_header(changed)[0].width == 61
+    for bit in (0, 2, 3):
+        assert error_of(edited(data, 0, 1 << bit)) == UNSUPPORTED
+    for bit in range(4, 8):
+        assert read_header(edited(data, 0, 1 << bit))[0].width == 61
+
+
+def released(**changes: Any) -> PlaneFields:
+    fields = {
+        "model": "latent-1",
+        "model_hash": bytes.fromhex("48509eb7f62be148"),
+        "stride": 16,
+        "depth": 256,
+    }
+    return make_header(**fields, entropy=2, entropy_version=2, **changes)
+
+
+@pytest.mark.parametrize("arithmetic", [0, 1])
+def test_a_short_header_says_the_same(arithmetic: int) -> None:
+    written = write_header(released(arithmetic=arithmetic))
+    assert len(written) == 16 + arithmetic
+    long = in_full(written)
+    assert len(long) == 41 + arithmetic
+    (short, end), (full, _) = read_header(written), read_header(long)
+    assert short == full
+    assert end == len(written)
+    for form in (written, long):
+        slow = slow_container.read_header(slow_container.Reader(form))
+        assert all(getattr(slow, name) == getattr(short, name) for name in FIELDS if name != "model")
+        assert slow.model.decode() == short.model == "latent-1"
+
+
+def in_full(written: bytes) -> bytes:
+    """The header in full that a short one with preset 1 stands for."""
+    body = written[6:-4]
+    body = bytes([body[0] & ~2]) + body[1:5] + bytes.fromhex(slow_container.PRESETS[1]) + body[6:]
+    data = written[:5] + bytes([len(body)]) + body
+    return data + _core.crc32c(data).to_bytes(4, "little")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"depth": 255}, {"entropy": 1, "entropy_version": 4}, {"model_hash": bytes(8)}, {"model": "latent-2"}],
+)
+def test_other_files_have_headers_in_full(changes: dict[str, Any]) -> None:
+    header = released()
+    for name, value in changes.items():
+        setattr(header, name, value)
+    written = write_header(header)
+    assert not written[6] & 2
+    assert read_header(written)[0] == header
+
+
+@pytest.mark.parametrize("number", [0, 2, 0x7F])
+def test_unknown_presets(number: int) -> None:
+    data = edited(write_header(released()), 5, number)
+    assert error_of(data) == UNSUPPORTED
+    with pytest.raises(slow_container.RejectedError):
+        slow_container.read_header(slow_container.Reader(data))
 
 
 # Offsets into the body of a header with one-byte sizes and the model id "tiny-1".
@@ -283,6 +335,15 @@ def test_slow_decoder_reads_every_prefix() -> None:
         else:
             with pytest.raises(slow_container.RejectedError):
                 slow_coder.decode_file(data[:size])
+
+
+def test_short_header_of_format_md() -> None:
+    text = (Path(__file__).parents[2] / "FORMAT.md").read_text(encoding="utf-8")
+    example = text.split("**A short header**")[1].split("**A file**")[0]
+    data = bytes.fromhex("".join(re.findall(r"^    ((?:[0-9A-F]{2} )+) ", example, re.MULTILINE)))
+    header, end = read_header(data)
+    assert (header.width, header.height, header.channels, header.arithmetic, end) == (16, 16, 1, 1, len(data))
+    assert write_header(header) == data
 
 
 def test_example_of_format_md() -> None:

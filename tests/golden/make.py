@@ -164,6 +164,9 @@ def good_files() -> dict[str, bytes]:
             entropy="adaptive",
         ),
         "latent-pixel": recodec.encode(colour.crop((50, 50, 51, 51)), model="tiny-latent", iterations=6),
+        "short-header": recodec.encode(
+            colour.convert("L").crop((60, 40, 80, 52)), model="latent-1", iterations=9
+        ),
         "unknown-chunk": full[:cut]
         + _core.write_chunk(99, b"from the future")
         + full[cut:]
@@ -312,6 +315,24 @@ def bad_network_files(full: bytes) -> dict[str, tuple[str, bytes]]:
     }
 
 
+def bad_short_headers(short: bytes) -> dict[str, tuple[str, bytes]]:
+    """Like :func:`bad_files`, from a file with a short header."""
+    start = recodec.info(short).header_bytes
+    return {
+        "preset-unknown": (
+            "UnsupportedError",
+            _patched_header(short[:start], start - 5, 0x7F) + short[start:],
+        ),
+        "preset-missing": ("FormatError", _cut_header(short[:start]) + short[start:]),
+    }
+
+
+def _cut_header(header: bytes) -> bytes:
+    """Without the last byte of its body."""
+    body = header[:5] + bytes([header[5] - 1]) + header[6:-5]
+    return body + _core.crc32c(body).to_bytes(4, "little")
+
+
 def bad_latent_files(latent: bytes) -> dict[str, tuple[str, bytes]]:
     """Like :func:`bad_files`, from a file of embedded planes."""
     start = recodec.info(latent).header_bytes
@@ -347,7 +368,7 @@ def main() -> None:
             }
     bad = bad_files(good["colour"]) | bad_alpha_files(good["rgba"]) | bad_tile_files(good["grey"])
     bad |= bad_entropy_files(good["grey"]) | bad_network_files(good["colour"])
-    bad |= bad_latent_files(good["latent"])
+    bad |= bad_latent_files(good["latent"]) | bad_short_headers(good["short-header"])
     for name, (error, data) in bad.items():
         if name not in expected["bad"]:
             (FOLDER / "bad" / f"{name}.rcd").write_bytes(data)

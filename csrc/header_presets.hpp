@@ -1,0 +1,40 @@
+// What short headers say by a number: the fields of files by a released model, as FORMAT.md lists them. Rows are added and
+// never change.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "container.hpp"
+
+namespace recodec {
+
+struct HeaderPreset {
+    std::uint8_t family;
+    std::string_view model;
+    std::array<std::uint8_t, 8> model_hash;
+    std::span<const std::uint8_t> fields;  // of the family, and there may be more behind them
+};
+
+namespace detail {
+
+// Stride 16, 256 latents, version 2 of the entropy network, one tile.
+inline constexpr std::array<std::uint8_t, 8> kLatent1Fields = {0x10, 0x80, 0x02, 0x02, 0x02, 0x01, 0x01, 0x00};
+
+}  // namespace detail
+
+// Numbered from 1.
+inline constexpr std::array<HeaderPreset, 1> kHeaderPresets = {{
+    {1, "latent-1", {0x48, 0x50, 0x9E, 0xB7, 0xF6, 0x2B, 0xE1, 0x48}, detail::kLatent1Fields},
+}};
+
+inline bool says(const HeaderPreset& preset, const Header& header) {
+    return header.family == preset.family && header.model == preset.model && header.model_hash == preset.model_hash &&
+           header.fields.size() >= preset.fields.size() &&
+           std::ranges::equal(preset.fields, std::span(header.fields).first(preset.fields.size()));
+}
+
+}  // namespace recodec
