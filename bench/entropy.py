@@ -193,7 +193,12 @@ def speed(name: str, config: EntropyModelConfig, repeats: int) -> dict[str, Any]
     print(f"  chosen: {_core.instructions()[0]}; fastest here: {fastest}")
     per_position = 1e6 * decode["PyTorch loop"] / (ROWS * COLUMNS)
     print(f"  PyTorch loop: {per_position:.1f} microseconds a position")
-    return {"ideal_bytes": ideal, "coders": rows, "fastest": fastest, "loop_microseconds_per_position": per_position}
+    return {
+        "ideal_bytes": ideal,
+        "coders": rows,
+        "fastest": fastest,
+        "loop_microseconds_per_position": per_position,
+    }
 
 
 def random_codes(config: EntropyModelConfig, rng: np.random.Generator) -> Codes:
