@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, TypeVar, Unpack, overload
 
@@ -22,6 +21,7 @@ from recodec.io.output_images import Output, check_like
 from recodec.io.pictures import ImageLike, Picture
 from recodec.io.sources import Source, read_blocks
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
+from recodec.notices import warn
 from recodec.ops.backend import Backend
 from recodec.runtime import forks
 from recodec.weights import Model, load_model
@@ -145,7 +145,7 @@ class Codec:
         found = []
         for writer in encode_all(self.engine, images, options):
             for warning in writer.warnings:
-                warnings.warn(warning, stacklevel=2)
+                warn(warning)
             found.append(writer.assembly.to_bytes())
         return found if several else found[0]
 

@@ -6,13 +6,13 @@ Loads no torch, and NumPy and Pillow inside functions only, so that the command 
 from __future__ import annotations
 
 import os
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recodec.errors import MetadataDroppedWarning, TargetError, TruncatedError
 from recodec.io.sources import Source, read_source
 from recodec.limits import DEFAULT_MAX_PIXELS, Limits, check_pixels
+from recodec.notices import warn
 
 if TYPE_CHECKING:
     from recodec.container.info import Info
@@ -100,7 +100,7 @@ def truncate(
                 break
         assembly.code_chunks.append(chunk)
     if assembly.dropped and target.max_bytes is not None:
-        warnings.warn(MetadataDroppedWarning(assembly.dropped, target.max_bytes), stacklevel=2)
+        warn(MetadataDroppedWarning(assembly.dropped, target.max_bytes))
     return assembly.to_bytes()
 
 

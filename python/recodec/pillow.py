@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 import os
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -29,6 +28,7 @@ from recodec.io.bit_depth import is_deep
 from recodec.io.metadata import as_info, exif_of
 from recodec.io.orientation import turn_of
 from recodec.limits import DEFAULT_MAX_PIXELS
+from recodec.notices import warn
 
 # Image.open takes no options, so this one is the module's: the largest picture that load() decodes.
 MAX_PIXELS = DEFAULT_MAX_PIXELS
@@ -219,7 +219,7 @@ def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
         picture = im.copy() if turn is None else im.transpose(turn)
         exif, said = (None, []) if "exif" in given else exif_of(im)
         for text in said:
-            warnings.warn(InputWarning(f"of the image, {text}"), stacklevel=3)
+            warn(InputWarning(f"of the image, {text}"))
     for key, others in _INFO_KEYS.items():
         found = next((stored[name] for name in (key, *others) if stored.get(name)), None)
         value = exif if key == "exif" else given.get(key, found)

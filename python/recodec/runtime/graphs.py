@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import math
-import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager, nullcontext
@@ -17,6 +16,8 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
+
+from recodec.notices import warn
 
 Function = Callable[..., Tensor]
 
@@ -144,7 +145,5 @@ class GraphCache:
                 # What the others hold may be what is missing.
                 self._graphs.clear()
             reason = str(error).splitlines()[0]
-            warnings.warn(
-                f"a run of the networks goes without a CUDA graph: {reason}", RuntimeWarning, stacklevel=4
-            )
+            warn(RuntimeWarning(f"a run of the networks goes without a CUDA graph: {reason}"))
             return None

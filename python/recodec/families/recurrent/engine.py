@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from recodec.families.recurrent.encoder import RecurrentEncoder, distribute, sta
 from recodec.families.recurrent.header import PlaneFileHeader
 from recodec.io.pictures import Picture
 from recodec.limits import DEFAULT_MAX_MEMORY, Limits, check_pixels
+from recodec.notices import warn
 from recodec.ops.backend import Backend, use_backend, use_kernels
 from recodec.ops.projection import projection
 from recodec.runtime.ambient import inference, without_autocast
@@ -88,10 +88,10 @@ class RecurrentEngine:
         if kernels and (failure := compiler_failure(self.device)):
             if backend == "triton":
                 raise DeviceError(f"backend 'triton' cannot compile its kernels here: {failure}")
-            warnings.warn(
-                f"the networks run without Triton's kernels, which cannot be compiled here: {failure}",
-                RuntimeWarning,
-                stacklevel=4,
+            warn(
+                RuntimeWarning(
+                    f"the networks run without Triton's kernels, which cannot be compiled here: {failure}"
+                )
             )
             self.backend, kernels = "reference", False
         if kernels:
