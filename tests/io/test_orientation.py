@@ -156,20 +156,37 @@ def test_pillow_saves_upright(tiny_model: str, options: dict[str, Any]) -> None:
     assert stored == (b"" if options else blocks(1)["UTF-8"])
 
 
-@pytest.mark.parametrize(
-    "xmp",
-    [
-        b'<x tiff:Orientation="6" a="tiff:Orientation">\xc3\xb1</x>',
-        b"<x><tiff:Orientation>6</tiff:Orientation></x>",
-        b"<x tiff:Orientation = '6'/>",
-    ],
-)
-def test_the_orientation_in_xmp(tiny_model: str, xmp: bytes) -> None:
-    upright = xmp.replace(b"6", b"1")
+XMP = {
+    "attribute": '<x tiff:Orientation="6" a="tiff:Orientation">ñ</x>',
+    "single quotes": "<x tiff:Orientation = '6'/>",
+    "element": "<x><tiff:Orientation>6</tiff:Orientation></x>",
+    "element with attributes": "<x><tiff:Orientation a='b'>\n 6 </tiff:Orientation ></x>",
+}
+ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"]
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("form", XMP)
+def test_the_orientation_in_xmp(tiny_model: str, form: str, encoding: str) -> None:
+    xmp, upright = (text.encode(encoding) for text in (XMP[form], XMP[form].replace("6", "1")))
     assert upright_xmp(xmp) == upright
-    decoded = recodec.decode(recodec.encode(opened(xmp=xmp, kind="WEBP"), model=tiny_model))
-    assert decoded.info["xmp"] == upright
-    assert decoded.size == ((24, 16) if b"'" in xmp else (16, 24)), "as Pillow reads it"
+    # Part of a character, as damage leaves it.
+    assert upright_xmp(xmp + b"\xfe") == upright + b"\xfe"
+    for kind in ("WEBP", "JPEG"):
+        decoded = recodec.decode(recodec.encode(opened(xmp=xmp, kind=kind), model=tiny_model))
+        assert decoded.info["xmp"] == upright
+        assert decoded.size == (16, 24)
+
+
+def test_exif_counts_where_xmp_says_otherwise(tiny_model: str) -> None:
+    for form in XMP.values():
+        image = opened(blocks(1)["UTF-8"], xmp=form.encode())
+        assert recodec.decode(recodec.encode(image, model=tiny_model)).size == (24, 16)
+
+
+def test_what_is_no_orientation_in_xmp_stays() -> None:
+    for other in ('<x a="tiff:Orientation">6</x>', '<x tiff:Orientation="16"/>', "<tiff:Orientations>6</x>"):
+        assert upright_xmp(other.encode()) == other.encode()
 
 
 @damaged

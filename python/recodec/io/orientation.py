@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
+from contextlib import suppress
 
 from PIL import Image
 
@@ -18,8 +19,15 @@ _FORMATS = {3: "H", 4: "I", 8: "h", 9: "i"}
 _ENTRY_BYTES = 12
 # The picture's directory, and its thumbnail's.
 _MAX_DIRECTORIES = 2
-_IN_XMP = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)([1-8])(?=\s*[\"'<])")
-
+_NAME = "tiff:Orientation"
+_WIDE = {"utf-16-le": 2, "utf-16-be": 2, "utf-32-le": 4, "utf-32-be": 4}
+# As an attribute in either quote, or as an element, which may have attributes of its own.
+_IN_XMP = re.compile(
+    r"""(tiff:Orientation(?:\s*=\s*["']|(?:\s[^<>]*)?>)\s*)([1-8])(?=\s*(?:["']|</))"""
+)
+# Of these Pillow's readers have turned the pixels by what the container says, or give it as EXIF; of an image that
+# is no file's, ``ImageOps.exif_transpose`` may have.
+_TURNED_BY_READER = ("TIFF", "AVIF", "HEIF", None)
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -35,6 +43,11 @@ _TURNS = {
 def turn_of(image: Image.Image) -> Image.Transpose | None:
     """How a picture has to be turned, as its EXIF says or, without one there, its XMP; None if it is upright."""
     orientation = image.getexif().get(TAG)
+    # Pillow itself reads one form of it.
+    if orientation is None and image.format not in _TURNED_BY_READER:
+        xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
+        found = _IN_XMP.search(_text(xmp.encode() if isinstance(xmp, str) else xmp)[0])
+        orientation = int(found[2]) if found else None
     return _TURNS.get(orientation) if isinstance(orientation, int) else None
 
 
@@ -62,4 +75,20 @@ def upright_exif(exif: bytes) -> bytes | None:
 
 def upright_xmp(xmp: bytes) -> bytes:
     """XMP with every ``tiff:Orientation`` set to 1."""
-    return _IN_XMP.sub(lambda match: match[1] + b"1", xmp)
+    text, encoding = _text(xmp)
+    upright = _IN_XMP.sub(lambda match: f"{match[1]}{_UPRIGHT}", text)
+    # Equal characters take equal bytes, whatever was left over at the end.
+    data = upright.encode(encoding, "surrogatepass")
+    return data + xmp[len(data) :]
+
+
+def _text(xmp: bytes) -> tuple[str, str]:
+    """XMP as text that encodes to the same bytes, up to a part of a character at its end; and in what."""
+    for encoding, unit in _WIDE.items():
+        whole = xmp[: len(xmp) // unit * unit]
+        # Damaged or not in this encoding.
+        with suppress(UnicodeDecodeError):
+            if _NAME in (text := whole.decode(encoding, "surrogatepass")):
+                return text, encoding
+    # One of single bytes, which UTF-8 survives.
+    return xmp.decode("latin-1"), "latin-1"
