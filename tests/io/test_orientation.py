@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 import recodec
 import recodec.pillow
@@ -20,6 +20,7 @@ damaged = pytest.mark.filterwarnings("ignore:(Truncated File Read|Corrupt EXIF d
 Entry = tuple[int, int, bytes]
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1, 8: 2, 9: 4, 10: 8}
 ORIENTATION, MAKE, ARTIST, RESOLUTION, MAKER_NOTE, GPS = 0x0112, 0x010F, 0x013B, 0x011A, 0x927C, 0x8825
+IPTC, CAMERA_OWNER = 33723, 0xA430
 
 
 def block(order: str, *directories: list[Entry], private: bytes = b"") -> bytes:
@@ -127,6 +128,28 @@ def test_a_tiffs_tags_are_left_alone(tiny_model: str) -> None:
     assert recodec.encode(image, model=tiny_model) == data
     assert dict(image.getexif()) == before
     assert dict(recodec.decode(data).getexif()) == {ARTIST: "somebody"}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_text_in_tiffs_tags_is_kept(tiny_model: str, encoding: str) -> None:
+    text, iptc = "© José Ñandú".encode(encoding), b"\x1c\x02\x78\0\4text"
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[ARTIST], tags[IPTC] = text, iptc
+    tags.tagtype[IPTC] = 7
+    image = opened(kind="TIFF", tiffinfo=tags)
+    assert text + b"\0" in stored_exif(image, tiny_model)
+    assert recodec.decode(recodec.encode(image, model=tiny_model)).getexif()[IPTC] == iptc
+
+
+@pytest.mark.parametrize("text", ["© José", "日本"])
+def test_text_that_was_set_is_kept(tiny_model: str, text: str) -> None:
+    image = opened(blocks(6)["little endian"])
+    image.getexif()[ARTIST] = text
+    image.getexif().get_ifd(0x8769)[CAMERA_OWNER] = text
+    decoded = recodec.decode(recodec.encode(image, model=tiny_model)).getexif()
+    for found in (decoded[ARTIST], decoded.get_ifd(0x8769)[CAMERA_OWNER]):
+        # Pillow reads UTF-8 as Latin-1.
+        assert text in (found, found.encode("latin-1").decode(errors="replace"))
 
 
 def test_tags_that_were_edited_are_written(tiny_model: str) -> None:

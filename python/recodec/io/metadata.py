@@ -49,7 +49,8 @@ def exif_of(image: Image.Image) -> tuple[bytes | None, list[str]]:
     """
     raw = _raw_exif(image.info)
     if raw is None or _changed(image.getexif(), raw):
-        return _written(image)
+        # Without what the coded picture no longer is: turned, or laid out in a TIFF file.
+        return written_exif(image.getexif(), {ORIENTATION, *(_TIFF_LAYOUT if image.format == "TIFF" else ())})
     upright = upright_exif(raw)
     if upright is None and turn_of(image) is not None:
         return raw, [
@@ -85,24 +86,25 @@ def _tags(exif: Image.Exif) -> str:
     return repr(found)
 
 
-def _written(image: Image.Image) -> tuple[bytes | None, list[str]]:
-    """EXIF anew from tags, without what the coded picture no longer is: turned, or laid out in a TIFF file."""
-    exif, lost = _copied(image.getexif(), {ORIENTATION, *(_TIFF_LAYOUT if image.format == "TIFF" else ())})
+def written_exif(exif: Image.Exif, without: Collection[int] = ()) -> tuple[bytes | None, list[str]]:
+    """EXIF anew from the tags of an object but some, and what is to be said of them."""
+    found, lost = _copied(exif, without)
     names = ", ".join(f"{tag:#06x}" for tag in lost)
     said = [f"EXIF tags {names} cannot be written and are left out"] if lost else []
-    return (exif.tobytes().removeprefix(_EXIF_PREFIX) if exif else None), said
+    return (found.tobytes().removeprefix(_EXIF_PREFIX) if found else None), said
 
 
 def _copied(exif: Image.Exif, without: Collection[int]) -> tuple[Image.Exif, list[int]]:
     """Tags of the caller's object in one of its own, with those that Pillow cannot write."""
     found, lost = Image.Exif(), []
     found.endian = exif.endian
-    for tag in list(exif):
+    # A directory that a caller began is no tag yet.
+    for tag in dict.fromkeys([*exif, *(name for name in _DIRECTORIES if exif.get_ifd(name))]):
         if tag in without:
             continue
         alone = Image.Exif()
         try:
-            alone[tag] = _directory(exif, tag) if tag in _DIRECTORIES else exif[tag]
+            alone[tag] = _directory(exif, tag) if tag in _DIRECTORIES else _as_read(exif[tag])
             alone.tobytes()
         # For a damaged tag Pillow raises almost anything.
         except Exception:  # noqa: BLE001
@@ -113,10 +115,27 @@ def _copied(exif: Image.Exif, without: Collection[int]) -> tuple[Image.Exif, lis
 
 
 def _directory(exif: Image.Exif, tag: int) -> dict[int, Any]:
-    entries = dict(exif.get_ifd(tag))
+    entries = {name: _as_read(value) for name, value in exif.get_ifd(tag).items()}
     if ExifTags.IFD.Interop in entries:
         entries[ExifTags.IFD.Interop] = dict(exif.get_ifd(ExifTags.IFD.Interop))
     return entries
+
+
+class _Text(str):
+    """Text that is written as it was read: Pillow takes any for Latin-1, and would write it as ASCII with question marks.
+
+    Of text that a caller set, what Latin-1 has no room for is written as UTF-8.
+    """
+
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:  # noqa: ARG002
+        try:
+            return super().encode("latin-1")
+        except UnicodeEncodeError:
+            return super().encode()
+
+
+def _as_read(value: Any) -> Any:
+    return _Text(value) if isinstance(value, str) else value
 
 
 def _as_bytes(content: str | bytes) -> bytes:

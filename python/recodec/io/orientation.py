@@ -22,9 +22,7 @@ _MAX_DIRECTORIES = 2
 _NAME = "tiff:Orientation"
 _WIDE = {"utf-16-le": 2, "utf-16-be": 2, "utf-32-le": 4, "utf-32-be": 4}
 # As an attribute in either quote, or as an element, which may have attributes of its own.
-_IN_XMP = re.compile(
-    r"""(tiff:Orientation(?:\s*=\s*["']|(?:\s[^<>]*)?>)\s*)([1-8])(?=\s*(?:["']|</))"""
-)
+_IN_XMP = re.compile(r"""(tiff:Orientation(?:\s*=\s*["']|(?:\s[^<>]*)?>)\s*)([1-8])(?=\s*(?:["']|</))""")
 # Of these Pillow's readers have turned the pixels by what the container says, or give it as EXIF; of an image that
 # is no file's, ``ImageOps.exif_transpose`` may have.
 _TURNED_BY_READER = ("TIFF", "AVIF", "HEIF", None)
