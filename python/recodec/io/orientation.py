@@ -12,11 +12,10 @@ from contextlib import suppress
 
 from PIL import Image
 
+from recodec.io.directories import INTEGERS, directories, order_of
+
 TAG = 0x0112
 _UPRIGHT = 1
-# Of SHORT, LONG and their signed kin; what others hold turns no picture.
-_FORMATS = {3: "H", 4: "I", 8: "h", 9: "i"}
-_ENTRY_BYTES = 12
 # The picture's directory, and its thumbnail's.
 _MAX_DIRECTORIES = 2
 _NAME = "tiff:Orientation"
@@ -38,11 +37,26 @@ _TURNS = {
 }
 
 
-def turn_of(image: Image.Image) -> Image.Transpose | None:
-    """How a picture has to be turned, as its EXIF says or, without one there, its XMP; None if it is upright."""
-    orientation = image.getexif().get(TAG)
-    # Pillow itself reads one form of it.
-    if orientation is None and image.format not in _TURNED_BY_READER:
+def tags_of(image: Image.Image) -> Image.Exif:
+    """The caller's EXIF tags, not to be changed; none where Pillow cannot read any."""
+    # For damaged data Pillow raises almost anything.
+    with suppress(Exception):
+        return image.getexif()
+    return Image.Exif()
+
+
+def turn_of(image: Image.Image, exif: bytes | None = None) -> Image.Transpose | None:
+    """How a picture has to be turned, as its EXIF says or, without one there, its XMP; None if it is upright.
+
+    ``exif`` are to be asked instead of the image's own.
+    """
+    tags = Image.Exif() if exif else tags_of(image)
+    if exif:
+        with suppress(Exception):
+            tags.load(exif)
+    orientation = tags.get(TAG)
+    # Pillow itself reads one form of it, in an image's own.
+    if orientation is None and (exif or image.format not in _TURNED_BY_READER):
         xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
         found = _IN_XMP.search(_text(xmp.encode() if isinstance(xmp, str) else xmp)[0])
         orientation = int(found[2]) if found else None
@@ -51,23 +65,15 @@ def turn_of(image: Image.Image) -> Image.Transpose | None:
 
 def upright_exif(exif: bytes) -> bytes | None:
     """EXIF data, from their TIFF header on, with every orientation set to 1; None if they are no such thing."""
-    order = {b"II*\0": "<", b"MM\0*": ">"}.get(exif[:4])
-    if order is None or len(exif) < 8:
+    order = order_of(exif)
+    if order is None:
         return None
     found = bytearray(exif)
-    (at,) = struct.unpack_from(order + "I", exif, 4)
-    for _ in range(_MAX_DIRECTORIES):
-        if not 8 <= at <= len(exif) - 2:
-            break
-        (count,) = struct.unpack_from(order + "H", exif, at)
-        end = at + 2 + _ENTRY_BYTES * count
-        for entry in range(at + 2, min(end, len(exif) - _ENTRY_BYTES + 1), _ENTRY_BYTES):
-            tag, kind, values = struct.unpack_from(order + "HHI", exif, entry)
-            if tag == TAG and values == 1 and kind in _FORMATS:
-                struct.pack_into(order + _FORMATS[kind], found, entry + 8, _UPRIGHT)
-        if end > len(exif) - 4:
-            break
-        (at,) = struct.unpack_from(order + "I", exif, end)
+    for directory in directories(exif, order, _MAX_DIRECTORIES):
+        for entry in directory.entries:
+            # What other types hold turns no picture.
+            if entry.tag == TAG and entry.size == 1 and entry.kind in INTEGERS:
+                struct.pack_into(order + INTEGERS[entry.kind], found, entry.at + 8, _UPRIGHT)
     return bytes(found)
 
 
