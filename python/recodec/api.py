@@ -19,7 +19,7 @@ from recodec.decoding import progressive as decode_progressively
 from recodec.families.protocol import Engine, FileHeader
 from recodec.families.registry import engine_of, families_without_weights
 from recodec.io.output_images import Output, check_like
-from recodec.io.pictures import ImageLike
+from recodec.io.pictures import ImageLike, Picture
 from recodec.io.sources import Source, read_blocks
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
 from recodec.ops.backend import Backend
@@ -60,7 +60,7 @@ def models() -> tuple[str, ...]:
     return tuple(sorted({*available_models(), *families_without_weights()}))
 
 
-def encode(image: ImageLike, *, model: str = "default", **options: Unpack[EncodeOptions]) -> bytes:
+def encode(image: ImageLike | Picture, *, model: str = "default", **options: Unpack[EncodeOptions]) -> bytes:
     """Encode one image; see :meth:`Codec.encode` for the targets. ``model`` is a model id."""
     return _codec(model).encode(image, **options)
 

@@ -125,10 +125,11 @@ class Codec:
 
         ``convert`` allows what is refused otherwise: CMYK, YCbCr, LAB and HSV become sRGB, by their ICC
         profile if there is one; 16-bit samples become v / 257, rounded (Pillow itself reads those of colour
-        images as v / 256, cut); values of modes I and F must lie in 0..255, floats of arrays in [0, 1], and
-        are rounded. ``strip`` leaves ICC, EXIF and XMP out. ``entropy`` "auto" codes with the model's trained
-        entropy network where it has one, "network" raises where it has none, "adaptive" does without:
-        larger files, which readers from before entropy networks can read.
+        images as v / 256, cut), those of 12 bits 255 v / 4095; floats must lie in [0, 1], values of mode I in
+        0..255, and those of mode F in either (in the latter if they are whole or some reach 16), and are
+        rounded. ``strip`` leaves ICC, EXIF and XMP out. ``entropy`` "auto" codes with the model's trained
+        entropy network where it has one, "network" raises where it has none, "adaptive" does without: larger
+        files, which readers from before entropy networks can read.
 
         Give at most one target; none means ``quality=60``. ``iterations`` writes that many chunks.
         ``bpp`` and ``max_bytes`` bound the whole file and are never exceeded: where not even one chunk fits

@@ -14,6 +14,7 @@ import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from typing import IO, Any
 
@@ -24,9 +25,8 @@ from recodec.container.core import CODES, END, METADATA_NAMES, core_errors, pict
 from recodec.container.reader import Chunk, Reader, keep_metadata
 from recodec.errors import FormatError, ImageError, InputWarning, RecodecError
 from recodec.families.registry import read_file_header
-from recodec.io.bit_depth import is_deep
-from recodec.io.metadata import as_info, exif_of
-from recodec.io.orientation import turn_of
+from recodec.io.declared import declared
+from recodec.io.metadata import INFO_KEYS, as_bytes, as_info, written_exif
 from recodec.limits import DEFAULT_MAX_PIXELS
 from recodec.notices import warn
 
@@ -35,12 +35,6 @@ MAX_PIXELS = DEFAULT_MAX_PIXELS
 
 _HEADER_BYTES = 4 + 1 + 2 + 512 + 4
 _CHUNK_HEAD_BYTES = 1 + 5
-# Other keys under which Pillow's readers leave a kind of metadata.
-_INFO_KEYS = {
-    "icc_profile": (),
-    "exif": ("Raw profile type exif",),
-    "xmp": ("XML:com.adobe.xmp",),
-}
 
 
 @contextmanager
@@ -193,48 +187,32 @@ def _accept(prefix: bytes) -> bool:
     return prefix.startswith(_core.MAGIC)
 
 
-def _exif_bytes(exif: Image.Exif) -> bytes | None:
-    try:
-        return exif.tobytes() if exif else None
-    # For a damaged tag Pillow raises almost anything.
-    except Exception as error:
-        raise OSError(f"the EXIF cannot be written: {error}; leave it out with exif=b''") from error
-
-
 def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
     from recodec.api import encode
     from recodec.codec import EncodeOptions
+    from recodec.io.pictures import from_pillow
 
     given: dict[str, Any] = im.encoderinfo
     names = EncodeOptions.__optional_keys__ | {"model"}
     options: Any = {name: value for name, value in given.items() if name in names}
-    if is_deep(im) and not options.get("convert"):
-        raise OSError("cannot write more than 8 bits per sample as RECODEC: allow it with convert=True")
-    stored: dict[Any, Any] = im.info
-    if given.get("exif"):
-        # An orientation in there is what counts.
-        picture, exif = im.copy(), given["exif"]
-    else:
-        turn = turn_of(im)
-        picture = im.copy() if turn is None else im.transpose(turn)
-        exif, said = (None, []) if "exif" in given else exif_of(im)
-        for text in said:
-            warn(InputWarning(f"of the image, {text}"))
-    for key, others in _INFO_KEYS.items():
-        found = next((stored[name] for name in (key, *others) if stored.get(name)), None)
-        value = exif if key == "exif" else given.get(key, found)
-        if isinstance(value, Image.Exif):
-            value = _exif_bytes(value)
-        elif isinstance(value, str):
-            value = value.encode()
-        for name in (key, *others):
-            picture.info.pop(name, None)
-        if value:
-            picture.info[key] = value
+    metadata = {key: _metadata(key, given[key]) for key in INFO_KEYS if key in given}
+    # As with all of Pillow's writers, the current frame is meant.
+    told = replace(declared(im), frames=1)
+    convert, strip = bool(options.get("convert")), bool(options.get("strip"))
     try:
-        fp.write(encode(picture, **options))
+        fp.write(encode(from_pillow(im, convert=convert, strip=strip, told=told, given=metadata), **options))
     except ImageError as error:
         raise OSError(f"cannot write mode {im.mode} as RECODEC: {error}") from error
+
+
+def _metadata(key: str, value: Any) -> bytes | None:
+    """An argument of ``save``. Raises :class:`ImageError` for one of the wrong type."""
+    if key != "exif" or not isinstance(value, Image.Exif):
+        return as_bytes(key, value)
+    exif, said = written_exif(value)
+    for text in said:
+        warn(InputWarning(f"of the image, {text}"))
+    return exif
 
 
 Image.register_open(RecodecImageFile.format, RecodecImageFile, _accept)

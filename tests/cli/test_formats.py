@@ -172,3 +172,15 @@ def test_errors_of_outputs_name_them(
     long = tmp_path / ("n" * 300 + ".rcd")
     line = error_line(run("truncate", coded, long, "--iterations", 1, code=1))
     assert f"the output {str(long)!r} cannot be written: File name too long" in line
+
+
+def test_what_of_an_input_is_not_kept_is_reported(
+    tiny_model: str, picture: Image.Image, tmp_path: Path
+) -> None:
+    picture.save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[picture])
+    command = ("encode", tmp_path / "a.jpg", tmp_path / "a.rcd", "--model", "tiny")
+    message = "of the image, 1 further picture, a preview, a second view or a gain map, is not in the file"
+    result = run(*command)
+    (line,) = (line for line in result.stderr.splitlines() if "further" in line)
+    assert message in line
+    assert json.loads(run(*command, "--json").stdout)["warnings"] == [message]

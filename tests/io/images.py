@@ -24,3 +24,12 @@ def deep_png(samples: NDArray[np.uint16], *extra: tuple[bytes, bytes]) -> bytes:
     for kind, body in chunks:
         data += struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
     return data
+
+
+def with_chunks(png: bytes, *extra: tuple[bytes, bytes]) -> bytes:
+    """A PNG file with more chunks, behind its header."""
+    at = 8 + 25
+    added = b"".join(
+        struct.pack(">I", len(b)) + k + b + struct.pack(">I", zlib.crc32(k + b)) for k, b in extra
+    )
+    return png[:at] + added + png[at:]

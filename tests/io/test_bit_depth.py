@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import base64
 import io
+import struct
+import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 
 import recodec
+import recodec.pillow
 from recodec.errors import ImageError
 from recodec.io.pictures import read_picture
 from tests.conftest import any_size
@@ -113,3 +118,119 @@ def test_ten_bits_want_an_explicit_choice(tiny_model: str, tmp_path: Path, name:
         assert recodec.encode(image.copy(), iterations=1, model=tiny_model)
     Image.new("RGB", (8, 8)).save(path)
     assert recodec.encode(path, iterations=1, model=tiny_model)
+
+
+def tiff(*tags: tuple[int, int], pixels: bytes, order: str = "<") -> bytes:
+    """A grey TIFF file of 8x6 in one strip."""
+    known = {256: 8, 257: 6, 259: 1, 262: 1, 273: 8, 277: 1, 278: 6, 279: len(pixels)} | dict(tags)
+    entries = b"".join(struct.pack(order + "HHII", tag, 4, 1, value) for tag, value in sorted(known.items()))
+    header = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", 8 + len(pixels))
+    return header + pixels + struct.pack(order + "H", len(known)) + entries + bytes(4)
+
+
+GREYS = np.linspace(0, 4095, 48).astype(np.uint16).reshape(6, 8)
+
+
+def read(data: bytes) -> NDArray[np.uint8]:
+    return read_picture(io.BytesIO(data), any_size, convert=True).samples[0].numpy()
+
+
+def test_twelve_bits_of_tiff_are_scaled_by_what_they_are(tiny_model: str) -> None:
+    pairs = GREYS.astype(np.uint32).reshape(-1, 2)
+    packed = np.stack(
+        [pairs[:, 0] >> 4, (pairs[:, 0] & 15) << 4 | pairs[:, 1] >> 8, pairs[:, 1] & 255], axis=1
+    )
+    data = tiff((258, 12), pixels=packed.astype(np.uint8).tobytes())
+    np.testing.assert_array_equal(read(data), np.rint(GREYS / 4095 * 255))
+    # Loaded by the caller, and by Pillow before it saves.
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    expected = recodec.encode(read(data), model=tiny_model)
+    assert recodec.encode(image, model=tiny_model, convert=True) == expected
+    image.save(buffer := io.BytesIO(), "RECODEC", model=tiny_model, convert=True)
+    assert buffer.getvalue() == expected
+    with pytest.raises(ImageError, match="more than 8 bits"):
+        recodec.encode(image, model=tiny_model)
+
+
+@pytest.mark.parametrize("bits", [10, 14])
+def test_other_depths_of_tiff_are_refused(tiny_model: str, bits: int) -> None:
+    with pytest.raises(ImageError, match=f"TIFF file of {bits} bits per sample, which Pillow cannot read"):
+        read(tiff((258, bits), pixels=bytes(48 * bits // 8)))
+
+
+@pytest.mark.parametrize("maximum", [1023, 4095, 16383, 65535])
+@pytest.mark.parametrize("plain", [False, True])
+def test_greys_of_pgm_are_scaled_by_their_maximum(maximum: int, plain: bool) -> None:
+    samples = np.linspace(0, maximum, 48).astype(np.uint16)
+    body = " ".join(map(str, samples)).encode() if plain else samples.astype(">u2").tobytes()
+    data = b"P%d 8 6 %d\n" % (2 if plain else 5, maximum) + body
+    expected = samples.reshape(6, 8) / maximum * 255
+    # Pillow rounds to 16 bits first.
+    assert np.abs(read(data) - expected).max() <= 0.51
+    with pytest.raises(ImageError, match=r"more than 8 bits|mode I"):
+        read_picture(io.BytesIO(data), any_size)
+
+
+def test_plain_colours_of_sixteen_bits_are_noticed() -> None:
+    data = b"P3 8 6 1023\n" + b" 700" * (3 * 48)
+    with pytest.raises(ImageError, match="more than 8 bits"):
+        read_picture(io.BytesIO(data), any_size)
+    assert read(data).tolist() == [[174] * 8] * 6
+
+
+def test_half_floats_of_dds_are_noticed() -> None:
+    pixel_format = struct.pack("<II4s5I", 32, 4, b"DX10", 0, 0, 0, 0, 0)
+    header = struct.pack("<7I", 124, 0x1007, 4, 4, 16, 0, 1) + bytes(44) + pixel_format + bytes(20)
+    data = b"DDS " + header + struct.pack("<5I", 95, 3, 0, 1, 0) + bytes(16)
+    with pytest.raises(ImageError, match="more than 8 bits"):
+        read_picture(io.BytesIO(data), any_size)
+
+
+def test_white_is_zero() -> None:
+    samples = (GREYS * 16).astype(np.uint16)
+    inverted = read(tiff((258, 16), (262, 0), pixels=samples.tobytes()))
+    np.testing.assert_array_equal(inverted, 255 - read(tiff((258, 16), pixels=samples.tobytes())))
+    floats = (GREYS / 4095).astype("<f4").tobytes()
+    inverted = read(tiff((258, 32), (339, 3), (262, 0), pixels=floats))
+    np.testing.assert_array_equal(inverted, 255 - read(tiff((258, 32), (339, 3), pixels=floats)))
+
+
+def test_fits_is_refused(tmp_path: Path) -> None:
+    cards = ["SIMPLE  = T", "BITPIX  = 16", "NAXIS   = 2", "NAXIS1  = 8", "NAXIS2  = 6", "END"]
+    header = "".join(card.ljust(80) for card in cards).ljust(2880).encode()
+    (tmp_path / "a.fits").write_bytes(header + GREYS.astype(">i2").tobytes().ljust(2880, b"\0"))
+    with pytest.raises(ImageError, match="FITS"):
+        read_picture(tmp_path / "a.fits", any_size, convert=True)
+
+
+def test_depth_of_a_file_in_memory_that_is_loaded(tiny_model: str) -> None:
+    for name in ("c2.png", "c3.png", "grey.tif"):
+        image = Image.open(io.BytesIO(DEEP[name]))
+        image.load()
+        with pytest.raises(ImageError, match="more than 8 bits"):
+            recodec.encode(image, model=tiny_model)
+        with pytest.raises(OSError, match="more than 8 bits"):
+            image.save(io.BytesIO(), "RECODEC", model=tiny_model)
+
+
+@pytest.mark.parametrize("kind", ["QOI", "XBM", "ICO", "ICNS", "TGA", "DDS", "PCX", "PPM", "MSP"])
+def test_eight_bits_of_other_formats_are_no_more(tmp_path: Path, picture: Image.Image, kind: str) -> None:
+    image = picture.resize((64, 64)).convert("1" if kind in ("XBM", "MSP") else "RGB")
+    image.save(tmp_path / "a", kind)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert read_picture(tmp_path / "a", any_size).width >= 64
+
+
+def test_files_that_can_read_and_seek_are_enough(tiny_model: str, picture: Image.Image) -> None:
+    class File:
+        def __init__(self, data: bytes):
+            content = io.BytesIO(data)
+            self.read, self.readline = content.read, content.readline
+            self.seek, self.tell = content.seek, content.tell
+
+    for kind in ("PNG", "JPEG", "TIFF"):
+        picture.save(buffer := io.BytesIO(), kind, quality=95)
+        file: Any = File(buffer.getvalue())
+        assert recodec.encode(file, model=tiny_model) == recodec.encode(buffer, model=tiny_model)

@@ -118,16 +118,12 @@ def test_other_modes_want_an_explicit_choice(tiny_model: str, mode: str) -> None
     assert recodec.info(data).mode == ("L" if grey else "RGB")
 
 
-@pytest.mark.parametrize("mode", ["I", "F"])
-def test_numbers_must_lie_in_the_range_of_eight_bits(mode: str) -> None:
-    values = np.array([[0, 255, 254.6]])
-    image = Image.fromarray(values.astype(np.int32 if mode == "I" else np.float32))
-    assert read_picture(image, any_size, convert=True).samples.tolist() == [
-        [[0, 255, 254 if mode == "I" else 255]]
-    ]
-    for bad in (-1, 256, *([float("nan")] if mode == "F" else [])):
+def test_whole_numbers_must_lie_in_the_range_of_eight_bits() -> None:
+    image = Image.fromarray(np.array([[0, 255, 1]], np.int32))
+    assert read_picture(image, any_size, convert=True).samples.tolist() == [[[0, 255, 1]]]
+    for bad in (-1, 256):
         with pytest.raises(ImageError, match=r"outside 0\.\.255"):
-            read_picture(Image.new(mode, (2, 2), bad), any_size, convert=True)
+            read_picture(Image.new("I", (2, 2), bad), any_size, convert=True)
 
 
 def test_float_arrays_lie_in_0_to_1(tiny_model: str, picture: Image.Image) -> None:

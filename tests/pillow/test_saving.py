@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import ExifTags, Image, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 import recodec
 import recodec.pillow
@@ -270,3 +270,65 @@ print(resident() - before)
 """
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
     assert int(done.stdout) < 2**20
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "types"),
+    [
+        ("exif", {1: 2}, "bytes or Image.Exif"),
+        ("exif", "abc", "bytes or Image.Exif"),
+        ("exif", 7, "bytes or Image.Exif"),
+        ("icc_profile", "sRGB", "bytes or a profile of ImageCms"),
+        ("icc_profile", 7, "bytes or a profile of ImageCms"),
+        ("xmp", {"rating": 5}, "bytes or str"),
+    ],
+)
+def test_metadata_of_the_wrong_type_is_named(
+    tiny_model: str, picture: Image.Image, name: str, value: Any, types: str
+) -> None:
+    with pytest.raises(recodec.ImageError) as caught:
+        saved(picture, **{name: value})
+    assert str(caught.value) == f"{name} is of type {type(value).__name__}; {name} must be {types}"
+    picture.info[name] = value
+    for function in (lambda: recodec.encode(picture, model="tiny"), lambda: saved(picture)):
+        with pytest.raises((recodec.ImageError, OSError), match=f"{name} must be {types}"):
+            function()
+
+
+def test_metadata_of_other_types_are_taken(tiny_model: str, picture: Image.Image) -> None:
+    srgb = ImageCms.createProfile("sRGB")
+    profile = ImageCms.ImageCmsProfile(srgb)
+    for value in (srgb, profile, profile.tobytes()):
+        assert opened(saved(picture, icc_profile=value)).info["icc_profile"] == profile.tobytes()
+    exif = with_exif(Artist="José").tobytes()
+    assert opened(saved(picture, xmp="<x>José</x>")).info["xmp"] == "<x>José</x>".encode()
+    for value in (exif, bytearray(exif), memoryview(exif), exif.removeprefix(b"Exif\0\0")):
+        assert opened(saved(picture, exif=value)).info["exif"] == exif
+    given = with_exif(Artist="José")
+    before = given.tobytes()
+    assert opened(saved(picture, exif=given)).getexif()[ExifTags.Base.Artist] == "José"
+    assert given.tobytes() == before
+
+
+def test_what_is_given_counts_and_the_image_stays(tiny_model: str, picture: Image.Image) -> None:
+    original = with_exif(Orientation=6, Artist="somebody").tobytes()
+    picture.save(buffer := io.BytesIO(), "JPEG", exif=original)
+    for given, size in (
+        (with_exif(Orientation=1), (61, 45)),
+        (with_exif(Artist="me"), (61, 45)),
+        (None, (45, 61)),
+    ):
+        with Image.open(buffer) as image:
+            assert opened(saved(image, exif=given)).size == size
+            assert (image.info["exif"], image.size) == (original, (61, 45))
+    # What cannot be read turns nothing, and is kept.
+    stored = opened(saved(picture, exif=b"no TIFF header"))
+    assert (stored.size, stored.info["exif"]) == ((61, 45), b"Exif\0\0no TIFF header")
+
+
+def test_orientation_in_xmp_is_applied_once(tiny_model: str, picture: Image.Image) -> None:
+    for quote in "\"'":
+        xmp = f"<x tiff:Orientation={quote}6{quote}/>".encode()
+        picture.save(buffer := io.BytesIO(), "JPEG", xmp=xmp)
+        stored = opened(saved(Image.open(buffer)))
+        assert (stored.size, stored.info["xmp"]) == ((45, 61), xmp.replace(b"6", b"1"))

@@ -14,7 +14,9 @@ from PIL import Image
 from torch import Tensor
 
 from recodec.errors import ImageError
-from recodec.io.pillow_images import CONVERT, CheckSize, open_image, read_image, to_eight_bits
+from recodec.io.declared import Declared
+from recodec.io.metadata import NOTHING_GIVEN, Given
+from recodec.io.pillow_images import CONVERT, CheckSize, opened, read_image, to_eight_bits
 
 ImageLike: TypeAlias = Image.Image | NDArray[np.uint8] | Tensor | str | os.PathLike[str] | BinaryIO
 
@@ -66,21 +68,36 @@ def read_picture(
         return _from_numpy(image, check_size, convert=convert)
     if isinstance(image, Image.Image):
         check_size(image.width, image.height)
-    elif isinstance(image, str | os.PathLike) or hasattr(image, "read"):
-        image = open_image(image, check_size, convert=convert)
-    else:
-        raise ImageError(
-            f"a {type(image).__name__} is not an image; give a Pillow image, a uint8 NumPy array, a torch "
-            f"tensor, a path "
-            "or an open binary file"
-        )
+        return from_pillow(image, convert=convert, strip=strip)
+    if isinstance(image, str | os.PathLike) or hasattr(image, "read"):
+        with opened(image, check_size) as file:
+            return from_pillow(file, convert=convert, strip=strip)
+    raise ImageError(
+        f"a {type(image).__name__} is not an image; give a Pillow image, a uint8 NumPy array, a torch tensor, "
+        "a path or an open binary file"
+    )
+
+
+def from_pillow(
+    image: Image.Image,
+    *,
+    convert: bool = False,
+    strip: bool = False,
+    told: Declared | None = None,
+    given: Given = NOTHING_GIVEN,
+) -> Picture:
+    """Accept an image of Pillow; :func:`read_image` says what of. Raises :class:`ImageError`."""
     if 0 in image.size:
         raise ImageError(f"the image has {image.width} x {image.height} pixels; give one that has some")
-    array, metadata, said = read_image(image, convert=convert, strip=strip)
+    array, metadata, said = read_image(image, convert=convert, strip=strip, told=told, given=given)
     return _stored(array, metadata, said)
 
 
 def _from_numpy(array: NDArray[Any], check_size: CheckSize, *, convert: bool) -> Picture:
+    if np.ma.is_masked(array):
+        raise ImageError("the array has masked values; fill them first")
+    # Subclasses, such as matrices, have rules of their own.
+    array = np.asarray(array)
     if array.ndim == 2:
         array = array[:, :, None]
     if array.ndim != 3 or array.shape[2] not in (1, 2, 3, 4) or 0 in array.shape:

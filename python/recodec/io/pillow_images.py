@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from recodec.errors import ImageError, LimitError, RecodecError
-from recodec.io.bit_depth import is_deep
-from recodec.io.metadata import metadata_of
+from recodec.io.bit_depth import odd_tiff_bits, white_of
+from recodec.io.declared import Declared, declared
+from recodec.io.further_pictures import further_pictures
+from recodec.io.metadata import INFO_KEYS, NOTHING_GIVEN, Given, as_bytes, metadata_of, xmp_of
 from recodec.io.orientation import turn_of
 
 # Raises LimitError for a width and a height.
@@ -30,6 +32,9 @@ CONVERT = "allow its conversion with convert=True (--convert)"
 _STORED = ("L", "LA", "RGB", "RGBA", "1", "P", "PA", "La", "RGBa", "RGBX")
 # Modes that are stored on request: other colours, other depths.
 _OTHER_COLOURS = ("CMYK", "YCbCr", "LAB", "HSV")
+# What some sample of a picture reaches that has floats in 0..255.
+_BRIGHT = 16
+_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
 _CONVERTED = (*_OTHER_COLOURS, "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
 
@@ -51,6 +56,29 @@ def _unreadable(name: str) -> Iterator[None]:
         raise ImageError(f"{name} cannot be read as an image: {reason}") from error
 
 
+@contextmanager
+def opened(source: str | os.PathLike[str] | BinaryIO, check_size: CheckSize) -> Iterator[Image.Image]:
+    """An image file opened with Pillow; what is raised while it is open names it.
+
+    Raises :class:`ImageError` if it cannot be read, and what ``check_size`` raises.
+    """
+    name = os.fspath(source) if isinstance(source, str | os.PathLike) else "the data"
+    with _unreadable(name), _open(source, name) as image:
+        check_size(image.width, image.height)
+        yield image
+
+
+def _open(source: str | os.PathLike[str] | BinaryIO, name: str) -> Image.Image:
+    try:
+        return Image.open(source)
+    except UnidentifiedImageError as error:
+        if bits := odd_tiff_bits(source):
+            raise ImageError(
+                f"{name} is a TIFF file of {bits} bits per sample, which Pillow cannot read; save it with 8 or 16 first"
+            ) from error
+        raise
+
+
 def open_image(
     source: str | os.PathLike[str] | BinaryIO, check_size: CheckSize, *, convert: bool = False
 ) -> Image.Image:
@@ -59,17 +87,20 @@ def open_image(
     Raises :class:`ImageError` if it cannot be read, has several frames, or more than 8 bits per sample without
     ``convert``; what ``check_size`` raises before its pixels are read.
     """
-    name = os.fspath(source) if isinstance(source, str | os.PathLike) else "the data"
-    with _unreadable(name), Image.open(source) as image:
-        check_size(image.width, image.height)
-        _check_frames_and_depth(image, convert=convert)
+    with opened(source, check_size) as image:
+        _check_kind(image, declared(image), convert=convert)
         image.load()
         return image
 
 
-def _check_frames_and_depth(image: Image.Image, *, convert: bool) -> None:
-    """Refuse what Pillow would otherwise reduce to 8 bits or to its first frame without a word."""
-    if is_deep(image):
+def _check_kind(image: Image.Image, told: Declared, *, convert: bool) -> None:
+    """Refuse what Pillow would otherwise reduce to 8 bits, a preview or its first frame without a word."""
+    if told.preview_of:
+        raise ImageError(
+            f"the file holds {told.preview_of}, of which Pillow reads a preview; develop it first, or save the "
+            "preview as a file of its own"
+        )
+    if told.bits > 8:
         if not convert:
             raise ImageError(f"the image has more than 8 bits per sample; recodec stores 8: {CONVERT}")
         # Pillow keeps 8 bits of the samples and all 16 of this colour, so they can no longer be compared.
@@ -78,30 +109,33 @@ def _check_frames_and_depth(image: Image.Image, *, convert: bool) -> None:
                 "the image has more than 8 bits per sample and a transparent colour; save it with an alpha "
                 "channel first"
             )
-    frames = _frames(image)
     # Telephones write MPO: a photograph, then previews of it.
-    if frames > 1 and image.format != "MPO":
-        raise ImageError(f"the image has {frames} frames; recodec stores one: save the one you want first")
-
-
-def _frames(image: Image.Image) -> int:
-    """How many pictures a file holds; one where it was closed since and cannot tell."""
-    try:
-        return int(getattr(image, "n_frames", 1))
-    except (OSError, ValueError):
-        return 1
+    if told.frames > 1 and image.format != "MPO":
+        raise ImageError(
+            f"the image has {told.frames} frames; recodec stores one: save the one you want first"
+        )
 
 
 def read_image(
-    image: Image.Image, *, convert: bool = False, strip: bool = False
+    image: Image.Image,
+    *,
+    convert: bool = False,
+    strip: bool = False,
+    told: Declared | None = None,
+    given: Given = NOTHING_GIVEN,
 ) -> tuple[NDArray[np.uint8], dict[int, bytes], list[str]]:
     """Upright H×W or H×W×C samples of an image, its metadata by chunk type, and what is to be said of them.
 
-    ``convert`` allows kinds that cannot be stored as they are, ``strip`` leaves metadata out. Raises
+    ``convert`` allows kinds that cannot be stored as they are, ``strip`` leaves metadata out; ``told`` is what the
+    image's file declares, where that is known already, ``given`` what counts instead of what it carries. Raises
     :class:`ImageError`.
     """
-    with _unreadable("the image"):
-        _check_frames_and_depth(image, convert=convert)
+    name = getattr(image, "filename", "") or "the image"
+    with _unreadable(name):
+        for key in INFO_KEYS:
+            as_bytes(key, image.info.get(key))
+        told = declared(image) if told is None else told
+        _check_kind(image, told, convert=convert)
     if image.mode not in (*_STORED, *_CONVERTED):
         raise ImageError(
             f"the image has mode {image.mode}; recodec stores 8-bit grey and RGB, each with or without alpha: "
@@ -112,34 +146,48 @@ def read_image(
             f"the image has mode {image.mode}; recodec stores 8-bit grey and RGB, each with or without alpha: "
             f"{CONVERT}"
         )
-    with _unreadable("the image"):
+    with _unreadable(name):
         image.load()
-        turn = turn_of(image)
+        turn = turn_of(image, given.get("exif") or told.metadata.get("exif"))
         upright = image if turn is None else image.transpose(turn)
-        # Pillow reads a deep PGM, which has no other use for this mode, as 32-bit integers.
-        deep = image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM")
-        array = _deep_array(upright) if deep else np.asarray(_stored_mode(upright))
+        array = _samples(image, upright, told)
+        said = further_pictures(image, xmp_of(image.info, told, given) or b"", told.items)
+        if strip:
+            return array, {}, said
         # A profile of colours that the picture no longer has would spoil it.
-        metadata, said = ({}, []) if strip else metadata_of(image, profile=image.mode not in _OTHER_COLOURS)
-    if (frames := _frames(image)) > 1:
-        said.append(
-            f"{frames - 1} further pictures, such as previews, a second view or a gain map, are not in the file"
-        )
-    return array, metadata, said
+        grey = array.ndim == 2 or array.shape[2] < 3
+        profile = image.mode not in _OTHER_COLOURS
+        metadata, lost = metadata_of(image, told, turn, given, grey=grey, profile=profile)
+    return array, metadata, said + lost
+
+
+def _samples(image: Image.Image, upright: Image.Image, told: Declared) -> NDArray[np.uint8]:
+    """What is stored of an image; ``upright`` is the same picture, turned."""
+    # Pillow reads a deep PGM, which has no other use for this mode, as 32-bit integers.
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
+        if image.format == "FITS":
+            raise ImageError(
+                "the samples of FITS files are scaled, which Pillow does not do; read it otherwise and give an array"
+            )
+        array = _deep_array(upright, white_of(image, told.bits))
+    elif image.mode == "F":
+        array = _eight_bits_of_floats(np.asarray(upright))
+    else:
+        return np.asarray(_stored_mode(upright))
+    # Pillow inverts such pictures of 8 bits only.
+    tags: Any = getattr(image, "tag_v2", {})
+    return 255 - array if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO else array
 
 
 def _stored_mode(image: Image.Image) -> Image.Image:
     """The same picture as L, LA, RGB or RGBA."""
     if image.mode in _OTHER_COLOURS:
         return _to_srgb(image)
-    if image.mode in ("I", "F"):
+    if image.mode == "I":
         values = np.asarray(image)
-        # One comparison catches NaN too.
         if not ((values >= 0) & (values <= 255)).all():
-            raise ImageError(
-                f"the image has mode {image.mode} and NaN or values outside 0..255; scale it to these first"
-            )
-        return Image.fromarray(np.rint(values).astype(np.uint8))
+            raise ImageError("the image has mode I and values outside 0..255; scale it to these first")
+        return Image.fromarray(values.astype(np.uint8))
     grey = image.mode in ("1", "L", "LA", "La")
     mode = ("L" if grey else "RGB") + "A" * image.has_transparency_data
     return image if image.mode == mode else image.convert(mode)
@@ -147,7 +195,7 @@ def _stored_mode(image: Image.Image) -> Image.Image:
 
 def _to_srgb(image: Image.Image) -> Image.Image:
     """Other colours to RGB, by their ICC profile if it is of use, otherwise by Pillow's plain formula."""
-    profile = image.info.get("icc_profile")
+    profile = as_bytes("icc_profile", image.info.get("icc_profile"))
     if profile:
         with suppress(ImportError, ImageCms.PyCMSError, OSError):
             srgb = ImageCms.createProfile("sRGB")
@@ -157,16 +205,34 @@ def _to_srgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _deep_array(image: Image.Image) -> NDArray[np.uint8]:
+def _eight_bits_of_floats(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Mode F as H×W uint8: floats in [0, 1], as in arrays, or in 0..255, as Pillow converts to it.
+
+    Floats that reach little beyond 1 may be either, and one of both readings is black.
+    """
+    # Comparisons catch NaN too.
+    if ((values >= 0) & (values <= 1)).all():
+        return np.asarray(np.rint(values * 255), np.uint8)
+    sound = ((values >= 0) & (values <= 255)).all()
+    if not sound or (values.max() < _BRIGHT and (values != np.rint(values)).any()):
+        raise ImageError(
+            f"the image has mode F and values from {values.min():g} to {values.max():g}; give floats in [0, 1], "
+            f"or in 0..255, whole or with some from {_BRIGHT} on: scale and clamp it first"
+        )
+    return np.asarray(np.rint(values), np.uint8)
+
+
+def _deep_array(image: Image.Image, white: int) -> NDArray[np.uint8]:
     """A 16-bit grey image as H×W uint8, or H×W×2 if one grey stands for transparent."""
     samples = np.asarray(image)
     key = image.info.get("transparency")
     if key is None:
-        return to_eight_bits(samples)
+        return to_eight_bits(samples, white)
     alpha = np.where(samples == key, 0, 255).astype(np.uint8)
-    return np.stack([to_eight_bits(samples), alpha], axis=2)
+    return np.stack([to_eight_bits(samples, white), alpha], axis=2)
 
 
-def to_eight_bits(samples: NDArray[Any]) -> NDArray[np.uint8]:
-    """The nearest of 0..255 for samples of 0..65535, which is v / 257."""
-    return ((samples.astype(np.uint32) + 128) // 257).astype(np.uint8)
+def to_eight_bits(samples: NDArray[Any], white: int = 65535) -> NDArray[np.uint8]:
+    """The nearest of 0..255 for samples of 0..``white``, which is v / 257 for 65535."""
+    scaled = (samples.astype(np.uint32) * 510 + white) // (2 * white)
+    return np.asarray(np.minimum(scaled, 255), np.uint8)

@@ -1,0 +1,145 @@
+"""What an image's file says of its picture, and Pillow does not pass on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from PIL import Image
+
+from recodec.io.bit_depth import bits_of
+from recodec.io.boxes import Items, boxes, items
+from recodec.io.colours import CodePoints, nclx_code_points, png_code_points
+from recodec.io.further_pictures import frames_of, preview_of
+
+# Methods of a colr box in JPEG 2000: a profile for some colours or for any, and code points.
+_PROFILES, _CODE_POINTS = (2, 3), 5
+# JPEG 2000 keeps metadata in boxes of these names, layered pictures in resources of these numbers.
+_UUIDS = {
+    bytes.fromhex("be7acfcb97a942e89c71999491e3afac"): "xmp",
+    b"JpgTiffExif->JP2": "exif",
+    bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38"): "iptc",
+}
+_RESOURCES = {1028: "iptc", 1058: "exif", 1060: "xmp"}
+# A bitmap's header of version 5, and where it says that a profile is in the file.
+_BMP_HEADER, _BMP_V5, _BMP_EMBEDDED = 14, 124, b"DEBM"
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """Bits per sample; what samples mean; what a file holds beside them, and how many pictures.
+
+    ``metadata`` has the keys of Pillow's ``info``, and "iptc". ``preview_of`` is what the picture is a preview of.
+    """
+
+    bits: int = 8
+    code_points: CodePoints | None = None
+    metadata: dict[str, bytes] = field(default_factory=dict)
+    items: Items = field(default_factory=Items)
+    frames: int = 1
+    preview_of: str | None = None
+
+
+def declared(image: Image.Image) -> Declared:
+    """What the file of an image declares.
+
+    Of an image that is loaded, only the name of its file tells, or a file in memory that Pillow still has; of a copy,
+    nothing does.
+    """
+    with _unread(image) as found, _file_of(found) as file:
+        parts, metadata, points = Items(), dict[str, bytes](), None
+        # Damage is for Pillow's reader to name.
+        with suppress(Exception):
+            if file is not None and found.format in ("AVIF", "HEIF"):
+                parts = items(file)
+                points = _nclx(parts)
+            elif file is not None and found.format == "PNG":
+                points = png_code_points(file)
+            elif file is not None and found.format == "JPEG2000":
+                metadata, points = _of_jpeg2000(file)
+            elif file is not None and found.format == "BMP":
+                metadata = _of_bmp(file)
+            elif found.format == "PSD":
+                resources: Any = getattr(found, "resources", ())
+                metadata = {_RESOURCES[key]: data for key, _, data in resources if key in _RESOURCES}
+        # As a plugin for HEIF has it.
+        if points is None and isinstance(told := image.info.get("nclx_profile"), dict):
+            points = CodePoints(told.get("color_primaries", 2), told.get("transfer_characteristics", 2))
+        return Declared(
+            bits_of(found, file, parts), points, metadata, parts, frames_of(image), preview_of(found, file)
+        )
+
+
+@contextmanager
+def _unread(image: Image.Image) -> Iterator[Image.Image]:
+    """An image as it was before its pixels were read, opened once more if need be and possible."""
+    source: Any = getattr(image, "filename", "") or getattr(image, "_fp", None)
+    if getattr(image, "tile", ()) or not source:
+        yield image
+        return
+    again, position = None, None
+    # Gone, closed, unreadable or by now another picture: then it is taken for what it is in memory.
+    with suppress(Exception):
+        position = source.tell() if hasattr(source, "read") else None
+        again = Image.open(source)
+    same = again is not None and (again.format, again.size) == (image.format, image.size)
+    try:
+        yield again if again is not None and same else image
+    finally:
+        if again is not None:
+            again.__exit__()
+        if position is not None:
+            source.seek(position)
+
+
+@contextmanager
+def _file_of(image: Image.Image) -> Iterator[IO[bytes] | None]:
+    """The file of an image that is open, left where it was; None if there is none."""
+    file: IO[bytes] | None = getattr(image, "fp", None)
+    position = None
+    # Closed, perhaps.
+    with suppress(Exception):
+        position = None if file is None else file.tell()
+    try:
+        yield None if position is None else file
+    finally:
+        if file is not None and position is not None:
+            file.seek(position)
+
+
+def _nclx(parts: Items) -> CodePoints | None:
+    for content in parts.get(b"colr"):
+        if content.startswith(b"nclx"):
+            return nclx_code_points(content[4:])
+    return None
+
+
+def _of_jpeg2000(file: IO[bytes]) -> tuple[dict[str, bytes], CodePoints | None]:
+    metadata: dict[str, bytes] = {}
+    points = None
+    for box in boxes(file):
+        if box.kind == b"uuid":
+            content = box.read(file)
+            if name := _UUIDS.get(content[:16]):
+                metadata[name] = content[16:]
+        elif box.kind == b"jp2h":
+            for content in [
+                part.read(file) for part in boxes(file, box.start, box.end) if part.kind == b"colr"
+            ]:
+                if content[0] in _PROFILES:
+                    metadata["icc_profile"] = content[3:]
+                elif content[0] == _CODE_POINTS:
+                    points = nclx_code_points(content[3:])
+    return metadata, points
+
+
+def _of_bmp(file: IO[bytes]) -> dict[str, bytes]:
+    file.seek(_BMP_HEADER)
+    header = file.read(_BMP_V5)
+    if header[:4] != _BMP_V5.to_bytes(4, "little") or header[56:60] != _BMP_EMBEDDED:
+        return {}
+    start, size = (int.from_bytes(header[at : at + 4], "little") for at in (112, 116))
+    file.seek(_BMP_HEADER + start)
+    return {"icc_profile": file.read(size)}
