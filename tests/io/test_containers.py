@@ -85,6 +85,21 @@ def test_alpha_of_avif_is_the_pictures_own(tiny_model: str, picture: Image.Image
     assert recodec.info(recodec.encode(buffer, model=tiny_model)).mode == "RGBA"
 
 
+@pytest.mark.skipif(not features.check("avif"), reason="needs a Pillow that reads AVIF")
+@pytest.mark.parametrize("turned", [False, True])
+def test_exif_of_avif_is_kept_as_it_is(tiny_model: str, picture: Image.Image, turned: bool) -> None:
+    text = "José".encode()
+    exif = Image.Exif()
+    # Pillow moves the orientation to where AVIF has it, and writes no other text than ASCII by then.
+    exif[ARTIST], exif[ORIENTATION] = "J!!!!", 6 if turned else 1
+    picture.save(buffer := io.BytesIO(), "AVIF", exif=exif)
+    data = buffer.getvalue().replace(b"J!!!!", text)
+    for source in (io.BytesIO(data), Image.open(io.BytesIO(data))):
+        decoded = recodec.decode(recodec.encode(source, model=tiny_model))
+        assert decoded.size == (picture.size[::-1] if turned else picture.size)
+        assert text in decoded.info["exif"]
+
+
 def psd(*resources: tuple[int, bytes]) -> bytes:
     """A Photoshop file of 8x6 black with resources and no layers."""
     blocks = b"".join(

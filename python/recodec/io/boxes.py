@@ -55,6 +55,7 @@ class Items:
     properties: dict[bytes, list[bytes]] = field(default_factory=dict)
     all_properties: dict[bytes, list[bytes]] = field(default_factory=dict)
     kinds: tuple[bytes, ...] = ()
+    exif: bytes | None = None
 
     def get(self, kind: bytes) -> list[bytes]:
         """Properties of the picture or, where it has none of a type, as pictures of several parts, of any part."""
@@ -72,28 +73,36 @@ def items(file: IO[bytes]) -> Items:
 
 
 def _items(meta: dict[bytes, Box], file: IO[bytes]) -> Items:
-    kinds = []
+    kinds = {}
     if (entries := meta.get(b"iinf")) is not None:
         count = 2 if entries.read(file)[:1] == b"\0" else 4
         for entry in boxes(file, entries.start + _FULL_BOX + count, entries.end):
             content = entry.read(file)
-            # Behind number and protection; versions before 2 have no types.
-            at = {2: 8, 3: 10}.get(content[0])
-            kinds += [content[at : at + 4]] if at else []
+            # Number, protection and type; versions before 2 have no types.
+            size = {2: 2, 3: 4}.get(content[0])
+            if size:
+                number = int.from_bytes(content[_FULL_BOX : _FULL_BOX + size])
+                kinds[number] = content[_FULL_BOX + size + 2 :][:4]
+    exif = None
+    for number in (number for number, kind in kinds.items() if kind == b"Exif" and b"iloc" in meta):
+        place = _places(meta[b"iloc"].read(file)).get(number)
+        block = b"" if place is None else Box(b"Exif", *place).read(file)
+        # What stands before their TIFF header, and how much that is.
+        exif = block[4 + int.from_bytes(block[:4]) :] or None
     inside = (
         {box.kind: box for box in boxes(file, meta[b"iprp"].start, meta[b"iprp"].end)}
         if b"iprp" in meta
         else {}
     )
     if b"ipco" not in inside:
-        return Items(kinds=tuple(kinds))
+        return Items(kinds=tuple(kinds.values()), exif=exif)
     listed = [(box.kind, box.read(file)) for box in boxes(file, inside[b"ipco"].start, inside[b"ipco"].end)]
     own: list[int] = []
     if b"pitm" in meta and b"ipma" in inside:
         primary = int.from_bytes(meta[b"pitm"].read(file)[_FULL_BOX:])
         own = _associations(inside[b"ipma"].read(file)).get(primary, [])
     chosen = [listed[index - 1] for index in own if 0 < index <= len(listed)]
-    return Items(_by_kind(chosen), _by_kind(listed), tuple(kinds))
+    return Items(_by_kind(chosen), _by_kind(listed), tuple(kinds.values()), exif)
 
 
 def _associations(content: bytes) -> dict[int, list[int]]:
@@ -109,6 +118,34 @@ def _associations(content: bytes) -> dict[int, list[int]]:
         at += 1 + size * (1 + wide)
         # The top bit says whether a property is essential.
         found.setdefault(number, []).extend(index & (0x7FFF if wide else 0x7F) for index in indices)
+    return found
+
+
+def _places(content: bytes) -> dict[int, tuple[int, int]]:
+    """Start and end in the file of items of one piece, from an iloc box."""
+    found: dict[int, tuple[int, int]] = {}
+    version, at = content[0], _FULL_BOX
+    offset_size, length_size, base_size = content[at] >> 4, content[at] & 15, content[at + 1] >> 4
+    index_size = content[at + 1] & 15 if version else 0
+
+    def number(size: int) -> int:
+        nonlocal at
+        at += size
+        if at > len(content):
+            raise IndexError
+        return int.from_bytes(content[at - size : at])
+
+    at += 2
+    for _ in range(min(number(4 if version == 2 else 2), _MAX_BOXES)):
+        item = number(4 if version == 2 else 2)
+        elsewhere = number(2) & 15 if version else 0
+        number(2)
+        base, extents = number(base_size), number(2)
+        for _ in range(extents):
+            number(index_size)
+            start, length = base + number(offset_size), number(length_size)
+            if extents == 1 and not elsewhere:
+                found[item] = start, start + length
     return found
 
 

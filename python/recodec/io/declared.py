@@ -55,6 +55,8 @@ def declared(image: Image.Image) -> Declared:
             if file is not None and found.format in ("AVIF", "HEIF"):
                 parts = items(file)
                 points = _nclx(parts)
+                # Pillow writes those of AVIF anew where the container says how to turn the picture.
+                metadata = {"exif": parts.exif} if parts.exif and found.format == "AVIF" else {}
             elif file is not None and found.format == "PNG":
                 points = png_code_points(file)
             elif file is not None and found.format == "JPEG2000":

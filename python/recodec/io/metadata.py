@@ -124,12 +124,10 @@ def _exif_of(image: Image.Image, told: Declared) -> tuple[bytes | None, list[str
     were changed since.
     """
     raw = _raw_exif(image.info)
-    if raw is None and (beside := told.metadata.get("exif")) and not tags_of(image):
-        raw = beside.removeprefix(_EXIF_PREFIX)
-    elif raw is None or _changed(tags_of(image), raw):
+    if _changed(tags_of(image), raw or b""):
         # Without what the coded picture no longer is: turned, or laid out in a TIFF file.
         return written_exif(tags_of(image), {ORIENTATION, *(_TIFF_LAYOUT if image.format == "TIFF" else ())})
-    return _upright(raw, turned=turn_of(image) is not None)
+    return _upright(told.metadata.get("exif") or raw, turned=turn_of(image) is not None)
 
 
 def _upright(exif: bytes | None, *, turned: bool) -> tuple[bytes | None, list[str]]:

@@ -21,7 +21,7 @@ from recodec.io.bit_depth import odd_tiff_bits, white_of
 from recodec.io.declared import Declared, declared
 from recodec.io.further_pictures import further_pictures
 from recodec.io.metadata import INFO_KEYS, NOTHING_GIVEN, Given, as_bytes, metadata_of, xmp_of
-from recodec.io.orientation import turn_of
+from recodec.io.orientation import tags_of, turn_of
 
 # Raises LimitError for a width and a height.
 CheckSize: TypeAlias = Callable[[int, int], None]
@@ -148,7 +148,7 @@ def read_image(
         )
     with _unreadable(name):
         image.load()
-        turn = turn_of(image, given.get("exif") or told.metadata.get("exif"))
+        turn = turn_of(image, given.get("exif") or (None if tags_of(image) else told.metadata.get("exif")))
         upright = image if turn is None else image.transpose(turn)
         array = _samples(image, upright, told)
         said = further_pictures(image, xmp_of(image.info, told, given) or b"", told.items)
