@@ -7,14 +7,18 @@ import struct
 import warnings
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
 import recodec
 import recodec.pillow
+from recodec.container.core import EXIF
 from recodec.errors import InputWarning, MetadataDroppedWarning
 from recodec.io.directories import directories
+from recodec.io.pictures import read_picture
 from recodec.io.resolution import Resolution, with_resolution
+from tests.conftest import any_size
 from tests.io.images import with_chunks
 from tests.io.test_orientation import ARTIST, MAKE, RESOLUTION, Entry, block, blocks, damaged
 
@@ -175,3 +179,15 @@ def test_stripped_and_left_out(tiny_model: str, picture: Image.Image) -> None:
     for options, metadata in (({}, {"exif"}), ({"exif": None}, set()), ({"exif": b""}, set())):
         picture.save(buffer := io.BytesIO(), "RECODEC", model=tiny_model, iterations=1, **options)
         assert set(Image.open(buffer).info) == metadata
+
+
+@damaged
+def test_damaged_exif_turn_no_picture_away(tiny_model: str, picture: Image.Image) -> None:
+    random = np.random.default_rng(8)
+    for number, original in enumerate(list(blocks(6).values()) * 8):
+        exif = np.frombuffer(original, np.uint8).copy()
+        exif[random.integers(0, exif.size, 4)] = random.choice([0, 1, 255, 42], 4)
+        source = saved(picture, "JPEG", dpi=(300, 300), exif=b"Exif\0\0" + exif.tobytes())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", InputWarning)
+            assert read_picture(source, any_size).metadata.keys() == {EXIF}, number

@@ -108,7 +108,7 @@ def _of_png(gamma: Any, chromaticity: Any, *, grey: bool) -> tuple[bytes | None,
     """From gAMA and cHRM as Pillow has them."""
     primaries = _PRIMARIES[_BT709]
     # Of a gamma of 0, which some write, nothing follows.
-    has_gamma = isinstance(gamma, float) and gamma > 0
+    has_gamma = isinstance(gamma, int | float) and gamma > 0
     usual = not has_gamma or abs(gamma - _SRGB_GAMMA) <= _SAME_GAMMA
     if not grey and isinstance(chromaticity, tuple) and len(chromaticity) == len(primaries):
         differences = [abs(a - b) for a, b in zip(chromaticity, primaries, strict=True)]
