@@ -51,6 +51,7 @@ inline void require_equal(py::ssize_t got, std::size_t expected, const char* wha
 }
 
 void bind_container(py::module_& m);
+void bind_lossless(py::module_& m);
 void bind_planes(py::module_& m);
 void bind_range_coder(py::module_& m);
 

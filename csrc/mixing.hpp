@@ -48,12 +48,16 @@ template <std::size_t N>
 struct Mixture {
     std::array<std::int32_t, N> logits{};
 
-    Probability probability(const std::int32_t* weights) const {
+    // Q12, within the limits of logistic().
+    std::int32_t logit(const std::int32_t* weights) const {
         std::int64_t mixed = 0;
         for (std::size_t j = 0; j < N; ++j) mixed += std::int64_t{weights[j]} * logits[j];
-        mixed = std::clamp<std::int64_t>(mixed >> 16, -kLogitLimit, kLogitLimit);
-        const std::int32_t p = logistic(static_cast<std::int32_t>(mixed));
-        return static_cast<Probability>(std::clamp(p, kLeastProbability, 65536 - kLeastProbability));
+        return static_cast<std::int32_t>(std::clamp<std::int64_t>(mixed >> 16, -kLogitLimit, kLogitLimit));
+    }
+
+    Probability probability(const std::int32_t* weights) const {
+        return static_cast<Probability>(
+            std::clamp(logistic(logit(weights)), kLeastProbability, 65536 - kLeastProbability));
     }
 
     void learn(std::int32_t* weights, std::int64_t error, std::int32_t rate) const {

@@ -28,6 +28,7 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     });
 
     bind_container(m);
+    bind_lossless(m);
     bind_planes(m);
     bind_range_coder(m);
 

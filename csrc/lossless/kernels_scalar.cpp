@@ -1,0 +1,82 @@
+// The definition of the kernels.
+#include <algorithm>
+#include <cstdlib>
+
+#include "kernels.hpp"
+#include "solution.hpp"
+
+namespace recodec::lossless {
+
+namespace {
+
+std::int32_t faded(std::int32_t sum, const std::array<int, 2>& shifts) {
+    const auto part = [&](int shift) { return (sum + (1 << (shift - 1))) >> shift; };
+    return sum - part(shifts[0]) - part(shifts[1]);
+}
+
+void add(const Layout& layout, const Fading& fading, const Samples& samples, std::int32_t* down, std::int32_t* here) {
+    for (std::size_t j = 0; j < layout.inputs; ++j) {
+        std::int32_t *below = down + layout.origin[j], *now = here + layout.origin[j];
+        for (std::size_t i = j; i <= layout.inputs; ++i) {
+            std::int32_t sum = 0;
+            for (std::size_t s = 0; s < samples.values.size(); ++s) {
+                sum += samples.values[s][j] * samples.trust[s] * samples.values[s][i];
+            }
+            below[i] = faded(below[i], fading.down) + sum;
+            now[i] = faded(now[i], fading.across) + sum;
+        }
+    }
+}
+
+void spread_right(const Layout& layout, const Fading& fading, const std::int32_t* down, std::int32_t* passing,
+                  std::int32_t* around) {
+    for (std::size_t i = 0; i < layout.size; ++i) around[i] = passing[i] = faded(passing[i], fading.across) + down[i];
+}
+
+void spread_left(const Layout& layout, const Fading& fading, const std::int32_t* down, std::int32_t* passing,
+                 std::int32_t* around) {
+    for (std::size_t i = 0; i < layout.size; ++i) {
+        const std::int32_t sum = faded(passing[i], fading.across);
+        around[i] += sum;
+        passing[i] = sum + down[i];
+    }
+}
+
+std::size_t at(const Layout& layout, std::size_t j, std::size_t i) {
+    return static_cast<std::size_t>(layout.origin[j] + static_cast<std::ptrdiff_t>(i));
+}
+
+void solve(const Layout& layout, const std::int32_t* around, const std::int32_t* here, Weights& weights) {
+    const std::size_t inputs = layout.inputs;
+    const auto sum = [&](std::size_t j, std::size_t i) { return around[at(layout, j, i)] + here[at(layout, j, i)]; };
+    std::int32_t most = 0;
+    for (std::size_t j = 0; j < inputs; ++j) most = std::max({most, sum(j, j), std::abs(sum(j, inputs))});
+    const int shift = shift_of(most);
+    const std::int64_t ridge = std::max<std::int64_t>(shifted(kRidge, shift), 1) << kSumBits;
+
+    std::int64_t factors[kMostInputs][kPlaces], reciprocals[kMostInputs];
+    for (std::size_t j = 0; j < inputs; ++j) {
+        std::int64_t left[kPlaces] = {};
+        for (std::size_t i = j; i <= inputs; ++i) {
+            left[i] = shifted(sum(j, i), shift) << kSumBits;
+            for (std::size_t k = 0; k < j; ++k) left[i] -= factors[k][j] * factors[k][i];
+        }
+        const std::int64_t pivot = square_root(std::max(left[j] + ridge, kLeastPivot));
+        reciprocals[j] = reciprocal(pivot);
+        factors[j][j] = pivot;
+        for (std::size_t i = j + 1; i <= inputs; ++i) factors[j][i] = factor(left[i], pivot, reciprocals[j]);
+    }
+    std::int64_t found[kMostInputs];
+    for (std::size_t i = inputs; i-- > 0;) {
+        std::int64_t left = factors[i][inputs] << 16;
+        for (std::size_t k = i + 1; k < inputs; ++k) left -= factors[i][k] * found[k];
+        found[i] = weight(left, factors[i][i], reciprocals[i]);
+        weights[i] = to_q12(found[i]);
+    }
+}
+
+}  // namespace
+
+const Kernels kScalarKernels = {add, spread_right, spread_left, solve};
+
+}  // namespace recodec::lossless
