@@ -25,7 +25,7 @@ from recodec.cli.environment import describe
 from recodec.codec import Codec
 from recodec.eval.curve import JpegRival, Step, decode_pixels, load_rgb, measure
 from recodec.eval.metrics import Pixels
-from recodec.io.folders import image_suffixes
+from recodec.io.picture_kinds import image_suffixes
 
 Row = dict[str, Any]
 

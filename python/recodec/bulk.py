@@ -11,7 +11,7 @@ import functools
 import io
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias, Unpack
 
@@ -22,7 +22,7 @@ import recodec
 from recodec import files
 from recodec.codec import DecodeOptions, EncodeOptions
 from recodec.errors import RecodecError
-from recodec.io import folders, outputs
+from recodec.io import folders, outputs, picture_kinds
 from recodec.io.image_files import to_bytes
 from recodec.limits import DEFAULT_MAX_PIXELS
 
@@ -54,14 +54,16 @@ def encode_folder(
     An output that exists and verifies is left as it is, whatever it was made with, so a run that was
     stopped goes on where it was. Returns one record per image, as ``recodec encode --json`` prints them:
     ``file`` and ``output`` with ``bytes``, ``bpp`` and ``iterations``, or with ``skipped``; or ``file`` with
-    ``error`` and ``message``. ``summary`` names a file that they are written to, one a line, as they come.
+    ``error`` and ``message``; and one per file of another kind, with ``left_out``. ``summary`` names a file that
+    they are written to, one a line, as they come.
     ``options`` are those of :meth:`Codec.encode`. Images that would become one file fail,
     each with an error. Raises :class:`WeightsError`.
     """
     recodec.load(model, device=device)  # fail here rather than in every worker
-    pairs = folders.pair([os.fspath(source)], os.fspath(target), ".rcd", inputs=folders.image_suffixes())
+    picture_kinds.register_plugins()
+    plan = folders.plan([os.fspath(source)], os.fspath(target), ".rcd", wanted=picture_kinds.image_chooser())
     worker = (_Encoder, {"model": model, "device": device, "options": options})
-    return _run(pairs, worker, workers, device, summary)
+    return _run(plan, worker, workers, device, summary)
 
 
 def decode_folder(
@@ -77,9 +79,9 @@ def decode_folder(
 
     Skips, reports and raises like :func:`encode_folder`; ``options`` are those of :meth:`Codec.decode`.
     """
-    pairs = folders.pair([os.fspath(source)], os.fspath(target), ".png", inputs={".rcd"})
+    plan = folders.plan([os.fspath(source)], os.fspath(target), ".png", wanted=picture_kinds.is_rcd_file)
     worker = (_Decoder, {"device": device, "options": options})
-    return _run(pairs, worker, workers, device, summary)
+    return _run(plan, worker, workers, device, summary)
 
 
 class _Encoder:
@@ -87,6 +89,7 @@ class _Encoder:
 
     def __init__(self, model: str, device: str, options: EncodeOptions):
         self._codec, self._options = recodec.load(model, device=device), options
+        picture_kinds.register_plugins()
         # max_pixels is the limit here; Pillow's own would stop below it.
         Image.MAX_IMAGE_PIXELS = None
 
@@ -123,10 +126,9 @@ class _Decoder:
 def _report(batch: Batch, work: Callable[[str, str], Record], max_pixels: int) -> Batch:
     """Do ``work`` for every row whose output is not there and sound."""
     records: list[Record] = []
-    for source, target, clash in zip(batch["source"], batch["target"], batch["clash"], strict=True):
+    for paths in zip(batch["source"], batch["target"], strict=True):
+        source, target = map(os.fsdecode, paths)
         try:
-            if clash:
-                raise outputs.OutputError(clash)
             # Ray repeats what a lost worker had begun; what it had finished is found here too.
             if files.is_sound(target, max_pixels=max_pixels):
                 records.append({"file": source, "output": target, "skipped": True})
@@ -134,23 +136,37 @@ def _report(batch: Batch, work: Callable[[str, str], Record], max_pixels: int) -
             Path(target).parent.mkdir(parents=True, exist_ok=True)
             records.append({"file": source, "output": target, **work(source, target)})
         except Exception as error:  # noqa: BLE001 - whatever happens, the other files get their turn
-            problem = {"error": type(error).__name__, "message": " ".join(str(error).split())}
-            records.append({"file": source, **problem})
+            records.append(_failure(source, error))
     # As text, because records have different keys.
     return {"record": np.array([json.dumps(record) for record in records], dtype=object)}
 
 
 def _run(
-    pairs: Sequence[folders.Pair],
+    plan: folders.Plan,
     worker: tuple[type, Record],
     workers: int,
     device: str,
     summary: Folder | None,
 ) -> list[Record]:
-    if not pairs:
-        return []
-    rows = [pair._asdict() for pair in pairs]
+    records: list[Record] = [{"file": file, "left_out": kind} for file, kind in plan.left_out]
+    records += [_failure(pair.source, pair.problem) for pair in plan.pairs if pair.problem]
+    # As bytes: not every name is text that Ray could send.
+    names = [tuple(map(os.fsencode, pair[:2])) for pair in plan.pairs if not pair.problem]
+    with open(summary, "w") if summary is not None else io.StringIO() as lines:
+        lines.writelines(json.dumps(record) + "\n" for record in records)
+        for text in _work(names, worker, workers, device) if names else ():
+            lines.write(text + "\n")
+            lines.flush()
+            records.append(json.loads(text))
+    return records
+
+
+def _work(
+    names: Sequence[tuple[bytes, ...]], worker: tuple[type, Record], workers: int, device: str
+) -> Iterator[str]:
+    """Records as JSON, as they are done."""
     kind, arguments = worker
+    rows = [{"source": source, "target": target} for source, target in names]
     results = ray.data.from_items(rows).map_batches(
         kind,
         # One file a call: each takes long enough to be worth one.
@@ -160,10 +176,9 @@ def _run(
         num_cpus=1,
         num_gpus=0 if device == "cpu" else 1,
     )
-    records = []
-    with open(summary, "w") if summary is not None else io.StringIO() as lines:
-        for row in results.iter_rows():
-            lines.write(row["record"] + "\n")
-            lines.flush()
-            records.append(json.loads(row["record"]))
-    return records
+    for row in results.iter_rows():
+        yield row["record"]
+
+
+def _failure(source: str, error: Exception) -> Record:
+    return {"file": source, "error": type(error).__name__, "message": " ".join(str(error).split())}

@@ -110,6 +110,7 @@ def test_there_and_back_in_two_processes(photos: Path, out: Path, tmp_path: Path
     assert files_below(out) == ENCODED
     found = records(output)
     assert found.pop(str(photos / "a" / "broken.png"))["error"] == "ImageError"
+    assert found.pop(str(photos / "a" / "notes.txt"))["left_out"] == ".txt"
     for source, record in found.items():
         data = Path(record["output"]).read_bytes()
         assert len(data) == record["bytes"]
@@ -226,6 +227,7 @@ def test_a_lost_process_costs_its_file_only(photos: Path, out: Path, large: list
         assert record["error"] == "LostWorkerError"
         assert "SIGKILL" in record["message"]
         assert f"recodec: {path}: {record['message']}" in errors.splitlines()
+    assert found.pop(str(photos / "a" / "notes.txt"))["left_out"] == ".txt"
     assert {record["output"] for record in found.values()} == {str(out / name) for name in ENCODED}
     assert files_below(out) == ENCODED
 

@@ -6,6 +6,7 @@ Its modules import torch, NumPy and Pillow inside functions only, so that ``--he
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 from typing import Any
@@ -41,6 +42,9 @@ class _Main(click.Group):
         if sys.stderr is None:
             # print would write to standard output instead, between the bytes of a picture.
             sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            # As standard error has it: a name that the locale cannot write stops nothing.
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             try:
                 return super().main(*args, **kwargs)

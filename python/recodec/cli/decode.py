@@ -13,6 +13,7 @@ from recodec.cli import jobs, options, output
 from recodec.cli.jobs import Job, Outcome
 from recodec.cli.output import STANDARD
 from recodec.cli.workers import Codecs
+from recodec.io.picture_kinds import is_rcd_file, register_plugins
 
 
 @click.command()
@@ -58,9 +59,10 @@ def decode(
     """
     from recodec.io.image_files import LOSSY
 
+    register_plugins()
     options.check_resume(resume, reporting["no_overwrite"])
     suffix = f".{(format_name or 'png').lower()}"
-    planned = jobs.plan(paths, output_dir, suffix, inputs={".rcd"}, as_json=reporting["as_json"])
+    planned = jobs.plan(paths, output_dir, suffix, wanted=is_rcd_file, as_json=reporting["as_json"])
     for job in planned:
         kind = pillow_format(job.target, format_name)
         if quality is not None and kind not in LOSSY:
@@ -83,6 +85,7 @@ class _Decode:
     def __call__(self, job: Job) -> Outcome:
         from recodec.io.image_files import to_bytes
 
+        register_plugins()
         data = output.read(job.source)
         info = recodec.info(data)
         image = self.codecs.load(info.model).decode(
@@ -97,7 +100,7 @@ class _Decode:
             "truncated": info.truncated,
         }
         iterations = output.counted(shown, "iteration")
-        text = f"{job.source} -> {job.target}: {info.width} x {info.height}, {iterations}"
+        text = f"{job.shown}: {info.width} x {info.height}, {iterations}"
         kind = pillow_format(job.target, self.format_name)
         written, lost = to_bytes(image, kind, self.quality)
         said = [f"the file was cut; decoded the {iterations} it still holds"] if info.truncated else []

@@ -15,7 +15,7 @@ import recodec
 from recodec.cli import jobs, options, output
 from recodec.cli.jobs import Job, Outcome
 from recodec.cli.workers import Codecs
-from recodec.io import folders
+from recodec.io import picture_kinds
 
 
 @click.command()
@@ -58,7 +58,8 @@ def encode(
     """Encode photographs as .rcd files.
 
     One input and one output, or any number of inputs with --output-dir. A folder stands for every image in
-    and below it; outputs go to the same places below --output-dir.
+    and below it; outputs go to the same places below --output-dir, and files of other kinds are listed. HEIC and
+    JPEG XL are read where pillow-heif and pillow-jxl-plugin are installed.
 
     Metadata for which a size limit leaves no room even beside a single iteration is dropped: XMP first,
     then EXIF, then ICC.
@@ -68,7 +69,8 @@ def encode(
     )
     options.check_resume(resume, reporting["no_overwrite"])
     as_json = reporting["as_json"]
-    planned = jobs.plan(paths, output_dir, ".rcd", inputs=folders.image_suffixes(), as_json=as_json)
+    picture_kinds.register_plugins()
+    planned = jobs.plan(paths, output_dir, ".rcd", wanted=picture_kinds.image_chooser(), as_json=as_json)
     if output_dir is None:
         output.require_rcd(planned[0].target, "; for several inputs use --output-dir")
     codecs = Codecs(device, dtype)
@@ -100,6 +102,7 @@ class _Encode:
 
         # --max-pixels is the limit here; Pillow's own would stop below it.
         Image.MAX_IMAGE_PIXELS = None
+        picture_kinds.register_plugins()
         # In memory, because pipes cannot seek.
         source = io.BytesIO(output.read(job.source))
         with caught_warnings() as caught:
@@ -135,5 +138,5 @@ def outcome(job: Job, data: bytes, noticed: Sequence[recodec.RecodecWarning]) ->
         "warnings": said,
     }
     iterations = output.counted(info.iterations, "iteration")
-    text = f"{job.source} -> {job.target}: {len(data)} bytes, {info.bpp:.3f} bpp, {iterations}"
+    text = f"{job.shown}: {len(data)} bytes, {info.bpp:.3f} bpp, {iterations}"
     return Outcome(record, text, "; ".join(said), data)

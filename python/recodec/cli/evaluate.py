@@ -12,6 +12,8 @@ import click
 
 from recodec.cli import jobs, options, output
 from recodec.errors import ImageError, RecipeError
+from recodec.io import folders
+from recodec.io.picture_kinds import register_plugins
 
 if TYPE_CHECKING:
     from recodec.eval.run import Measured, Plan
@@ -103,7 +105,10 @@ def evaluate(
     with jobs.one_line_errors("eval"):
         from recodec.eval.run import Plan, find_pictures, threads_for
 
-        pictures = find_pictures(sources, limit)
+        register_plugins()
+        pictures, left_out = find_pictures(sources, limit)
+        if left_out and not quiet:
+            print(output.displayed(folders.summary(left_out)), file=sys.stderr)
         if not pictures:
             raise ImageError(
                 f"{', '.join(map(str, sources))}: no pictures there; name a folder that has some"
@@ -195,9 +200,10 @@ def _evaluate(
         "report.html": page,
     }
     for name, text in written.items():
-        output.write(str(folder / name), text.encode())
+        # Not every name of a file is text.
+        output.write(str(folder / name), text.encode(errors="backslashreplace"))
     if not quiet:
-        _print(results, folder, len(page.encode()))
+        _print(results, folder, (folder / "report.html").stat().st_size)
     if any(result.error or result.failed for result in measured):
         click.get_current_context().exit(jobs.FAILED)
 
@@ -233,7 +239,7 @@ def _tell(result: Measured, quiet: bool) -> None:
     if not quiet and not result.error:
         count = sum(map(len, (result.points or {}).values()))
         note = output.counted(count, "point") + (f", {result.reused} from before" if result.reused else "")
-        print(f"{result.file}: {note}", file=sys.stderr)
+        print(f"{output.displayed(result.file)}: {note}", file=sys.stderr)
 
 
 def _machine() -> dict[str, Any]:

@@ -22,7 +22,7 @@ def info(files: tuple[str, ...], as_json: bool) -> None:
 
     def work(job: Job) -> Outcome:
         found = recodec.info(output.read(job.source))
-        return Outcome(found.to_dict(), f"{job.source}\n{_describe(found)}")
+        return Outcome(found.to_dict(), f"{job.shown}\n{_describe(found)}")
 
     jobs.run([Job(file) for file in files], work, as_json=as_json, to_stdout=True)
 
@@ -36,7 +36,7 @@ def verify(files: tuple[str, ...], max_pixels: int, as_json: bool, quiet: bool) 
         found = recodec.verify(output.read(job.source), max_pixels=max_pixels)
         record = {"ok": True, "iterations": found.iterations, "bytes": found.file_bytes}
         iterations = output.counted(found.iterations, "iteration")
-        return Outcome(record, f"{job.source}: sound, {iterations}, {found.file_bytes} bytes")
+        return Outcome(record, f"{job.shown}: sound, {iterations}, {found.file_bytes} bytes")
 
     jobs.run([Job(file) for file in files], work, quiet=quiet, as_json=as_json, to_stdout=True)
 

@@ -9,7 +9,7 @@ import os
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -21,18 +21,30 @@ from recodec.cli import output
 from recodec.cli.output import STANDARD
 from recodec.errors import FormatError, ImageError, RecipeError, RecodecError, TargetError, WeightsError
 from recodec.io import folders
-from recodec.io.outputs import OutputError
+from recodec.io.folders import LeftOut
 
 FAILED, BAD_INPUT, NO_WEIGHTS = 1, 3, 4
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One input and, unless nothing is written, its output; ``clash`` says why that cannot be."""
+    """One input and, unless nothing is written, its output; ``problem`` stands in the way of that."""
 
     source: str
     target: str = ""
-    clash: str = ""
+    problem: RecodecError | None = None
+
+    @property
+    def shown(self) -> str:
+        """Its names for people."""
+        names = (self.source, self.target) if self.target else (self.source,)
+        return " -> ".join(map(output.displayed, names))
+
+
+class Jobs(list[Job]):
+    """What is to be done; ``left_out`` are files of folders that are not among it."""
+
+    left_out: Sequence[LeftOut] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +114,7 @@ class Resuming:
         Image.MAX_IMAGE_PIXELS = None
         if job.target == STANDARD or not files.is_sound(job.target, max_pixels=self.max_pixels):
             return self.work(job)
-        text = f"{job.source} -> {job.target}: there and sound, skipped"
+        text = f"{job.shown}: there and sound, skipped"
         return Outcome({"output": job.target, "skipped": True}, text)
 
 
@@ -111,10 +123,10 @@ def plan(
     output_dir: str | None,
     suffix: str,
     *,
-    inputs: Container[str] = (),
+    wanted: Callable[[str], bool] = bool,
     as_json: bool = False,
-) -> list[Job]:
-    """Pair inputs with outputs; a folder stands for the files in and below it with a suffix of ``inputs``.
+) -> Jobs:
+    """Pair inputs with outputs; a folder stands for the files in and below it that are ``wanted``.
 
     Raises a usage error where an output is an input. Leaves with an error, and
     with ``as_json`` a record of it for every input, if a folder is missing.
@@ -126,13 +138,16 @@ def plan(
             raise click.UsageError("give one input and one output, or several inputs with --output-dir")
         if os.path.isdir(paths[0]):
             raise click.UsageError(f"the input {paths[0]!r} is a folder; use --output-dir")
-        jobs = [Job(*paths)]
+        jobs = Jobs([Job(paths[0], paths[1])])
     else:
         if STANDARD in paths:
             raise click.UsageError("standard input has no name to use in --output-dir; name an output file")
-        jobs = [Job(*pair) for pair in folders.pair(paths, output_dir, suffix, inputs=inputs)]
+        planned = folders.plan(paths, output_dir, suffix, wanted=wanted)
+        jobs = Jobs(Job(*pair) for pair in planned.pairs)
+        jobs.left_out = planned.left_out
         if not jobs:
-            raise click.UsageError(f"there is nothing to do in {', '.join(map(repr, paths))}")
+            others = f": {folders.summary(jobs.left_out)}" if jobs.left_out else ""
+            raise click.UsageError(f"there is nothing to do in {', '.join(map(repr, paths))}{others}")
     _keep_inputs(jobs)
     for job in jobs:
         output.refuse_terminal(job.target)
@@ -164,12 +179,16 @@ def run(
 ) -> None:
     """Do every job, here or in several processes, report each, and leave with the exit code of what happened.
 
-    Outputs are written here: whatever becomes of a process, it leaves no part of a file behind. Texts go to
-    standard error, or to standard output where they are the result.
+    Files that a plan leaves out are told as well. Outputs are written here: whatever becomes of a process, it leaves
+    no part of a file behind. Texts go to standard error, or to standard output where they are the result.
     """
     shown = not quiet and not as_json
     tell = output.say if to_stdout else functools.partial(print, file=sys.stderr)
     summed = not to_stdout and len(jobs) > 1
+    left_out = jobs.left_out if isinstance(jobs, Jobs) else ()
+    if as_json:
+        for file, kind in left_out:
+            output.say(json.dumps({"file": file, "left_out": kind}))
     codes = []
     counts = Counter[str]()
     with contextlib.closing(_results(jobs, work, processes, not no_overwrite)) as results:
@@ -196,6 +215,8 @@ def run(
             raise
     if shown and summed:
         print(_sum(counts), file=sys.stderr)
+    if left_out and not quiet:
+        print(output.displayed(folders.summary(left_out)), file=sys.stderr)
     if codes:
         click.get_current_context().exit(codes[0] if len(jobs) == 1 else FAILED)
 
@@ -220,8 +241,8 @@ def _results(
 
 def _attempt(work: Work, job: Job, *, overwrite: bool = True) -> Outcome | Failure:
     try:
-        if job.clash:
-            raise OutputError(job.clash)
+        if job.problem:
+            raise job.problem
         output.check_target(job.target or STANDARD, overwrite=overwrite)
         return work(job)
     except (click.ClickException, BrokenPipeError):
@@ -253,7 +274,7 @@ def one_line_errors(name: str, concerned: Iterable[Job] = ()) -> Iterator[None]:
 def warn(name: str, message: str) -> None:
     """Print one line about a file on standard error."""
     # Not click.echo: it writes past the progress bar, which print goes through.
-    print(f"recodec: {name}: {message}", file=sys.stderr)
+    print(f"recodec: {output.displayed(name)}: {output.displayed(message)}", file=sys.stderr)
 
 
 def _progress(

@@ -88,6 +88,11 @@ def write(target: str, data: bytes) -> None:
         raise OutputError(f"the output {target!r} cannot be written: {reason}") from error
 
 
+def displayed(name: str) -> str:
+    """A name on one line, as any terminal takes it: what cannot be printed is escaped."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in name)
+
+
 def say(text: str) -> None:
     """Print a result on standard output, at once. Raises :class:`OSError`."""
     print(text, file=_stdout(), flush=True)

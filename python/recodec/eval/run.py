@@ -23,7 +23,8 @@ from recodec.eval.curve import load_rgb
 from recodec.eval.metrics import METRICS, Pixels, measure_all
 from recodec.eval.viewer import Frames, make_frames
 from recodec.io import outputs
-from recodec.io.folders import image_suffixes
+from recodec.io.folders import LeftOut, find
+from recodec.io.picture_kinds import image_chooser
 
 # setting, bytes, bpp, enc_ms, dec_ms and the metrics, as in the anchors' files
 Point: TypeAlias = dict[str, float | None]
@@ -80,14 +81,14 @@ class Measured:
     reused: int = 0
 
 
-def find_pictures(paths: Iterable[Path], limit: int | None = None) -> list[Path]:
-    """Files as they are named, folders searched for pictures by suffix, in order and each once."""
-    suffixes = image_suffixes()
+def find_pictures(paths: Iterable[Path], limit: int | None = None) -> tuple[list[Path], list[LeftOut]]:
+    """Files as they are named, folders searched for pictures, in order and each once; and what is left out of them."""
     found: dict[Path, None] = {}
+    left_out: list[LeftOut] = []
+    wanted = image_chooser()
     for path in paths:
-        inside = (p for p in path.rglob("*") if p.suffix.lower() in suffixes) if path.is_dir() else [path]
-        found |= dict.fromkeys(sorted(inside))
-    return list(found)[:limit]
+        found |= dict.fromkeys(Path(file) for file, _, _ in find(str(path), wanted, left_out))
+    return list(found)[:limit], left_out
 
 
 class Evaluator:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from recodec.errors import ImageError, LimitError, RecodecError
+from recodec.io import picture_kinds
 from recodec.io.bit_depth import odd_tiff_bits, white_of
 from recodec.io.declared import Declared, declared
 from recodec.io.further_pictures import further_pictures
@@ -39,14 +40,18 @@ _CONVERTED = (*_OTHER_COLOURS, "I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
 
 @contextmanager
-def _unreadable(name: str) -> Iterator[None]:
-    """Turn whatever Pillow's readers raise on broken files, which is almost anything, into our errors."""
+def _unreadable(name: str, advice: str = "") -> Iterator[None]:
+    """Turn whatever Pillow's readers raise on broken files, which is almost anything, into our errors.
+
+    ``advice`` is what helps where Pillow has no reader.
+    """
     try:
         yield
     except RecodecError:
         raise
     except UnidentifiedImageError as error:
-        raise ImageError(f"{name} is not an image that Pillow can read") from error
+        because = f": {advice}" if advice else ""
+        raise ImageError(f"{name} is not an image that Pillow can read{because}") from error
     except Image.DecompressionBombError as error:
         raise LimitError(f"{name}: {error}; raise PIL.Image.MAX_IMAGE_PIXELS to allow it") from error
     except MemoryError:
@@ -63,7 +68,10 @@ def opened(source: str | os.PathLike[str] | BinaryIO, check_size: CheckSize) -> 
     Raises :class:`ImageError` if it cannot be read, and what ``check_size`` raises.
     """
     name = os.fspath(source) if isinstance(source, str | os.PathLike) else "the data"
-    with _unreadable(name), _open(source, name) as image:
+    head = picture_kinds.head_of(source)
+    if reason := picture_kinds.refused_content(head):
+        raise ImageError(f"{name} cannot be encoded: {reason}")
+    with _unreadable(name, picture_kinds.advice_by_content(head)), _open(source, name) as image:
         check_size(image.width, image.height)
         yield image
 

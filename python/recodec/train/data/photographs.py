@@ -17,7 +17,7 @@ from PIL import Image, ImageOps
 from PIL.ContainerIO import ContainerIO
 
 from recodec.errors import ImageError, LimitError
-from recodec.io.folders import image_suffixes
+from recodec.io.picture_kinds import image_suffixes
 from recodec.io.pillow_images import open_image
 from recodec.limits import check_pixels
 
@@ -142,7 +142,9 @@ def _files_below(folder: Path) -> Iterator[Path]:
         raise ImageError(f"{folder} cannot be searched for photographs: {error}") from error
 
     for parent, _, files in os.walk(folder, onerror=refuse):
-        yield from (Path(parent, file) for file in files)
+        paths = (Path(parent, file) for file in files)
+        # To read from a pipe may take for ever; a broken link is skipped and counted like a broken file.
+        yield from (path for path in paths if path.is_file() or path.is_symlink())
 
 
 def _is_photograph(path: PurePath) -> bool:
