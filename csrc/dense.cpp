@@ -65,7 +65,8 @@ const Instructions& chosen_instructions() {
         if (std::strcmp(one.name, wanted) == 0) return one;
         names += names.empty() ? one.name : std::string(", ") + one.name;
     }
-    throw Error(Errc::unsupported, "RECODEC_INSTRUCTIONS is \"" + std::string(wanted) + "\"; this machine has " + names);
+    throw Error(Errc::setting, "the environment variable RECODEC_INSTRUCTIONS is \"" + std::string(wanted) +
+                                   "\"; this machine has " + names + ": name one or unset it");
 }
 
 }  // namespace recodec

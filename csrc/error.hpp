@@ -12,6 +12,7 @@ enum class Errc : int {
     unsupported = 3,  // valid, but beyond this version
     checksum = 4,     // damaged
     limit = 5,        // beyond a limit the caller set
+    setting = 6,      // an environment variable names what is not there
 };
 
 class Error : public std::runtime_error {

@@ -11,7 +11,8 @@ from safetensors.torch import save_file
 
 import recodec
 from recodec.errors import WeightsError
-from recodec.weights import available_models, find_model, load_model, save_model
+from recodec.model_search import available_models, find_model
+from recodec.weights import load_model, save_model
 
 from .conftest import GOLDEN
 

@@ -22,8 +22,9 @@ from recodec.io.output_images import Output, check_like
 from recodec.io.pictures import ImageLike, Picture
 from recodec.io.sources import Source, read_blocks
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
+from recodec.model_search import DEFAULT_MODEL, SEARCH_PATH_VARIABLE, available_models
 from recodec.ops.backend import Backend
-from recodec.weights import DEFAULT_MODEL, SEARCH_PATH_VARIABLE, available_models, load_model
+from recodec.weights import load_model
 
 
 def load(
@@ -32,27 +33,31 @@ def load(
     device: str | torch.device = "cpu",
     dtype: str | torch.dtype = "float32",
     backend: Backend = "auto",
+    model_hash: str | None = None,
 ) -> Codec:
-    """Load a model by id (see :func:`models`), or a weights file by :class:`os.PathLike`.
+    """Load a model by id (see :func:`models`), or a weights file by its path.
 
+    ``model_hash`` as :attr:`Info.model_hash` has it finds the weights that a file names, even where others have their
+    id.
     ``backend`` "auto" computes with recodec's Triton kernels on CUDA devices that have Triton, "reference" with
     plain PyTorch everywhere, "triton" with the kernels or not at all. Raises :class:`WeightsError` if the
     model is unknown or damaged, :class:`DeviceError` for a device, ``dtype`` or backend that cannot be had.
     """
     if family := families_without_weights().get(model) if isinstance(model, str) else None:
         return Codec(family.engine(None, device, dtype, backend))
-    weights = load_model(DEFAULT_MODEL if model == "default" else model)
+    hash_ = None if model_hash is None else bytes.fromhex(model_hash)
+    weights = load_model(DEFAULT_MODEL if model == "default" else model, hash_)
     return Codec(engine_of(weights, device, dtype, backend))
 
 
 @lru_cache(maxsize=4)
-def _shared_codec(model: str, search_path: str) -> Codec:
-    return load(model)
+def _shared_codec(model: str, model_hash: str | None, search_path: str) -> Codec:
+    return load(model, model_hash=model_hash)
 
 
-def _codec(model: str) -> Codec:
+def _codec(model: str, model_hash: str | None = None) -> Codec:
     # The search path is part of the key so that a change of the variable is seen.
-    return _shared_codec(model, os.environ.get(SEARCH_PATH_VARIABLE, ""))
+    return _shared_codec(model, model_hash, os.environ.get(SEARCH_PATH_VARIABLE, ""))
 
 
 def models() -> tuple[str, ...]:
@@ -61,7 +66,7 @@ def models() -> tuple[str, ...]:
 
 
 def encode(image: ImageLike | Picture, *, model: str = "default", **options: Unpack[EncodeOptions]) -> bytes:
-    """Encode one image; see :meth:`Codec.encode` for the targets. ``model`` is a model id."""
+    """Encode one image; see :meth:`Codec.encode` for the targets. ``model`` is a model's id or path."""
     return _codec(model).encode(image, **options)
 
 
@@ -115,4 +120,4 @@ def progressive(
 
 
 def _engine(header: FileHeader) -> Engine:
-    return _codec(header.common.model).engine
+    return _codec(header.common.model, header.common.model_hash.hex()).engine

@@ -118,7 +118,7 @@ class _Decoder:
     def _work(self, source: str, target: str) -> Record:
         data = Path(source).read_bytes()
         info = recodec.info(data)
-        image = self._load(info.model).decode(data, **self._options)
+        image = self._load(info.model, model_hash=info.model_hash).decode(data, **self._options)
         outputs.write(target, to_bytes(image, "PNG")[0])
         return {"width": image.width, "height": image.height, "truncated": info.truncated}
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from recodec import files
 from recodec.decoding import DecodeOptions, decode_all, progressive
 from recodec.encoding import EncodeOptions, encode_all
-from recodec.errors import WeightsError
+from recodec.errors import SettingError, WeightsError
 from recodec.families.protocol import Engine
 from recodec.families.registry import engine_of, families_without_weights
 from recodec.io.output_images import Output, check_like
@@ -24,7 +24,7 @@ from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
 from recodec.notices import warn
 from recodec.ops.backend import Backend
 from recodec.runtime import forks
-from recodec.weights import Model, load_model
+from recodec.weights import Model, find_weights, load_model
 
 forks.guard()
 
@@ -37,23 +37,19 @@ AnySource = TypeVar("AnySource", bound=Source)
 
 def _is_found(model: Model) -> bool:
     try:
-        return load_model(model.id).hash == model.hash
-    except WeightsError:
+        find_weights(model.id, model.hash)
+    except (WeightsError, SettingError):
         return False
+    return True
 
 
 def _restored(
     name: str, hash_: bytes, model: Model | None, device: str, dtype: str, backend: Backend
 ) -> Codec:
-    """A codec as it was. Raises :class:`WeightsError` where other weights have its name."""
+    """A codec as it was. Raises :class:`WeightsError` where its weights are not to be found."""
     if family := families_without_weights().get(name):
         return Codec(family.engine(None, device, dtype, backend))
-    model = model or load_model(name)
-    if model.hash != hash_:
-        raise WeightsError(
-            f"model {name!r} is here with hash {model.hash.hex()}, but {hash_.hex()} is wanted"
-        )
-    return Codec(engine_of(model, device, dtype, backend))
+    return Codec(engine_of(model or load_model(name, hash_), device, dtype, backend))
 
 
 class Codec:

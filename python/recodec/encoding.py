@@ -12,11 +12,12 @@ from recodec import _core
 from recodec.container.core import ICC
 from recodec.container.targets import Targets, resolve_target
 from recodec.container.writer import FileWriter
-from recodec.errors import InputWarning, TargetError, UnsuitablePictureWarning
+from recodec.errors import HiddenModelWarning, InputWarning, TargetError, UnsuitablePictureWarning
 from recodec.families.protocol import Encoder, Engine
 from recodec.io.pictures import ImageLike, Picture, read_picture
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
 from recodec.runtime.batches import batched, prepared, usable_cores
+from recodec.weights import hides_shipped
 
 # dB that a model should be able to reach; photographs lie above, text and line art below.
 _LEAST_PSNR = 30.0
@@ -102,6 +103,8 @@ def _start(
     header.fields = encoder.fields
     writer = FileWriter(header, picture, target, engine.iterations)
     writer.noticed += [InputWarning(f"of the image, {text}") for text in picture.said]
+    if engine.model is not None and hides_shipped(engine.model):
+        writer.noticed.append(HiddenModelWarning(engine.id))
     best = _decibels(encoder.least_error())
     if best < _LEAST_PSNR:
         writer.noticed.append(UnsuitablePictureWarning(engine.id, best))

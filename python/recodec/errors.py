@@ -45,6 +45,10 @@ class WeightsError(RecodecError):
     """A model is unknown, missing, damaged or not the one the file was made with."""
 
 
+class SettingError(RecodecError, ValueError):
+    """An environment variable names something that is not there."""
+
+
 class DeviceError(RecodecError):
     """A device or number type cannot be used."""
 
@@ -90,6 +94,20 @@ class UnsuitablePictureWarning(RecodecWarning):
 
     def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
         return type(self), (self.model, self.psnr)
+
+
+class HiddenModelWarning(RecodecWarning):
+    """Files are made with weights that have the id of others, which come with recodec."""
+
+    def __init__(self, model: str):
+        self.model = model
+        super().__init__(
+            f"these weights are not the {model!r} that comes with recodec, but that is what their files name: nobody "
+            "can decode them without these weights; give the weights a name of their own"
+        )
+
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
+        return type(self), (self.model,)
 
 
 class RecipeError(RecodecError, ValueError):

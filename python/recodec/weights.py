@@ -6,13 +6,14 @@ file of weights is complete by itself.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
-import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,11 @@ from torch import Tensor
 from recodec import _core
 from recodec.errors import WeightsError
 from recodec.io import outputs
-from recodec.networks.architectures import find_architecture
+from recodec.model_search import MODEL_ID, SHIPPED, SUFFIX, find_model, is_path, weights_files
+from recodec.networks.architectures import Architecture, find_architecture
 from recodec.networks.plane_network import PlaneNetwork
 
-DEFAULT_MODEL = "latent-1"
-SEARCH_PATH_VARIABLE = "RECODEC_WEIGHTS"
-
-MODEL_ID = re.compile(r"[a-z0-9-]{1,32}")
-_FORMAT, _SUFFIX = "recodec-weights-1", ".safetensors"
+_FORMAT = "recodec-weights-1"
 # Of an entropy network, and of what only training reads.
 _ENTROPY_PART, _TRAINING_PART = "entropy.", "training."
 _DEFAULT_ARCHITECTURE = "pixel"
@@ -128,33 +126,6 @@ class Model:
         return self.entropy_tables if fields.entropy == _core.NETWORK else self.order
 
 
-def _search_path() -> list[Path]:
-    folders = [Path(part) for part in os.environ.get(SEARCH_PATH_VARIABLE, "").split(os.pathsep) if part]
-    return [*folders, Path(__file__).parent / "weights"]
-
-
-def available_models() -> tuple[str, ...]:
-    """Ids of all models that can be loaded: those in ``$RECODEC_WEIGHTS`` and those in the package."""
-    found = {path.stem for folder in _search_path() for path in folder.glob(f"*{_SUFFIX}")}
-    return tuple(sorted(name for name in found if MODEL_ID.fullmatch(name)))
-
-
-def find_model(model: str) -> Path:
-    """The weights file of a model id. Raises :class:`WeightsError` if there is none.
-
-    Ids come from untrusted files: anything but ``[a-z0-9-]{1,32}`` is refused before any look-up.
-    """
-    if MODEL_ID.fullmatch(model):
-        for folder in _search_path():
-            path = folder / f"{model}{_SUFFIX}"
-            if path.is_file():
-                return path
-    raise WeightsError(
-        f"there is no model {model!r}; available are {', '.join(available_models()) or 'none'}, and "
-        f"{SEARCH_PATH_VARIABLE} may name folders with more"
-    )
-
-
 def decoder_hash(decoder_text: str, tensors: Mapping[str, Tensor], parts: tuple[str, ...]) -> bytes:
     """First 8 bytes of the SHA-256 over everything that decoding depends on; defined in FORMAT.md.
 
@@ -199,29 +170,18 @@ def save_model(
     outputs.write(path, save(tensors, metadata))
 
 
-def load_model(model: str | os.PathLike[str]) -> Model:
-    """Read a model by id, or a weights file by :class:`os.PathLike`.
+def load_model(model: str | os.PathLike[str], hash_: bytes | None = None) -> Model:
+    """Read a model by id, or a weights file by its path.
 
-    Raises :class:`WeightsError` if it is unknown, unreadable, incomplete or holds values that are not
-    finite.
+    With ``hash_`` the model that a file names, see :func:`find_weights`. Raises :class:`WeightsError` if it is
+    unknown, unreadable, incomplete or holds values that are not finite.
     """
-    path = find_model(model) if isinstance(model, str) else Path(model)
+    if hash_ is not None:
+        return dataclasses.replace(load_model(find_weights(str(model), hash_)), id=str(model))
+    path = find_model(model) if isinstance(model, str) and not is_path(model) else Path(model)
     if not MODEL_ID.fullmatch(path.stem):
         raise WeightsError(f"{path.name} gives no model id; name the file with a-z, 0-9 and '-' only")
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path} cannot be read as weights: {error}") from error
-    if metadata.get("format") != _FORMAT:
-        raise WeightsError(
-            f"{path} is not a file of recodec weights: its format is {metadata.get('format')!r}"
-        )
-    try:
-        architecture = find_architecture(metadata.get("architecture", _DEFAULT_ARCHITECTURE))
-    except WeightsError as error:
-        raise WeightsError(f"{path}: {error}") from None
+    metadata, tensors, architecture = _read(path)
     config = architecture.config.from_texts(metadata)
     hash_ = decoder_hash(metadata["decoder"], tensors, architecture.network.decoder_tensors)
     for name, tensor in tensors.items():
@@ -256,9 +216,58 @@ def load_model(model: str | os.PathLike[str]) -> Model:
     return loaded
 
 
-def open_model(source: str) -> Model:
-    """Read a model by id, or by the path of its ``.safetensors`` file. Raises :class:`WeightsError`."""
-    return load_model(Path(source) if source.endswith(_SUFFIX) else source)
+def find_weights(model: str, hash_: bytes) -> Path:
+    """The weights that a file names by id and hash, wherever they lie and whatever else has that id.
+
+    Raises :class:`WeightsError` where there are none.
+    """
+    first = find_model(model)
+    # Under their id most of the time.
+    for path in sorted(weights_files(), key=lambda path: path.stem != model):
+        with suppress(WeightsError, OSError):
+            if _hash_of(path) == hash_:
+                return path
+    found = _hash_of(first).hex()
+    raise WeightsError(
+        f"model {model!r} is here with hash {found}, but {hash_.hex()} is wanted; get the weights that the file names"
+    )
+
+
+def hides_shipped(model: Model) -> bool:
+    """Whether others will take what a model makes for files of one that comes with recodec."""
+    shipped = SHIPPED / f"{model.id}{SUFFIX}"
+    return shipped.is_file() and _hash_of(shipped) != model.hash
+
+
+def _hash_of(path: Path) -> bytes:
+    state = path.stat()
+    return _computed_hash(path, state.st_mtime_ns, state.st_size)
+
+
+# A file that names weights at random is to cost no more than a look.
+@lru_cache(maxsize=1024)
+def _computed_hash(path: Path, modified: int, size: int) -> bytes:
+    metadata, tensors, architecture = _read(path)
+    return decoder_hash(metadata.get("decoder", ""), tensors, architecture.network.decoder_tensors)
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor], Architecture]:
+    """What is in a file of weights, as it is. Raises :class:`WeightsError`."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path} cannot be read as weights: {error}") from error
+    if metadata.get("format") != _FORMAT:
+        raise WeightsError(
+            f"{path} is not a file of recodec weights: its format is {metadata.get('format')!r}"
+        )
+    try:
+        architecture = find_architecture(metadata.get("architecture", _DEFAULT_ARCHITECTURE))
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error}") from None
+    return metadata, tensors, architecture
 
 
 def _taken(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

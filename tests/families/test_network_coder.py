@@ -14,7 +14,7 @@ from PIL import Image
 
 import recodec
 from recodec import _core
-from recodec.errors import UnsupportedError
+from recodec.errors import SettingError
 from recodec.networks.entropy.model import EntropyModelConfig
 from recodec.networks.pixel.recurrent import RecurrentCodec
 from recodec.weights import save_model
@@ -22,7 +22,6 @@ from tests.families.network_tables import (
     LARGEST_BIAS,
     MATRICES,
     SMALL,
-    UNSUPPORTED,
     Planes,
     Tables,
     coder_for,
@@ -223,12 +222,16 @@ def test_unknown_instructions_are_an_error(
 ) -> None:
     data = recodec.encode(picture, model=network_model, iterations=1)
     monkeypatch.setenv("RECODEC_INSTRUCTIONS", "mmx")
-    message = f'RECODEC_INSTRUCTIONS is "mmx"; this machine has {", ".join(_core.instructions())}'
+    have = ", ".join(_core.instructions())
+    message = f'the environment variable RECODEC_INSTRUCTIONS is "mmx"; this machine has {have}: name one or unset it'
     with pytest.raises(_core.CoreError) as caught:
         coder_for(random_tables(SMALL, 0), (SMALL.depth, 1, 1))
-    assert caught.value.args == (UNSUPPORTED, message)
-    with pytest.raises(UnsupportedError, match="mmx"):
-        recodec.decode(data)
+    assert caught.value.args == (6, message)
+    for use in (recodec.decode, recodec.verify):
+        with pytest.raises(SettingError, match="mmx"):
+            use(data)
+    with pytest.raises(SettingError, match="mmx"):
+        recodec.encode(picture, model=network_model, iterations=1)
 
 
 @pytest.mark.parametrize("weights", ["random", "extreme"])

@@ -13,10 +13,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from recodec.errors import WeightsError
+from recodec.model_search import find_model
 from recodec.networks.architectures import ARCHITECTURES, find_architecture
 from recodec.networks.loop import decode, iterate
 from recodec.networks.pixel.recurrent import RecurrentCodec
-from recodec.weights import find_model, load_model, save_model
+from recodec.weights import load_model, save_model
 from tests.conftest import GOLDEN
 from tests.zoned import ZONED
 

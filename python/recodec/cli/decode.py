@@ -88,7 +88,7 @@ class _Decode:
         register_plugins()
         data = output.read(job.source)
         info = recodec.info(data)
-        image = self.codecs.load(info.model).decode(
+        image = self.codecs.load(info.model, info.model_hash).decode(
             data, iterations=self.iterations, strict=self.strict, max_pixels=self.max_pixels
         )
         shown = min(info.iterations, self.iterations or info.iterations)

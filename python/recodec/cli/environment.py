@@ -82,6 +82,11 @@ def _devices() -> list[str]:
 
 
 def _models() -> dict[str, str]:
-    from recodec.weights import available_models, find_model
+    from recodec.errors import SettingError
+    from recodec.model_search import available_models, find_model
 
-    return {model: f"{find_model(model).stat().st_size} bytes" for model in available_models()}
+    try:
+        names = available_models()
+    except SettingError as error:
+        return {"none:": str(error)}
+    return {model: f"{find_model(model).stat().st_size} bytes" for model in names}

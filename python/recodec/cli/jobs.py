@@ -19,11 +19,19 @@ import click
 from recodec import files
 from recodec.cli import output
 from recodec.cli.output import STANDARD
-from recodec.errors import FormatError, ImageError, RecipeError, RecodecError, TargetError, WeightsError
+from recodec.errors import (
+    FormatError,
+    ImageError,
+    RecipeError,
+    RecodecError,
+    SettingError,
+    TargetError,
+    WeightsError,
+)
 from recodec.io import folders
 from recodec.io.folders import LeftOut
 
-FAILED, BAD_INPUT, NO_WEIGHTS = 1, 3, 4
+FAILED, WRONG_USAGE, BAD_INPUT, NO_WEIGHTS = 1, 2, 3, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +101,8 @@ class Failure:
 def _exit_code(error: Exception) -> int:
     if isinstance(error, WeightsError):
         return NO_WEIGHTS
+    if isinstance(error, SettingError):
+        return WRONG_USAGE
     return BAD_INPUT if isinstance(error, ImageError | FormatError | TargetError | RecipeError) else FAILED
 
 

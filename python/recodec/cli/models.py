@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from recodec import Codec
 
 
-def load(model: str, device: str, dtype: str = "float32") -> Codec:
+def load(model: str, device: str, dtype: str = "float32", model_hash: str | None = None) -> Codec:
     """A codec on a device, working in a type of number. Raises a usage error if the device is not there."""
     import recodec
 
     try:
-        return recodec.load(model, device=device, dtype=dtype)
+        return recodec.load(model, device=device, dtype=dtype, model_hash=model_hash)
     except recodec.DeviceError as error:
         raise click.UsageError(str(error)) from error

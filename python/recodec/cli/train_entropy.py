@@ -82,10 +82,10 @@ def train_entropy(
     """
     import torch
 
+    from recodec.model_search import DEFAULT_MODEL, find_model
     from recodec.train.recipe import recipe_from_dict
     from recodec.train.run import train
     from recodec.train.tasks.entropy.report import check_name
-    from recodec.weights import DEFAULT_MODEL, find_model
 
     if threads:
         torch.set_num_threads(threads)

@@ -31,16 +31,20 @@ class Codecs:
 
     def __init__(self, device: str, dtype: str):
         self._device, self._dtype = device, dtype
-        self._loaded: dict[str, Codec] = {}
+        self._loaded: dict[tuple[str, str | None], Codec] = {}
 
     def __reduce__(self) -> tuple[type[Codecs], tuple[str, str]]:
         return Codecs, (self._device, self._dtype)
 
-    def load(self, model: str) -> Codec:
-        """The codec of a model. Raises :class:`recodec.WeightsError`, or a usage error for the device."""
-        if model not in self._loaded:
-            self._loaded[model] = models.load(model, self._device, self._dtype)
-        return self._loaded[model]
+    def load(self, model: str, model_hash: str | None = None) -> Codec:
+        """The codec of a model, see :func:`recodec.load`. Raises :class:`recodec.WeightsError`.
+
+        A device that is not there is a usage error.
+        """
+        key = model, model_hash
+        if key not in self._loaded:
+            self._loaded[key] = models.load(model, self._device, self._dtype, model_hash)
+        return self._loaded[key]
 
 
 class LostWorkerError(RecodecError):

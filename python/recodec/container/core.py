@@ -11,6 +11,7 @@ from recodec.errors import (
     FormatError,
     LimitError,
     RecodecError,
+    SettingError,
     TruncatedError,
     UnsupportedError,
 )
@@ -29,6 +30,7 @@ _CORE_ERRORS: dict[int, type[RecodecError]] = {
     3: UnsupportedError,
     4: ChecksumError,
     5: LimitError,
+    6: SettingError,
 }
 
 

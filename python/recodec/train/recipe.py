@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
 from recodec.errors import RecipeError, WeightsError
+from recodec.model_search import MODEL_ID
 from recodec.tables import from_table
-from recodec.weights import MODEL_ID
 
 Precision = Literal["auto", "float32", "bfloat16"]
 Switch = Literal["auto", "on", "off"]

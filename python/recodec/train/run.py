@@ -19,7 +19,7 @@ from recodec.train.recipe import Recipe, find_recipe, load_recipe
 from recodec.train.task import Setting, Task
 from recodec.train.tasks import make_task
 from recodec.train.trainer import Trainer
-from recodec.weights import open_model
+from recodec.weights import load_model
 
 _WORKERS_PER_GPU = 8
 
@@ -80,7 +80,7 @@ def train(
             ignored = "; --start-from is for new runs" if start_from else ""
             console.say(f"resumed at step {trainer.progress.step}{ignored}")
         elif start_from:
-            trainer.start_from(open_model(start_from))
+            trainer.start_from(load_model(start_from))
         finished = trainer.run(minutes, steps)
         weights = folder / f"{recipe.model}.safetensors"
         if processes.first:

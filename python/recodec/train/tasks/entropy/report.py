@@ -15,10 +15,11 @@ from recodec import _core
 from recodec.container.core import CODES
 from recodec.errors import WeightsError
 from recodec.families.recurrent.planes import CoderPart, PlaneEncoder
+from recodec.model_search import MODEL_ID
 from recodec.train.data.photographs import Photographs
 from recodec.train.tasks.entropy.codes import Coded, code_picture, first_readable
 from recodec.train.tasks.entropy.network import EntropyNetwork
-from recodec.weights import MODEL_ID, Model, save_model
+from recodec.weights import Model, save_model
 
 
 @dataclass(frozen=True, slots=True)
