@@ -21,8 +21,13 @@ from recodec.cli import jobs, options
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for checkpoint, log, pictures and weights. A checkpoint found there is resumed.",
 )
-@click.option("--minutes", type=options.POSITIVE, help="Stop after this long with a checkpoint.")
-@click.option("--steps", type=click.IntRange(min=1), help="Stop after so many steps with a checkpoint.")
+@click.option("--minutes", type=options.POSITIVE, help="Stop after this long, this time, with a checkpoint.")
+@click.option(
+    "--steps",
+    type=click.IntRange(min=1),
+    help="Stop with a checkpoint at this step, counted from the start of the run, however often it was resumed.",
+)
+@click.option("--name", metavar="ID", help="Id of the model written.  [default: as the recipe has it]")
 @click.option(
     "--start-from", metavar="MODEL", help="Model, an id or a .safetensors file, that a new run starts from."
 )
@@ -40,6 +45,7 @@ def train(
     folder: Path,
     minutes: float | None,
     steps: int | None,
+    name: str | None,
     start_from: str | None,
     threads: int | None,
     workers: int | None,
@@ -62,6 +68,7 @@ def train(
             sources,
             folder,
             validation=validation,
+            name=name,
             start_from=start_from,
             minutes=minutes,
             steps=steps,

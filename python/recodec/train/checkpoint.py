@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,8 @@ class Progress:
 class Checkpoint:
     """The state of a run. Nothing random is in it: what is random in a step follows from its number.
 
-    ``origin`` says which weights the run started from, "" for none.
+    ``origin`` says which weights the run started from, "" for none. ``made_of`` has what the steps depend on, by
+    name, and ``changes`` says when that became another.
     """
 
     task: dict[str, Tensor]
@@ -42,6 +43,12 @@ class Checkpoint:
     progress: Progress
     skipped: list[str]
     origin: str
+    made_of: dict[str, str] = field(default_factory=dict)
+    changes: list[str] = field(default_factory=list)
+
+    def changed(self, made_of: Mapping[str, str]) -> list[str]:
+        """Names of what is another now; a checkpoint from before this was kept has none."""
+        return [name for name, value in made_of.items() if self.made_of.get(name, value) != value]
 
     def write(self, path: Path, identity: Mapping[str, str]) -> None:
         """Write all of it or nothing: the former checkpoint stays until this one is complete.
@@ -63,6 +70,8 @@ class Checkpoint:
             "progress": asdict(self.progress),
             "skipped": self.skipped,
             "origin": self.origin,
+            "made_of": self.made_of,
+            "changes": self.changes,
         }
         try:
             outputs.replace(path, lambda temporary: torch.save(data, temporary))

@@ -12,7 +12,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, distributed
 
-from recodec.errors import TrainingError
+from recodec.errors import SettingError, TrainingError
 
 Item = TypeVar("Item")
 
@@ -68,11 +68,20 @@ class Processes:
         self.largest(0.0)
 
 
+def _number(variable: str, default: str = "") -> int:
+    text = os.environ.get(variable, default)
+    if not text.isdecimal():
+        raise SettingError(
+            f"the environment variable {variable} is {text!r}; it must be a number, as torchrun sets it"
+        )
+    return int(text)
+
+
 @contextmanager
 def join_processes() -> Iterator[Processes]:
     """Join the processes that ``torchrun`` started; without it, this one is alone."""
     cuda = torch.cuda.is_available()
-    count = int(os.environ.get("WORLD_SIZE", "1"))
+    count = _number("WORLD_SIZE", "1")
     if count == 1:
         yield Processes(0, 1, torch.device("cuda" if cuda else "cpu"))
         return
@@ -80,7 +89,7 @@ def join_processes() -> Iterator[Processes]:
         raise TrainingError(
             f"WORLD_SIZE is {count}, but {min(missing)} is not set; start several processes with torchrun"
         )
-    device = torch.device("cuda", int(os.environ["LOCAL_RANK"])) if cuda else torch.device("cpu")
+    device = torch.device("cuda", _number("LOCAL_RANK")) if cuda else torch.device("cpu")
     if cuda:
         torch.cuda.set_device(device)
     distributed.init_process_group("nccl" if cuda else "gloo")

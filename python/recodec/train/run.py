@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,8 +11,9 @@ from typing import Any, TextIO
 
 import torch
 
-from recodec.errors import TrainingError
+from recodec.errors import RecipeError, TrainingError
 from recodec.io.outputs import make_folder
+from recodec.model_search import SHIPPED, SUFFIX
 from recodec.train.data.photographs import Photographs
 from recodec.train.journal import Console, Journal
 from recodec.train.processes import Processes, join_processes
@@ -39,6 +41,7 @@ def train(
     folder: Path,
     *,
     validation: Sequence[Path] = (),
+    name: str | None = None,
     start_from: str | None = None,
     minutes: float | None = None,
     steps: int | None = None,
@@ -49,17 +52,20 @@ def train(
     """Train ``recipe``, a file or the name of one that comes with recodec, on photographs.
 
     ``data`` and ``validation`` are folders, tar shards or files. ``folder`` gets checkpoint, log, pictures and
-    ``<model>.safetensors``; a checkpoint found there is gone on with. ``start_from`` is a model, by id or weights
-    file, that a new run starts from. Stops after ``minutes`` or ``steps``, at the recipe's end, or at SIGTERM or
-    SIGINT. ``workers`` processes read photographs; None is a thread on a CPU and 8 for each GPU. ``stream`` is told
-    how things stand. Processes that ``torchrun`` started train together. Raises :class:`RecipeError`,
-    :class:`TrainingError`, :class:`WeightsError`, :class:`ImageError`.
+    ``<model>.safetensors``; a checkpoint found there is gone on with, and what of its making is another now is said.
+    ``name`` is the model's id instead of the recipe's. ``start_from`` is a model, by id or weights file, that a new
+    run starts from. Stops after ``minutes``, when the run has ``steps`` steps, those before it was resumed included,
+    at the recipe's end, or at SIGTERM or SIGINT. ``workers`` processes read photographs; None is a thread on a CPU and
+    8 for each GPU. ``stream`` is told how things stand. Processes that ``torchrun`` started train together. Raises
+    :class:`RecipeError`, :class:`TrainingError`, :class:`WeightsError`, :class:`ImageError`, :class:`SettingError`.
     """
     text = ""
     if not isinstance(recipe, Recipe):
         path = find_recipe(recipe)
         recipe, text = load_recipe(path), path.read_text(encoding="utf-8")
         command = f"{command} {path.name}"
+    if name is not None:
+        recipe, command = _named(recipe, name), f"{command} --name {name}"
     with join_processes() as processes:
         make_folder(folder)
         console = Console(stream if processes.first else None)
@@ -76,12 +82,17 @@ def train(
         )
         task = make_task(recipe, setting)
         trainer = Trainer(task, folder)
+        if (SHIPPED / f"{recipe.model}{SUFFIX}").exists() and processes.first:
+            console.say(f"{recipe.model} comes with recodec; to use both, give this one another --name")
         if trainer.resume():
             ignored = "; --start-from is for new runs" if start_from else ""
             console.say(f"resumed at step {trainer.progress.step}{ignored}")
+            for change in trainer.changes:
+                console.say(f"not as one run: {change}")
         elif start_from:
             trainer.start_from(load_model(start_from))
-        finished = trainer.run(minutes, steps)
+        more = None if steps is None else max(0, steps - trainer.progress.step)
+        finished = trainer.run(minutes, more)
         weights = folder / f"{recipe.model}.safetensors"
         if processes.first:
             notes = _notes(trainer, command, text, data, validation, finished)
@@ -89,8 +100,20 @@ def train(
             if trainer.skipped:
                 console.say(f"{len(trainer.skipped)} photographs were skipped, {min(trainer.skipped)} first")
             console.say(f"weights: {weights}")
-            console.say("the recipe is complete" if finished else "run the same command again to go on")
+            go_on = "run the same command again to go on"
+            if steps is not None and trainer.progress.step >= steps:
+                go_on = (
+                    f"all {steps} steps are done; run the same command again with a higher --steps to go on"
+                )
+            console.say("the recipe is complete" if finished else go_on)
         return Run(weights, trainer.progress.step, finished)
+
+
+def _named(recipe: Recipe, name: str) -> Recipe:
+    try:
+        return dataclasses.replace(recipe, model=name)
+    except ValueError as error:
+        raise RecipeError(f"the name: {error}") from error
 
 
 def _export(trainer: Trainer, task: Task[Any], path: Path, notes: dict[str, Any]) -> None:
@@ -135,6 +158,7 @@ def _notes(
             "finished": finished,
             "device": _device_name(trainer.processes),
             "processes": trainer.processes.count,
+            "changes": trainer.changes,
             "torch": torch.__version__,
         },
     }

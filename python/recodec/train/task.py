@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -81,6 +83,15 @@ class Task(nn.Module, ABC, Generic[AnyRecipe]):
     @abstractmethod
     def identity(self) -> dict[str, str]:
         """What a checkpoint must agree in to be gone on with."""
+
+    @cached_property
+    def made_of(self) -> dict[str, str]:
+        """What its steps depend on beside the network, by name: a run that goes on with another is another run."""
+        named = {one.name: repr(getattr(self.recipe, one.name)) for one in dataclasses.fields(self.recipe)}
+        # How weights are called, computed and judged is as it may be.
+        for name in ("model", "compute", "validation"):
+            del named[name]
+        return {"photographs": self.setting.photographs.fingerprint(), **named}
 
     @abstractmethod
     def batches(self, phase: Phase, number: int, start: int) -> Generator[Batch]:

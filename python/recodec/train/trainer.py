@@ -55,6 +55,7 @@ class Trainer:
         )
         self.progress = Progress()
         self.origin = ""
+        self.changes: list[str] = []
         self.stopped_by_signal = False
 
     def _initial_average(self) -> dict[str, Tensor]:
@@ -87,6 +88,8 @@ class Trainer:
                 self.progress,
                 sorted(self.skipped),
                 self.origin,
+                self.task.made_of,
+                self.changes,
             ).write(self.checkpoint_path, self.task.identity())
 
     def resume(self) -> bool:
@@ -116,8 +119,12 @@ class Trainer:
         self.progress, self.origin = saved.progress, saved.origin
         self.task.phase = min(saved.progress.phase, len(self.recipe.phases) - 1)
         self.skipped.update(saved.skipped)
+        changed = saved.changed(self.task.made_of)
+        self.changes = list(saved.changes)
+        if changed:
+            self.changes.append(f"{', '.join(changed)} changed at step {self.progress.step}")
         if self.processes.first:
-            self.journal.record("resumed", step=self.progress.step)
+            self.journal.record("resumed", step=self.progress.step, changed=changed)
         return True
 
     def start_from(self, model: Model) -> None:
@@ -129,7 +136,7 @@ class Trainer:
     def run(self, minutes: float | None = None, steps: int | None = None) -> bool:
         """Train until the recipe ends (True), or until it is told to stop (False).
 
-        That is after ``minutes``, after ``steps``, or by SIGTERM or SIGINT; a checkpoint is written in any
+        That is after ``minutes``, after ``steps`` more, or by SIGTERM or SIGINT; a checkpoint is written in any
         case. Raises :class:`TrainingError` when the loss is not finite; the last good checkpoint stays.
         """
         self.stopped_by_signal = False

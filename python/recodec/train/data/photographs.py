@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import tarfile
@@ -58,6 +59,14 @@ class Photographs:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def fingerprint(self) -> str:
+        """Number and hash of names and sizes, in order: the same wherever the sources lie."""
+        digest = hashlib.sha256()
+        for name, file, size in zip(self.names, self._files, self._sizes, strict=True):
+            text = f"{os.path.basename(file)}{name[len(file) :]}\0{size}\0"
+            digest.update(text.encode(errors="surrogateescape"))
+        return f"{len(self)} photographs {digest.hexdigest()[:16]}"
 
     def areas(self) -> NDArray[np.int64]:
         """Pixels of each photograph as its header has them; reads all headers, once.
