@@ -164,7 +164,11 @@ def run(
 ) -> None:
     """Train what is missing."""
     torch.set_num_threads(threads)
-    number, parts = map(int, part.split("/"))
+    number, parts = (int(one) if one.isdecimal() else -1 for one in part.partition("/")[::2])
+    if not 0 <= number < parts:
+        raise click.UsageError(f"the part is {part!r}; give for example 0/4 to 3/4")
+    if unknown := set(only) - {r.model for r in recipes(steps)}:
+        raise click.UsageError(f"there is no model {min(unknown)!r} to train")
     data, judged = Photographs(sources), Photographs(valid)
     console = Console(sys.stdout)
     chosen = [r for r in recipes(steps) if not only or r.model in only]

@@ -59,6 +59,8 @@ def compare_bytes(folder: Path, model: str, out: Path | None) -> None:
         raise click.ClickException(f"model {codec.id} has no entropy network")
     rows: dict[str, list[list[float]]] = {"raw": [], "adaptive": [], "float": [], "network": []}
     paths = sorted(path for path in folder.iterdir() if path.suffix in (".png", ".jpg"))
+    if not paths:
+        raise click.ClickException(f"{folder} holds no PNG or JPEG pictures")
     for path in paths:
         original = load_rgb(path)
         adaptive, network = (

@@ -263,6 +263,7 @@ def main(
     bench = Bench(out, budget, compile_seconds, rehearse, extent == "check")
     print(json.dumps(bench.data["environment"]))
     print(HEADER)
+    found = 0
     rounds = [(OURS,)] if extent == "check" else [QUICK, SLOW]
     for setting in settings(extent == "full", rehearse):
         iterations, layers = cases(setting.batch, setting.height, setting.width, tiny=rehearse)
@@ -270,7 +271,10 @@ def main(
             # Interpreting takes long, and compiled layers would show nothing more.
             for case in iterations if rehearse and ways == SLOW else (*iterations, *layers):
                 if only is None or only in case.name:
+                    found += 1
                     bench.try_row(case, setting, ways)
+    if not found:
+        raise click.UsageError(f"no case has {only!r} in its name")
     bench.save()
     if bench.data["left_out"]:
         print(f"time is over; left out: {'; '.join(bench.data['left_out'])}")

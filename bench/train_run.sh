@@ -49,7 +49,12 @@ for shard in "$data"/*.tar; do
     cp "$shard" "$kept.part" && mv "$kept.part" "$kept"
 done
 if [ -n "$valid" ]; then cp "$valid" "$work/valid.tar"; fi
-find "$work/shards" -name '*.tar' | wc -l
+shards=$(find "$work/shards" -name '*.tar' | wc -l)
+echo "$shards"
+if [ "$shards" -eq 0 ]; then
+    echo "there is no shard in $data, nor from before" >&2
+    exit 1
+fi
 [ -n "$minutes" ] || exit 0
 
 if [ "$build" = yes ]; then

@@ -1,7 +1,8 @@
 """Compile every kernel ahead of time, for GPUs that need not be here: python -m recodec.kernels.compile.
 
 Prints registers of a thread, bytes of its stack (what registers had no room for) and shared memory of a program.
-Exits with 1 if a kernel does not compile, with 3 if Triton cannot compile here.
+Exits with 1 if a kernel does not compile, with 2 if there is none with such words or for such targets, with 3 if Triton
+cannot compile here.
 """
 
 from __future__ import annotations
@@ -33,37 +34,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     try:
-        failed = run(options.words, options.target)
+        _require_compiler()
     except DeviceError as error:
         print(f"error: {error}", file=sys.stderr)
         return 3
-    return 1 if failed else 0
+    wanted = [
+        (one, target)
+        for one in find_compile_cases(options.words)
+        for target in options.target
+        if target >= one.capability
+    ]
+    if not wanted:
+        targets = ", ".join(map(str, options.target))
+        parser.error(f"no kernel has all of the words {' '.join(options.words)!r} and compiles for {targets}")
+    return 1 if run(wanted) else 0
 
 
-def run(words: Sequence[str], targets: Sequence[int]) -> int:
-    """Compile what has all ``words`` in its name, and print; returns how many failed."""
-    _require_compiler()
+def run(wanted: Sequence[tuple[CompileCase, int]]) -> int:
+    """Compile kernels for their targets, and print; returns how many failed."""
     print(f"{'sm':>3} {'registers':>9} {'stack':>6} {'shared':>7} {'seconds':>7}  kernel and tiles")
     failed = 0
-    for compile_case in find_compile_cases(words):
-        for target in targets:
-            if target < compile_case.capability:
-                continue
-            tiles = compile_case.tiles
-            label = f"{compile_case.name} {tiles.pixels}x{tiles.channels}x{tiles.inputs} w{tiles.warps} s{tiles.stages}"
-            start = time.perf_counter()
-            try:
-                kernel = compile_one(compile_case, target)
-            except Exception as error:  # noqa: BLE001 - the other kernels are to be compiled all the same
-                failed += 1
-                print(f"{target:>3} FAILED {label}: {type(error).__name__}: {error}", flush=True)
-                continue
-            registers, stack = resources(kernel.asm["cubin"])
-            seconds = time.perf_counter() - start
-            print(
-                f"{target:>3} {registers:>9} {stack:>6} {kernel.metadata.shared:>7} {seconds:>7.1f}  {label}",
-                flush=True,
-            )
+    for compile_case, target in wanted:
+        tiles = compile_case.tiles
+        label = f"{compile_case.name} {tiles.pixels}x{tiles.channels}x{tiles.inputs} w{tiles.warps} s{tiles.stages}"
+        start = time.perf_counter()
+        try:
+            kernel = compile_one(compile_case, target)
+        except Exception as error:  # noqa: BLE001 - the other kernels are to be compiled all the same
+            failed += 1
+            print(f"{target:>3} FAILED {label}: {type(error).__name__}: {error}", flush=True)
+            continue
+        registers, stack = resources(kernel.asm["cubin"])
+        seconds = time.perf_counter() - start
+        print(
+            f"{target:>3} {registers:>9} {stack:>6} {kernel.metadata.shared:>7} {seconds:>7.1f}  {label}",
+            flush=True,
+        )
     return failed
 
 

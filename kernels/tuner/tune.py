@@ -2,8 +2,8 @@
 
 For every kernel and shape it launches candidates, from the guess for the shape outwards, until its share of the time
 is used up. Several processes compile them before. What a candidate computes is held to the reference before it is
-timed. The fastest goes to configs/<operator>,device_name=<gpu>.json beside this file. Exits with 3 if there is no GPU
-or no Triton.
+timed. The fastest goes to configs/<operator>,device_name=<gpu>.json beside this file. Exits with 2 for a
+kernel that is not there, with 3 if there is no GPU or no Triton.
 """
 
 from __future__ import annotations
@@ -57,6 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default=CONFIGS, help="folder of the JSON files")
     options = parser.parse_args(arguments)
     try:
+        require_triton()
+        if unknown := set(options.operator or ()) - operators():
+            parser.error(f"there is no kernel {min(unknown)!r}; there are {', '.join(sorted(operators()))}")
         require_gpu()
         tune(
             options.dtype,
@@ -72,10 +75,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def require_gpu() -> None:
-    """Raise :class:`DeviceError` where nothing can be measured."""
+def operators() -> set[str]:
+    """Names of the kernels that can be tuned."""
+    import torch
+
+    from recodec.kernels.tuner.trials import plans
+
+    return {plan.operator for plan in plans(torch.float32, torch.device("cpu"))}
+
+
+def require_triton() -> None:
+    """Raise :class:`DeviceError` where nothing can be compiled."""
     if find_spec("triton") is None:
         raise DeviceError("tuning needs Triton, which is not installed; install recodec[triton]")
+
+
+def require_gpu() -> None:
+    """Raise :class:`DeviceError` where nothing can be measured."""
     import torch
 
     if not torch.cuda.is_available():

@@ -224,6 +224,26 @@ def test_what_is_not_installed_is_reported(
     assert "nothing is left to compare" in alone.stderr
 
 
+def test_what_is_not_there_is_wrong_usage(photos: Path, tmp_path: Path) -> None:
+    for option, value in (
+        ("--against", "nosuch"),
+        ("--codec", "nosuch"),
+        ("--metric", "nosuch"),
+        ("--device", "nosuch"),
+    ):
+        codec = ("--codec", "recodec") if option == "--device" else QUICK
+        assert "nosuch" in run(photos, *codec, option, value, "--out", tmp_path / "out", code=2).stderr
+    assert not (tmp_path / "out" / "results.json").exists()
+
+
+def test_files_that_are_no_pictures_are_counted(photos: Path, tmp_path: Path) -> None:
+    (photos / "loop").symlink_to(photos)
+    assert (
+        "2 files left out: .txt 1, linked folder 1" in run(photos, *QUICK, "--out", tmp_path / "out").stdout
+    )
+    assert list(results(tmp_path / "out")["other_files"].values()) == ["linked folder", ".txt"]
+
+
 def test_wrong_usage_is_one_line(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert "no pictures there" in run(tmp_path / "empty", code=3).stderr

@@ -157,3 +157,9 @@ def test_a_deadline_stops_what_does_not_ask(modules: tuple[Any, Any, Any]) -> No
         time.sleep(60)
     with kernel_runs.deadline(60):
         pass
+
+
+def test_a_case_that_is_not_there_is_wrong_usage() -> None:
+    done = run("--check", "--rehearse", "--only", "nosuch")
+    assert done.returncode == 2
+    assert "no case has 'nosuch' in its name" in done.stderr

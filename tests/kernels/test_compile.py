@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from recodec.kernels.compile import find_compile_cases
+from recodec.kernels.tuner import tune
 from recodec.kernels.tuning import TYPE_NAMES
 
 
@@ -75,3 +76,17 @@ def test_compiling_while_interpreting_is_one_line_and_exit_code_3(tmp_path: Path
     assert done.returncode == 3
     assert done.stderr.startswith("error: TRITON_INTERPRET is set")
     assert done.stderr.count("\n") == 1
+
+
+def test_kernels_that_are_not_there_are_wrong_usage(tmp_path: Path) -> None:
+    for arguments in (("nosuch", "bfloat16"), ("projection", "bfloat16", "--target", "50")):
+        done = compile_in_subprocess(tmp_path, *arguments)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert f"no kernel has all of the words '{' '.join(arguments[:2])}'" in done.stderr
+
+
+def test_tuning_a_kernel_that_is_not_there_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        tune.main(["--operator", "projection", "nosuch"])
+    assert left.value.code == 2
+    assert "there is no kernel 'nosuch'; there are binarize, " in capsys.readouterr().err

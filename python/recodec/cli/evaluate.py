@@ -107,8 +107,6 @@ def evaluate(
 
         register_plugins()
         pictures, left_out = find_pictures(sources, limit)
-        if left_out and not quiet:
-            print(output.displayed(folders.summary(left_out)), file=sys.stderr)
         if not pictures:
             raise ImageError(
                 f"{', '.join(map(str, sources))}: no pictures there; name a folder that has some"
@@ -124,7 +122,7 @@ def evaluate(
             convert,
         )
         reference = _read_published(published)
-        _evaluate(plan, pictures, folder, processes, viewer, against or ("jpeg420",), reference, quiet)
+        _evaluate(plan, pictures, left_out, folder, processes, viewer, against, reference, quiet)
 
 
 def _read_published(path: Path | None) -> dict[str, Any]:
@@ -142,6 +140,7 @@ def _read_published(path: Path | None) -> dict[str, Any]:
 def _evaluate(
     plan: Plan,
     pictures: Sequence[Path],
+    other_files: Sequence[folders.LeftOut],
     folder: Path,
     processes: int,
     viewer: int,
@@ -168,14 +167,21 @@ def _evaluate(
     )
     if not (plan.codecs or plan.models) or not plan.metrics:
         raise click.UsageError("nothing is left to compare; choose another --codec, --model or --metric")
+    published = summary.published_curves(reference)
+    if against:
+        known = {codec.name for codec in plan.build()} | published.keys()
+        if unknown := set(against) - known:
+            names = ", ".join(sorted(known))
+            raise click.UsageError(f"--against {min(unknown)}: no curve has this name; there are {names}")
     folder.mkdir(parents=True, exist_ok=True)
     measured = _measure(plan, pictures, folder / "cache", processes, viewer, quiet)
     if all(result.error for result in measured):
         raise ImageError(f"none of {len(measured)} can be read as a picture; name others")
 
     means = summary.mean_curves(measured, plan.metrics)
-    published = summary.published_curves(reference)
-    anchors = {name: found for name in against if (found := (means.codecs | published).get(name))}
+    anchors = {
+        name: found for name in against or ("jpeg420",) if (found := (means.codecs | published).get(name))
+    }
     curves = {**means.codecs, **published}
     results: dict[str, Any] = {
         "machine": _machine(),
@@ -185,6 +191,7 @@ def _evaluate(
         "metrics": means.metrics,
         "averaged": means.pictures,
         "left_out": means.left_out,
+        "other_files": dict(other_files),
         "anchors": list(anchors),
         "summary": {name: summary.summarise(c, means.metrics, anchors) for name, c in curves.items()},
         "deviations": summary.deviations(means.codecs, reference),
@@ -260,6 +267,8 @@ def _print(results: dict[str, Any], folder: Path, page_bytes: int) -> None:
         )
     for file, why in results["left_out"].items():
         console.print(f"not in the means: {file}: {why}")
+    if other_files := results["other_files"]:
+        console.print(folders.summary([folders.LeftOut(*one) for one in other_files.items()]))
     console.print(
         f"Wrote results.json, results.csv, curves.svg and report.html ({page_bytes / 1e6:.1f} MB) in {folder}"
     )

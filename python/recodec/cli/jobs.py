@@ -20,6 +20,7 @@ from recodec import files
 from recodec.cli import output
 from recodec.cli.output import STANDARD
 from recodec.errors import (
+    DeviceError,
     FormatError,
     ImageError,
     RecipeError,
@@ -101,7 +102,7 @@ class Failure:
 def _exit_code(error: Exception) -> int:
     if isinstance(error, WeightsError):
         return NO_WEIGHTS
-    if isinstance(error, SettingError):
+    if isinstance(error, SettingError | DeviceError):
         return WRONG_USAGE
     return BAD_INPUT if isinstance(error, ImageError | FormatError | TargetError | RecipeError) else FAILED
 
