@@ -22,7 +22,7 @@ from recodec.io.output_images import Output, check_like
 from recodec.io.pictures import ImageLike, Picture
 from recodec.io.sources import Source, read_blocks
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
-from recodec.model_search import DEFAULT_MODEL, SEARCH_PATH_VARIABLE, available_models
+from recodec.model_search import DEFAULT_MODEL, SEARCH_PATH_VARIABLE, available_models, check_name
 from recodec.ops.backend import Backend
 from recodec.weights import load_model
 
@@ -43,10 +43,10 @@ def load(
     plain PyTorch everywhere, "triton" with the kernels or not at all. Raises :class:`WeightsError` if the
     model is unknown or damaged, :class:`DeviceError` for a device, ``dtype`` or backend that cannot be had.
     """
+    check_name(model)
     if family := families_without_weights().get(model) if isinstance(model, str) else None:
         return Codec(family.engine(None, device, dtype, backend))
-    hash_ = None if model_hash is None else bytes.fromhex(model_hash)
-    weights = load_model(DEFAULT_MODEL if model == "default" else model, hash_)
+    weights = load_model(DEFAULT_MODEL if model == "default" else model, model_hash)
     return Codec(engine_of(weights, device, dtype, backend))
 
 
@@ -56,6 +56,7 @@ def _shared_codec(model: str, model_hash: str | None, search_path: str) -> Codec
 
 
 def _codec(model: str, model_hash: str | None = None) -> Codec:
+    check_name(model)
     # The search path is part of the key so that a change of the variable is seen.
     return _shared_codec(model, model_hash, os.environ.get(SEARCH_PATH_VARIABLE, ""))
 
@@ -92,19 +93,19 @@ def decode(data: Source, *, like: str = "pil", **options: Unpack[DecodeOptions])
 
 @overload
 def progressive(
-    data: Source, *, like: Literal["pil"] = "pil", max_pixels: int = ..., max_memory: int = ...
+    data: Source, *, like: Literal["pil"] = "pil", max_pixels: int | None = ..., max_memory: int | None = ...
 ) -> Iterator[Image.Image]: ...
 @overload
 def progressive(
-    data: Source, *, like: Literal["numpy"], max_pixels: int = ..., max_memory: int = ...
+    data: Source, *, like: Literal["numpy"], max_pixels: int | None = ..., max_memory: int | None = ...
 ) -> Iterator[NDArray[np.uint8]]: ...
 @overload
 def progressive(
-    data: Source, *, like: Literal["torch"], max_pixels: int = ..., max_memory: int = ...
+    data: Source, *, like: Literal["torch"], max_pixels: int | None = ..., max_memory: int | None = ...
 ) -> Iterator[Tensor]: ...
 @overload
 def progressive(
-    data: Source, *, like: str, max_pixels: int = ..., max_memory: int = ...
+    data: Source, *, like: str, max_pixels: int | None = ..., max_memory: int | None = ...
 ) -> Iterator[Output]: ...
 
 
@@ -112,8 +113,8 @@ def progressive(
     data: Source,
     *,
     like: str = "pil",
-    max_pixels: int = DEFAULT_MAX_PIXELS,
-    max_memory: int = DEFAULT_MAX_MEMORY,
+    max_pixels: int | None = DEFAULT_MAX_PIXELS,
+    max_memory: int | None = DEFAULT_MAX_MEMORY,
 ) -> Iterator[Any]:
     """Yield one ever better image per code chunk; see :meth:`Codec.progressive`."""
     return decode_progressively(_engine, read_blocks(data), check_like(like), Limits(max_pixels, max_memory))

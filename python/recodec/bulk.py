@@ -25,6 +25,7 @@ from recodec.errors import RecodecError
 from recodec.io import folders, outputs, picture_kinds
 from recodec.io.image_files import to_bytes
 from recodec.limits import DEFAULT_MAX_PIXELS
+from recodec.options import check_options
 
 try:
     import ray.data
@@ -59,6 +60,7 @@ def encode_folder(
     ``options`` are those of :meth:`Codec.encode`. Images that would become one file fail,
     each with an error. Raises :class:`WeightsError`.
     """
+    check_options("encode", options, EncodeOptions.__optional_keys__)
     recodec.load(model, device=device)  # fail here rather than in every worker
     picture_kinds.register_plugins()
     plan = folders.plan([os.fspath(source)], os.fspath(target), ".rcd", wanted=picture_kinds.image_chooser())
@@ -79,6 +81,7 @@ def decode_folder(
 
     Skips, reports and raises like :func:`encode_folder`; ``options`` are those of :meth:`Codec.decode`.
     """
+    check_options("decode", options, DecodeOptions.__optional_keys__)
     plan = folders.plan([os.fspath(source)], os.fspath(target), ".png", wanted=picture_kinds.is_rcd_file)
     worker = (_Decoder, {"device": device, "options": options})
     return _run(plan, worker, workers, device, summary)
@@ -123,7 +126,7 @@ class _Decoder:
         return {"width": image.width, "height": image.height, "truncated": info.truncated}
 
 
-def _report(batch: Batch, work: Callable[[str, str], Record], max_pixels: int) -> Batch:
+def _report(batch: Batch, work: Callable[[str, str], Record], max_pixels: int | None) -> Batch:
     """Do ``work`` for every row whose output is not there and sound."""
     records: list[Record] = []
     for paths in zip(batch["source"], batch["target"], strict=True):

@@ -37,7 +37,7 @@ AnySource = TypeVar("AnySource", bound=Source)
 
 def _is_found(model: Model) -> bool:
     try:
-        find_weights(model.id, model.hash)
+        find_weights(model.id, model.hash.hex())
     except (WeightsError, SettingError):
         return False
     return True
@@ -49,7 +49,7 @@ def _restored(
     """A codec as it was. Raises :class:`WeightsError` where its weights are not to be found."""
     if family := families_without_weights().get(name):
         return Codec(family.engine(None, device, dtype, backend))
-    return Codec(engine_of(model or load_model(name, hash_), device, dtype, backend))
+    return Codec(engine_of(model or load_model(name, hash_.hex()), device, dtype, backend))
 
 
 class Codec:
@@ -133,7 +133,8 @@ class Codec:
         :class:`MetadataDroppedWarning`. ``quality`` (0 to 100) is a target rate of 2^(quality/20 − 4) bpp
         (more below 512×512) for codes and alpha channel, without header and metadata, and gives at least one
         chunk. ``psnr`` (dB, over grey or RGB) stops at the first chunk that reaches it. ``max_pixels`` bounds the
-        picture and ``max_memory`` (bytes) about what the process takes, which is some 700 MiB whatever the picture.
+        picture and ``max_memory`` (bytes) about what the process takes, which is some 700 MiB whatever the picture;
+        None is no limit.
         Text and line art that the model cannot show well come with an :class:`UnsuitablePictureWarning`. Raises
         :class:`ImageError`, :class:`TargetError`, :class:`LimitError`, :class:`WeightsError`.
         """
@@ -181,19 +182,34 @@ class Codec:
 
     @overload
     def progressive(
-        self, data: Source, *, like: Literal["pil"] = "pil", max_pixels: int = ..., max_memory: int = ...
+        self,
+        data: Source,
+        *,
+        like: Literal["pil"] = "pil",
+        max_pixels: int | None = ...,
+        max_memory: int | None = ...,
     ) -> Iterator[Image.Image]: ...
     @overload
     def progressive(
-        self, data: Source, *, like: Literal["numpy"], max_pixels: int = ..., max_memory: int = ...
+        self,
+        data: Source,
+        *,
+        like: Literal["numpy"],
+        max_pixels: int | None = ...,
+        max_memory: int | None = ...,
     ) -> Iterator[NDArray[np.uint8]]: ...
     @overload
     def progressive(
-        self, data: Source, *, like: Literal["torch"], max_pixels: int = ..., max_memory: int = ...
+        self,
+        data: Source,
+        *,
+        like: Literal["torch"],
+        max_pixels: int | None = ...,
+        max_memory: int | None = ...,
     ) -> Iterator[Tensor]: ...
     @overload
     def progressive(
-        self, data: Source, *, like: str, max_pixels: int = ..., max_memory: int = ...
+        self, data: Source, *, like: str, max_pixels: int | None = ..., max_memory: int | None = ...
     ) -> Iterator[Output]: ...
 
     def progressive(
@@ -201,8 +217,8 @@ class Codec:
         data: Source,
         *,
         like: str = "pil",
-        max_pixels: int = DEFAULT_MAX_PIXELS,
-        max_memory: int = DEFAULT_MAX_MEMORY,
+        max_pixels: int | None = DEFAULT_MAX_PIXELS,
+        max_memory: int | None = DEFAULT_MAX_MEMORY,
     ) -> Iterator[Any]:
         """Yield one ever better image per code chunk.
 

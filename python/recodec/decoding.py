@@ -19,6 +19,7 @@ from recodec.io.output_images import Like, Output, make_image
 from recodec.io.sources import Buffer, Source, read_source
 from recodec.limits import DEFAULT_MAX_PIXELS, Limits
 from recodec.runtime.ambient import without_autocast
+from recodec.options import check_options
 from recodec.runtime.batches import batched, prepared, usable_cores
 
 
@@ -27,7 +28,7 @@ class DecodeOptions(TypedDict, total=False):
 
     iterations: int | None
     strict: bool
-    max_pixels: int
+    max_pixels: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,8 @@ class _Content:
 def decode_all(
     engine: Engine, sources: Sequence[Source | CodedFile], like: Like, options: DecodeOptions
 ) -> Iterator[Output]:
-    """Pictures, in order."""
+    """Pictures, in order. Raises :class:`OptionError`."""
+    check_options("decode", options, DecodeOptions.__optional_keys__ | {"like"})
     if engine.at_once == 1 or len(sources) == 1:
         for source in sources:
             content = _read(engine, source, threads=torch.get_num_threads(), **options)
@@ -88,7 +90,7 @@ def _read(
     *,
     iterations: int | None = None,
     strict: bool = False,
-    max_pixels: int = DEFAULT_MAX_PIXELS,
+    max_pixels: int | None = DEFAULT_MAX_PIXELS,
     threads: int = 1,
 ) -> _Content:
     """All of a file but its picture. Raises like :meth:`recodec.Codec.decode`."""

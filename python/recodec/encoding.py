@@ -16,6 +16,7 @@ from recodec.errors import HiddenModelWarning, InputWarning, TargetError, Unsuit
 from recodec.families.protocol import Encoder, Engine
 from recodec.io.pictures import ImageLike, Picture, read_picture
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
+from recodec.options import check_options
 from recodec.runtime.batches import batched, prepared, usable_cores
 from recodec.weights import hides_shipped
 
@@ -29,8 +30,8 @@ class EncodeOptions(Targets, total=False):
     convert: bool
     strip: bool
     entropy: Literal["auto", "network", "adaptive"]
-    max_pixels: int
-    max_memory: int
+    max_pixels: int | None
+    max_memory: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ class _Job:
 def encode_all(
     engine: Engine, images: Sequence[ImageLike | Picture], options: EncodeOptions
 ) -> Iterator[FileWriter]:
-    """Complete files, in order."""
+    """Complete files, in order. Raises :class:`OptionError`."""
+    check_options("encode", options, EncodeOptions.__optional_keys__)
     if engine.at_once == 1:
         for image in images:
             job = _start(engine, image, **options)
@@ -82,8 +84,8 @@ def _start(
     *,
     convert: bool = False,
     strip: bool = False,
-    max_pixels: int = DEFAULT_MAX_PIXELS,
-    max_memory: int = DEFAULT_MAX_MEMORY,
+    max_pixels: int | None = DEFAULT_MAX_PIXELS,
+    max_memory: int | None = DEFAULT_MAX_MEMORY,
     **options: Any,
 ) -> _Job:
     """Read a picture and begin its file; ``options`` are targets and the family's own."""

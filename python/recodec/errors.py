@@ -45,6 +45,10 @@ class WeightsError(RecodecError):
     """A model is unknown, missing, damaged or not the one the file was made with."""
 
 
+class OptionError(RecodecError, TypeError):
+    """A function was given a keyword argument that it does not know."""
+
+
 class SettingError(RecodecError, ValueError):
     """An environment variable names something that is not there."""
 

@@ -35,7 +35,7 @@ def info(data: Source) -> Info:
     return builder.build(header.family.name, header.details)
 
 
-def verify(data: Source, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Info:
+def verify(data: Source, *, max_pixels: int | None = DEFAULT_MAX_PIXELS) -> Info:
     """Check every checksum of a file and decode its alpha channel and all codes, but no picture.
 
     Codes of the entropy network take the model that the file names. Returns :func:`info`. Raises
@@ -104,7 +104,7 @@ def truncate(
     return assembly.to_bytes()
 
 
-def is_sound(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_PIXELS) -> bool:
+def is_sound(path: str | os.PathLike[str], *, max_pixels: int | None = DEFAULT_MAX_PIXELS) -> bool:
     """Whether a file is there and whole: a .rcd file verifies, another can be read as an image."""
     # To look what a pipe holds would take it away.
     if not os.path.isfile(path):
@@ -119,11 +119,11 @@ def is_sound(path: str | os.PathLike[str], *, max_pixels: int = DEFAULT_MAX_PIXE
     return True
 
 
-def _verify_image(path: str | os.PathLike[str], max_pixels: int) -> None:
+def _verify_image(path: str | os.PathLike[str], max_pixels: int | None) -> None:
     from PIL import Image
 
     with Image.open(path) as image:
-        check_pixels(image.width, image.height, max_pixels)
+        check_pixels(image.width, image.height, Limits(max_pixels).max_pixels)
         # Of PNG this checks more than reading does, of other formats nothing.
         if image.format == "PNG":
             image.verify()

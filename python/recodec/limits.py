@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
+from typing import Any
 
-from recodec.errors import LimitError
+from recodec.errors import LimitError, TargetError
 
 DEFAULT_MAX_PIXELS = 2**26
 
@@ -12,12 +14,35 @@ DEFAULT_MAX_PIXELS = 2**26
 DEFAULT_MAX_MEMORY = 4 * 2**30
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one picture may take: pixels, and bytes of memory of the whole process."""
+# More than any picture has, and little enough to reckon with.
+_NO_LIMIT = 2**48
 
-    max_pixels: int = DEFAULT_MAX_PIXELS
-    max_memory: int = DEFAULT_MAX_MEMORY
+
+@dataclass(frozen=True, slots=True, init=False)
+class Limits:
+    """What one picture may take: pixels, and bytes of memory of the whole process. None is no limit.
+
+    Raises :class:`TargetError` for what is no number.
+    """
+
+    max_pixels: int
+    max_memory: int
+
+    def __init__(
+        self, max_pixels: float | None = DEFAULT_MAX_PIXELS, max_memory: float | None = DEFAULT_MAX_MEMORY
+    ):
+        for name, value in (("max_pixels", max_pixels), ("max_memory", max_memory)):
+            object.__setattr__(self, name, _limit(name, value))
+
+
+def _limit(name: str, value: Any) -> int:
+    if value is None:
+        return _NO_LIMIT
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    # NaN is neither.
+    if not number or not (value >= 0 or value < 0):
+        raise TargetError(f"{name} is {value!r}; it must be a number, or None for no limit")
+    return int(max(-1, min(value, _NO_LIMIT)))
 
 
 def check_pixels(width: int, height: int, max_pixels: int, stride: int = 1) -> None:

@@ -17,6 +17,12 @@ SUFFIX = ".safetensors"
 SHIPPED = Path(__file__).parent / "weights"
 
 
+def check_name(model: object) -> None:
+    """Raise :class:`WeightsError` for what names no model."""
+    if not isinstance(model, str | os.PathLike):
+        raise WeightsError(f"the model is {model!r}; give its id or the path of its file")
+
+
 def is_path(model: str) -> bool:
     """Whether a text names a file of weights, since it cannot be an id."""
     return model.endswith(SUFFIX) or any(separator in model for separator in (os.sep, os.altsep) if separator)

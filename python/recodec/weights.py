@@ -170,11 +170,11 @@ def save_model(
     outputs.write(path, save(tensors, metadata))
 
 
-def load_model(model: str | os.PathLike[str], hash_: bytes | None = None) -> Model:
+def load_model(model: str | os.PathLike[str], hash_: str | None = None) -> Model:
     """Read a model by id, or a weights file by its path.
 
-    With ``hash_`` the model that a file names, see :func:`find_weights`. Raises :class:`WeightsError` if it is
-    unknown, unreadable, incomplete or holds values that are not finite.
+    With ``hash_``, 16 hexadecimal digits, the model that a file names, see :func:`find_weights`. Raises
+    :class:`WeightsError` if it is unknown, unreadable, incomplete or holds values that are not finite.
     """
     if hash_ is not None:
         return dataclasses.replace(load_model(find_weights(str(model), hash_)), id=str(model))
@@ -183,7 +183,7 @@ def load_model(model: str | os.PathLike[str], hash_: bytes | None = None) -> Mod
         raise WeightsError(f"{path.name} gives no model id; name the file with a-z, 0-9 and '-' only")
     metadata, tensors, architecture = _read(path)
     config = architecture.config.from_texts(metadata)
-    hash_ = decoder_hash(metadata["decoder"], tensors, architecture.network.decoder_tensors)
+    digest = decoder_hash(metadata["decoder"], tensors, architecture.network.decoder_tensors)
     for name, tensor in tensors.items():
         if not bool(torch.isfinite(tensor).all()):
             raise WeightsError(f"{path}: tensor {name} holds values that are not finite; get the file anew")
@@ -211,12 +211,12 @@ def load_model(model: str | os.PathLike[str], hash_: bytes | None = None) -> Mod
     except json.JSONDecodeError as error:
         raise WeightsError(f"{path}: its notes are not JSON: {error}") from error
     network.eval().requires_grad_(False)
-    loaded = Model(path.stem, hash_, network, notes, tables, training)
+    loaded = Model(path.stem, digest, network, notes, tables, training)
     _ = loaded.order, loaded.entropy_tables  # refuses what does not fit
     return loaded
 
 
-def find_weights(model: str, hash_: bytes) -> Path:
+def find_weights(model: str, hash_: str) -> Path:
     """The weights that a file names by id and hash, wherever they lie and whatever else has that id.
 
     Raises :class:`WeightsError` where there are none.
@@ -225,11 +225,11 @@ def find_weights(model: str, hash_: bytes) -> Path:
     # Under their id most of the time.
     for path in sorted(weights_files(), key=lambda path: path.stem != model):
         with suppress(WeightsError, OSError):
-            if _hash_of(path) == hash_:
+            if _hash_of(path).hex() == hash_:
                 return path
     found = _hash_of(first).hex()
     raise WeightsError(
-        f"model {model!r} is here with hash {found}, but {hash_.hex()} is wanted; get the weights that the file names"
+        f"model {model!r} is here with hash {found}, but {hash_} is wanted; get the weights that the file names"
     )
 
 

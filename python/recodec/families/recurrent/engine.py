@@ -77,7 +77,7 @@ class RecurrentEngine:
                 raise RuntimeError("it holds no values")
             self.network = model.plane_network().to(self.device).compute_in(self.dtype)
         # A build of torch without a back end fails an assertion instead.
-        except (RuntimeError, AssertionError) as error:
+        except (RuntimeError, AssertionError, TypeError) as error:
             reason = str(error).splitlines()[0]
             raise DeviceError(f"the device {str(device)!r} cannot be used: {reason}") from error
         if str(self.device) == "cuda":

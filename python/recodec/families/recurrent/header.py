@@ -104,7 +104,7 @@ class PlaneFileHeader:
 
         from recodec.weights import load_model
 
-        model = load_model(self.common.model, self.common.model_hash)
+        model = load_model(self.common.model, self.common.model_hash.hex())
         return self.plane_decoder(limits, model.coder_part(self.fields), torch.get_num_threads())
 
     def plane_decoder(self, limits: Limits, part: CoderPart | None, threads: int = 1) -> PlaneDecoder:
