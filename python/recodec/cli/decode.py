@@ -27,7 +27,7 @@ from recodec.io.picture_kinds import is_rcd_file, register_plugins
     click.option(
         "--quality",
         type=click.IntRange(0, 100),
-        help="Of JPEG, WebP and AVIF; without it WebP is lossless and the others have 95.",
+        help="Of JPEG, WebP, AVIF and the like; without it WebP and JPEG XL are lossless and the others have 95.",
     ),
     options.device,
     options.dtype,

@@ -13,14 +13,21 @@ from recodec.io.outputs import OutputError
 
 # Formats that Pillow writes without the alpha channel, or with all of it on or off, and says nothing.
 _DROPS_ALPHA = ("BMP", "DIB", "GIF", "PPM", "SPIDER")
-# Pillow's own defaults would lose two decibels more than the codec.
+# Pillow's own defaults would lose two decibels more than the codec, and the colours of what is transparent.
+_JPEG: dict[str, Any] = {"quality": 95, "subsampling": 0}
 _BEST: dict[str, dict[str, Any]] = {
-    "JPEG": {"quality": 95, "subsampling": 0},
-    "WEBP": {"lossless": True},
+    "JPEG": _JPEG,
+    "MPO": _JPEG,
+    "PDF": _JPEG,
+    "WEBP": {"lossless": True, "exact": True},
     "AVIF": {"quality": 95, "subsampling": "4:4:4"},
+    # Of plugins: pillow-heif and pillow-jxl-plugin.
+    "HEIF": {"quality": 95, "chroma": 444},
+    "JXL": {"lossless": True},
 }
 LOSSY = tuple(_BEST)
 _XMP_TAG = 700
+_LARGEST_ICON = 256
 
 
 def to_bytes(image: Image.Image, format_name: str, quality: int | None = None) -> tuple[bytes, list[str]]:
@@ -32,6 +39,9 @@ def to_bytes(image: Image.Image, format_name: str, quality: int | None = None) -
     if image.mode in ("LA", "RGBA") and format_name in _DROPS_ALPHA:
         raise OutputError(f"a {format_name} file cannot hold the alpha channel; choose png or webp")
     chosen = _BEST.get(format_name, {}) if quality is None else {"quality": quality}
+    if format_name == "ICO" and max(image.size) <= _LARGEST_ICON:
+        # Else in some usual sizes below its own.
+        chosen = {"sizes": [image.size]}
     buffer = io.BytesIO()
     try:
         image.save(buffer, format_name, **chosen, **_metadata_options(image, format_name))
@@ -70,9 +80,9 @@ def _lost(image: Image.Image, data: bytes, format_name: str) -> list[str]:
     """What is not in a file, by looking. Raises :class:`OutputError` if it holds another picture."""
     try:
         written = Image.open(io.BytesIO(data))
-    # Written by a plugin that reads nothing.
+    # Written by a plugin that reads nothing, and none of those keeps any.
     except OSError:
-        return []
+        return [_NAMES[key] for key in INFO_KEYS if image.info.get(key)]
     if written.size != image.size:
         raise OutputError(
             f"a {format_name} file holds {written.width} x {written.height} pixels of this picture's "
@@ -80,7 +90,9 @@ def _lost(image: Image.Image, data: bytes, format_name: str) -> list[str]:
         )
     kept = {key for key in INFO_KEYS if written.info.get(key)} | ({"exif"} if written.getexif() else set())
     lost = [_NAMES[key] for key in INFO_KEYS if image.info.get(key) and key not in kept]
-    if written.mode in ("P", "PA", "1") and image.mode not in ("P", "PA", "1"):
+    if "RGB" in image.mode and Image.getmodebase(written.mode) == "L":
+        raise OutputError(f"a {format_name} file cannot hold colours; choose png or webp")
+    if written.mode in ("P", "PA", "1") and written.convert(image.mode).tobytes() != image.tobytes():
         lost.append("more than 256 colours" if written.mode != "1" else "more than two colours")
     if image.mode in ("LA", "RGBA") and not written.has_transparency_data:
         raise OutputError(f"a {format_name} file cannot hold the alpha channel; choose png or webp")
