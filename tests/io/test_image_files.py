@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import stat
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ import pytest
 from PIL import Image, ImageCms, features
 
 import recodec
-from recodec.io import outputs, picture_kinds
+from recodec.io import picture_kinds
 from recodec.io.image_files import to_bytes
 from recodec.io.outputs import OutputError
 from tests.cli.running import error_line, run
@@ -153,12 +152,3 @@ def test_the_command_tells(tiny_model: str, full: Image.Image, tmp_path: Path) -
     assert sizes[0] < sizes[1]
     refused = run("decode", source, tmp_path / "a.png", "--quality", 20, code=2)
     assert "--quality is for JPEG, MPO, PDF, WEBP, AVIF, HEIF, JXL; PNG has none" in refused.stderr
-
-
-def test_what_is_replaced_keeps_its_mode(tmp_path: Path) -> None:
-    path = tmp_path / "private"
-    path.write_bytes(b"before")
-    path.chmod(0o600)
-    outputs.write(path, b"after")
-    assert path.read_bytes() == b"after"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -23,7 +23,7 @@ def write(path: str | os.PathLike[str], data: bytes) -> None:
         Path(path).write_bytes(data)
         return
     # A link keeps pointing where it did: what it points to is replaced.
-    replace(Path(path).resolve(), lambda temporary: _write_new(temporary, data))
+    replace(Path(path).resolve(), lambda temporary: temporary.write_bytes(data))
 
 
 def replace(target: Path, make: Callable[[Path], object]) -> None:
@@ -34,6 +34,8 @@ def replace(target: Path, make: Callable[[Path], object]) -> None:
     # Not derived from the name, which may be as long as the file system allows.
     temporary = target.with_name(f".recodec-{secrets.token_hex(4)}.tmp")
     try:
+        # Before there is anything in it that others are not to read.
+        _begin(temporary, target)
         make(temporary)
         _keep_access(target, temporary)
         os.replace(temporary, target)
@@ -53,10 +55,11 @@ def _keep_access(target: Path, temporary: Path) -> None:
     os.chmod(temporary, stat.S_IMODE(former.st_mode))
 
 
-def _write_new(path: Path, data: bytes) -> None:
+def _begin(path: Path, target: Path) -> None:
+    """Make an empty file that no one else can read if one is replaced, or as the umask has it."""
     # Not tempfile: its files are private, and an output follows the umask like any other.
-    with open(path, "xb") as file:
-        file.write(data)
+    mode = 0o600 if target.exists() else 0o666
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
 
 
 def make_folder(folder: Path) -> None:
