@@ -134,6 +134,7 @@ void bind_planes(py::module_& m) {
                  return std::make_shared<EmbeddedTables>(to_tensors(arrays), std::move(order));
              }),
              py::arg("tensors"), py::arg("order"));
+    m.def("chosen_instructions", [] { return chosen_instructions().name; });
     m.def("instructions", [] {
         std::vector<std::string> names;
         for (const Instructions& one : available_instructions()) names.emplace_back(one.name);

@@ -220,3 +220,33 @@ def test_binary_to_a_terminal_is_refused(coded: Path) -> None:
     os.close(controller)
     assert done.returncode == 2
     assert b"terminal" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("RECODEC_INSTRUCTIONS", "mmx"), ("RECODEC_WEIGHTS", "/no/such")]
+)
+def test_mistaken_settings_are_wrong_usage(
+    photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    for name in ("a.rcd", "b.rcd"):
+        run("encode", photo, tmp_path / name, "--model", "dev-1")
+    monkeypatch.setenv(variable, value)
+    out = tmp_path / "out"
+    out.mkdir()
+    for command in (
+        ("encode", photo, tmp_path / "c.rcd"),
+        ("decode", tmp_path / "a.rcd", tmp_path / "a.png"),
+        ("decode", tmp_path / "a.rcd", tmp_path / "b.rcd", "--output-dir", out),
+        ("eval", photo, "--codec", "recodec", "--out", out),
+    ):
+        said = run(*command, code=2).stderr
+        assert variable in said
+        assert "Traceback" not in said
+    assert not list(out.iterdir())
+    assert variable in run("env").stdout
+
+
+def test_threads_that_no_machine_has_are_refused(tmp_path: Path) -> None:
+    for command, option in (("train", "--threads"), ("train", "--workers"), ("train-entropy", "--threads")):
+        refused = run(command, "dev-1", "--data", tmp_path, "--out", tmp_path, option, 100000, code=2)
+        assert "is not in the range" in refused.stderr

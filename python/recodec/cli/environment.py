@@ -52,6 +52,7 @@ def describe() -> dict[str, Any]:
         "compiler": _core.COMPILER,
         "platform": platform.platform(),
         "cpu": f"{_cpu()}, {os.cpu_count()} threads",
+        "coder": _instructions(),
         "devices": _devices(),
         "models": _models(),
     }
@@ -72,6 +73,16 @@ def _cpu() -> str:
         lines = []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(names, platform.processor() or platform.machine())
+
+
+def _instructions() -> str:
+    """What the entropy coder computes with."""
+    from recodec import _core
+
+    try:
+        return _core.chosen_instructions()
+    except _core.CoreError as error:
+        return f"none: {error.args[1]}"
 
 
 def _devices() -> list[str]:

@@ -229,7 +229,9 @@ def run(
     if left_out and not quiet:
         print(output.displayed(folders.summary(left_out)), file=sys.stderr)
     if codes:
-        click.get_current_context().exit(codes[0] if len(jobs) == 1 else FAILED)
+        # A mistaken setting concerns every file.
+        same = len(jobs) == 1 or (set(codes) == {WRONG_USAGE} and len(codes) == len(jobs))
+        click.get_current_context().exit(codes[0] if same else FAILED)
 
 
 def _sum(counts: Counter[str]) -> str:

@@ -51,6 +51,8 @@ class Number(click.FloatRange):
 
 
 SIZE = Size()
+# Threads or processes: with many more torch ends in a crash.
+MOST_PROCESSES = 1024
 # More than any file or picture can need, and little enough to reckon with.
 POSITIVE = Number(min=0, min_open=True, max=1e9)
 

@@ -31,10 +31,12 @@ from recodec.cli import jobs, options
 @click.option(
     "--start-from", metavar="MODEL", help="Model, an id or a .safetensors file, that a new run starts from."
 )
-@click.option("--threads", type=click.IntRange(min=1), help="CPU threads of each process.")
+@click.option(
+    "--threads", type=click.IntRange(1, options.MOST_PROCESSES), help="CPU threads of each process."
+)
 @click.option(
     "--workers",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, options.MOST_PROCESSES),
     help="Processes that decode photographs; 0 is a thread. Default: 0 on a CPU, 8 for each GPU.",
 )
 @options.quiet

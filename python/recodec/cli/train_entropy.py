@@ -57,7 +57,7 @@ _MINUTES = 45.0
     type=click.IntRange(min=1),
     help="Numbers that stand for the codes of a position.  [default: as --width]",
 )
-@click.option("--threads", type=click.IntRange(min=1), help="CPU threads.")
+@click.option("--threads", type=click.IntRange(1, options.MOST_PROCESSES), help="CPU threads.")
 @options.quiet
 def train_entropy(
     model: str,

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from recodec import _core
+from recodec.container.core import core_errors
 from recodec.container.targets import positive_int
 from recodec.errors import DeviceError, FormatError
 from recodec.families.recurrent.decoder import RecurrentDecoder
@@ -54,7 +55,8 @@ class RecurrentEngine:
     """One model on one device, in one number type, by one backend.
 
     ``at_once`` tiles or pictures of one size are computed together; above 1, threads prepare what the device takes.
-    Raises :class:`DeviceError` for a device, type or backend that cannot be had.
+    Raises :class:`DeviceError` for a device, type or backend that cannot be had, :class:`SettingError` for instructions
+    of the entropy coder.
     """
 
     def __init__(
@@ -65,6 +67,9 @@ class RecurrentEngine:
         dtype: str | torch.dtype,
         backend: Backend,
     ):
+        # A mistaken setting is to be told here, not with every picture.
+        with core_errors():
+            _core.chosen_instructions()
         self.family, self.model, self.backend = family, model, backend
         self.id, self.hash = model.id, model.hash
         wanted = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
