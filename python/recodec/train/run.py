@@ -98,7 +98,9 @@ def train(
             notes = _notes(trainer, command, text, data, validation, finished)
             _export(trainer, task, weights, notes)
             if trainer.skipped:
-                console.say(f"{len(trainer.skipped)} photographs were skipped, {min(trainer.skipped)} first")
+                console.say(
+                    f"{len(trainer.skipped)} photographs were skipped, {min(trainer.skipped)!r} first"
+                )
             console.say(f"weights: {weights}")
             go_on = "run the same command again to go on"
             if steps is not None and trainer.progress.step >= steps:
