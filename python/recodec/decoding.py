@@ -18,8 +18,8 @@ from recodec.families.registry import read_file_header
 from recodec.io.output_images import Like, Output, make_image
 from recodec.io.sources import Buffer, Source, read_source
 from recodec.limits import DEFAULT_MAX_PIXELS, Limits
-from recodec.runtime.ambient import without_autocast
 from recodec.options import check_options
+from recodec.runtime.ambient import without_autocast
 from recodec.runtime.batches import batched, prepared, usable_cores
 
 
