@@ -11,6 +11,9 @@ DEFAULT_MAX_PIXELS = 2**26
 # Encoding and progressive decoding keep a state for every position.
 DEFAULT_MAX_MEMORY = 4 * 2**30
 
+# What the process takes beside what grows with a picture: with torch and one tile at work, and without.
+TORCH_BYTES, PLAIN_BYTES = 700 * 2**20, 64 * 2**20
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -18,6 +21,14 @@ class Limits:
 
     max_pixels: int = DEFAULT_MAX_PIXELS
     max_memory: int = DEFAULT_MAX_MEMORY
+
+
+def too_much_memory(needed: int, max_memory: int) -> LimitError:
+    """The error for a process of ``needed`` bytes."""
+    return LimitError(
+        f"this picture takes about {-(-needed // 2**20)} MiB of memory; the limit is "
+        f"{max_memory / 2**20:.1f} MiB, raise max_memory (--max-memory)"
+    )
 
 
 def check_pixels(width: int, height: int, max_pixels: int, stride: int = 1) -> None:

@@ -325,6 +325,32 @@ def bad_latent_files(latent: bytes) -> dict[str, tuple[str, bytes]]:
     }
 
 
+def bad_limit_files(full: bytes) -> dict[str, tuple[str, bytes]]:
+    """Like :func:`bad_files`: what takes work out of all proportion to its picture. Those of planes are for ``verify``.
+
+    To decode them takes the model, which has another stride or depth.
+    """
+    hash_ = bytes.fromhex(recodec.info(full).model_hash)
+
+    def claim(chunks: int = 1, **fields: int) -> bytes:
+        header = PlaneFields(model="tiny", model_hash=hash_, **fields)
+        return write_header(header) + code_chunk(b"", 0) * chunks + end_chunk(chunks)
+
+    picture = {"width": 512, "height": 512, "depth": 16}
+    return {
+        "tiles-of-one-position": (
+            "LimitError",
+            claim(**picture, tile_columns=32, tile_rows=32, tile_halo=22),
+        ),
+        "tiles-of-a-long-row": ("LimitError", claim(width=4096, height=1, depth=16, tile_columns=25)),
+        "tiles-of-wide-halos": ("LimitError", claim(**picture, tile_columns=8, tile_rows=8, tile_halo=5)),
+        "planes-of-a-long-column": ("FormatError", claim(width=1, height=1 << 26, stride=1, depth=3)),
+        "planes-of-many-codes": ("FormatError", claim(width=64, height=64, stride=2, depth=5)),
+        "planes-too-deep": ("FormatError", claim(width=64, height=64, depth=97)),
+        "planes-too-many": ("FormatError", claim(25, width=64, height=64, depth=96)),
+    }
+
+
 def main() -> None:
     """Write what is missing."""
     for name, make in (("tiny-network", make_network_model), ("tiny-latent", make_latent_model)):
@@ -347,7 +373,7 @@ def main() -> None:
             }
     bad = bad_files(good["colour"]) | bad_alpha_files(good["rgba"]) | bad_tile_files(good["grey"])
     bad |= bad_entropy_files(good["grey"]) | bad_network_files(good["colour"])
-    bad |= bad_latent_files(good["latent"])
+    bad |= bad_latent_files(good["latent"]) | bad_limit_files(good["colour"])
     for name, (error, data) in bad.items():
         if name not in expected["bad"]:
             (FOLDER / "bad" / f"{name}.rcd").write_bytes(data)

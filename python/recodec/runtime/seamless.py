@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from recodec import _core
-from recodec.errors import LimitError
+from recodec.limits import too_much_memory
 from recodec.networks.plane_network import PlaneNetwork, State
 from recodec.ops.backend import use_backend
 from recodec.runtime.samples import Samples
@@ -105,11 +105,7 @@ def analyse(network: PlaneNetwork, samples: Samples, rows: int, columns: int, pl
 
 
 def _check_room(network: PlaneNetwork, positions: int, place: Workplace) -> None:
-    """Raise :class:`LimitError` unless target, state and codes of a picture fit."""
-    codes = sum(network.codes_in(iteration) for iteration in range(network.iterations))
-    needed = place.reserved + positions * (2 * network.depth * torch.int32.itemsize + codes)
+    """Raise :class:`LimitError` unless target and state of a picture fit."""
+    needed = place.reserved + positions * 2 * network.depth * torch.int32.itemsize
     if needed > place.max_memory:
-        raise LimitError(
-            f"this picture takes about {-(-needed // 2**20)} MiB of memory; the limit is "
-            f"{place.max_memory / 2**20:.1f} MiB, raise max_memory (--max-memory)"
-        )
+        raise too_much_memory(needed, place.max_memory)

@@ -15,7 +15,7 @@ from recodec.networks.loop import decode, iterate
 from recodec.networks.plane_network import PlaneNetwork, State
 from recodec.ops.backend import use_backend
 from recodec.runtime.samples import Samples
-from recodec.runtime.states import StateStore, Workplace
+from recodec.runtime.states import StateStore, Workplace, with_window
 from recodec.runtime.tiling import Region, Tile, TileGrid, group_tiles
 
 Codes: TypeAlias = NDArray[np.int8]
@@ -25,7 +25,10 @@ _GROUPS_PER_RELEASE = 8
 
 
 class TiledDecoder:
-    """What a picture looks like after the planes so far. Holds the states of every tile on all ``sides``."""
+    """What a picture looks like after the planes so far. Holds the states of every tile on all ``sides``.
+
+    Raises :class:`LimitError` where there is no room to compute the largest tile.
+    """
 
     def __init__(
         self,
@@ -34,6 +37,7 @@ class TiledDecoder:
         place: Workplace,
         sides: Sequence[str] = ("decoder",),
     ):
+        place = with_window(network, max(tile.window.height * tile.window.width for tile in tiles), place)
         self._network, self._place = network, place
         self.groups = group_tiles(tiles, place.batch)
         areas = [sum(tile.window.height * tile.window.width for tile in group) for group in self.groups]

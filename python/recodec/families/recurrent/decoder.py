@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -34,9 +35,12 @@ class RecurrentDecoder:
     ):
         self._header, self._progressive = header, progressive
         fields, network = header.fields, engine.network
-        self._coder = header.plane_decoder(limits, engine.model.coder_part(fields), threads)
         rows, columns = header.grid
-        place = engine.workplace(header.common.width * header.common.height, limits.max_memory)
+        place = engine.workplace(rows * columns * fields.stride**2, limits.max_memory)
+        codes = rows * columns * sum(map(network.codes_in, range(network.iterations)))
+        part = engine.model.coder_part(fields)
+        self._coder = header.plane_decoder(limits, part, place.reserved + codes, threads)
+        place = replace(place, reserved=place.reserved + codes + self._coder.bytes)
         self._tiles: TiledDecoder | SeamlessDecoder
         if network.seamless:
             self._tiles = SeamlessDecoder(network, rows, columns, place)

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from recodec import _core
 from recodec.container.core import core_errors
-from recodec.errors import LimitError, WeightsError
+from recodec.container.targets import positive_int
+from recodec.errors import FormatError, WeightsError
+from recodec.limits import too_much_memory
 
 Codes = NDArray[np.int8]
 
@@ -20,9 +22,6 @@ CoderPart: TypeAlias = _core.EntropyTables | _core.EmbeddedTables | _core.Embedd
 # Kinds of entropy coders, and the versions of both for embedded planes.
 ADAPTIVE, NETWORK = _core.ADAPTIVE, _core.NETWORK
 EMBEDDED = {ADAPTIVE: 4, NETWORK: 2}
-
-# Codes times depth per pixel of a whole file: twice what 12 iterations at depth 96, stride 16 take.
-_COST_PER_PIXEL = 864
 
 
 def needs_model(fields: _core.PlaneHeader) -> bool:
@@ -55,13 +54,11 @@ class PlaneEncoder:
 
 
 class PlaneDecoder:
-    """Turns one payload after the other into planes of codes.
+    """Turns one payload after the other into planes of codes, on up to so many ``threads``.
 
-    Decoding takes time in proportion to codes times depth, whatever the size of a chunk. Raises
-    :class:`LimitError` where that exceeds what any sound file of ``max_pixels`` pixels would take: for
-    the first plane before memory is taken, for later ones before they are decoded. Raises
-    :class:`WeightsError` where the file needs a ``part`` of its model and gets none. What embedded planes take is
-    fixed by the model.
+    Raises :class:`WeightsError` where the file needs a ``part`` of its model and gets none, and :class:`LimitError`,
+    before memory is taken, where the process would take more than ``max_memory`` bytes, ``reserved`` of them for
+    other things. Fewer threads take less.
     """
 
     def __init__(
@@ -69,17 +66,12 @@ class PlaneDecoder:
         model: str,
         fields: _core.PlaneHeader,
         grid: tuple[int, int],
-        max_pixels: int,
+        max_memory: int,
         part: CoderPart | None = None,
         threads: int = 1,
+        reserved: int = 0,
     ):
-        rows, columns = grid
-        self._threads = threads
-        self._count = 0
-        self._shape = (fields.depth, rows, columns)
-        self._cost = 0 if fields.embedded else fields.depth * rows * columns * fields.depth
-        self._budget = _COST_PER_PIXEL * max_pixels
-        self._check_budget()
+        self._shape = (fields.depth, *grid)
         if not needs_model(fields):
             part = None
         elif part is None:
@@ -87,16 +79,16 @@ class PlaneDecoder:
             raise WeightsError(
                 f"the codes of this file need {what}, which model {model!r} here does not have"
             )
+        kind = fields.entropy, fields.entropy_version, *self._shape, part
+        room = positive_int("max_memory", max_memory) - reserved
+        plane = fields.depth * grid[0] * grid[1]
         with core_errors():
-            self._coder = _core.ChunkCoder(fields.entropy, fields.entropy_version, *self._shape, part)
-
-    def _check_budget(self) -> None:
-        if self._cost * (self._count + 1) > self._budget:
-            depth, rows, columns = self._shape
-            raise LimitError(
-                f"{self._count + 1} code chunks of {depth} x {rows} x {columns} codes take too long to decode "
-                "for the limit on pixels; raise max_pixels to allow it"
-            )
+            while (taken := _core.coder_bytes(*kind, threads) + threads * plane) > room:
+                if threads == 1:
+                    raise too_much_memory(reserved + taken, max_memory)
+                threads -= 1
+            self._coder = _core.ChunkCoder(*kind)
+        self.threads, self.bytes = threads, taken
 
     def decode(self, payloads: Sequence[bytes]) -> list[Codes]:
         """The planes of the payloads that come next, (codes, rows, columns) each.
@@ -104,13 +96,35 @@ class PlaneDecoder:
         With the entropy network, several are decoded at once, each a little behind the one before. Raises
         :class:`ChecksumError` if one is damaged.
         """
-        for _ in payloads:
-            self._check_budget()
-            self._count += 1
         with core_errors():
-            planes = self._coder.decode(payloads, self._threads)
+            planes = self._coder.decode(payloads, self.threads)
         return [plane.reshape(-1, *self._shape[1:]) for plane in planes]
 
+
+class PlaneChecker:
+    """Decodes the codes of a file and forgets them.
+
+    ``iterations`` is how many planes its model has; without one, :class:`LimitError` is raised for more work than
+    files of known models take in proportion to their pixels, before any of it.
+    """
+
+    def __init__(self, decoder: PlaneDecoder, fields: _core.PlaneHeader, iterations: int | None = None):
+        self._decoder, self._fields, self._iterations = decoder, fields, iterations
+        self._count = 0
+
     def take(self, payloads: Sequence[bytes]) -> None:
-        """Check the payloads that come next, by decoding them. Raises like :meth:`decode`."""
-        self.decode(payloads)
+        """Check the payloads that come next, by decoding them. Raises like :meth:`PlaneDecoder.decode`."""
+        self._count += len(payloads)
+        self._check_count()
+        # Planes that nobody wants need not all be there at once.
+        for start in range(0, len(payloads), self._decoder.threads):
+            self._decoder.decode(payloads[start : start + self._decoder.threads])
+
+    def _check_count(self) -> None:
+        if self._iterations is None:
+            with core_errors():
+                _core.check_codes(self._fields, self._count)
+        elif self._count > self._iterations:
+            raise FormatError(
+                f"the file has {self._count} code chunks; its model has {self._iterations} iterations at most"
+            )
