@@ -7,19 +7,18 @@
 namespace recodec {
 
 void check_tiles(const Header& header, const PlaneHeader& fields) {
-    // At most 2^30 positions along a side and as many tiles, so that no product passes 64 bits but that of windows.
+    // At most 2^30 positions along a side and as many tiles, so that no product passes 64 bits.
     const std::uint64_t rows = fields.positions(header.height), columns = fields.positions(header.width);
-    const std::uint64_t positions = rows * columns;
-    const std::uint64_t tile_rows = fields.tile_rows, tile_columns = fields.tile_columns, halo = fields.tile_halo;
-    const std::uint64_t tiles = tile_rows * tile_columns;
-    const std::uint64_t window_rows = rows + 2 * halo * (tile_rows - 1);
-    const std::uint64_t window_columns = columns + 2 * halo * (tile_columns - 1);
-    const std::uint64_t most = kMostWindows * positions + kSpareWindowPositions;
-    const bool few = tiles <= kSpareTiles + positions / kPositionsPerTile;
-    if (few && window_rows <= most / window_columns) return;
-    throw Error(Errc::limit, std::to_string(tile_columns) + " x " + std::to_string(tile_rows) + " tiles with a halo of " +
-                                 std::to_string(halo) + " positions are too many for the " + std::to_string(columns) +
-                                 " x " + std::to_string(rows) + " positions of the picture: no writer makes such files");
+    const auto fits = [&](std::uint64_t side, std::uint64_t tiles) {
+        return side + 2 * fields.tile_halo * (tiles - 1) <= kSpareWindows + kMostWindowHalves * side / 2;
+    };
+    const std::uint64_t tiles = std::uint64_t{fields.tile_rows} * fields.tile_columns;
+    const bool few = tiles <= kSpareTiles + rows * columns / kPositionsPerTile;
+    if (few && fits(rows, fields.tile_rows) && fits(columns, fields.tile_columns)) return;
+    throw Error(Errc::limit, std::to_string(fields.tile_columns) + " x " + std::to_string(fields.tile_rows) +
+                                 " tiles with a halo of " + std::to_string(fields.tile_halo) +
+                                 " positions are too many for the " + std::to_string(columns) + " x " +
+                                 std::to_string(rows) + " positions of the picture: no writer makes such files");
 }
 
 void check_codes(const PlaneHeader& fields, std::size_t planes) {

@@ -9,10 +9,10 @@
 
 namespace recodec {
 
-// Positions that a tile must have on average, and that all windows together may have for one of the picture; with what
-// a picture of a few positions may have beside.
+// Positions that a tile must have on average, and half positions that all windows together may have along an axis for
+// one of the picture; with what a picture of a few positions may have beside.
 inline constexpr std::uint64_t kPositionsPerTile = 16, kSpareTiles = 8;
-inline constexpr std::uint64_t kMostWindows = 4, kSpareWindowPositions = 64;
+inline constexpr std::uint64_t kMostWindowHalves = 3, kSpareWindows = 8;
 
 // Of a file whose model is not known: codes, and codes times depth, per pixel as coded; of a plane and of all.
 inline constexpr std::uint64_t kMostCodes = 1, kMostCost = 36;

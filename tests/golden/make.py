@@ -312,15 +312,19 @@ def bad_network_files(full: bytes) -> dict[str, tuple[str, bytes]]:
     }
 
 
-def bad_latent_files(latent: bytes) -> dict[str, tuple[str, bytes]]:
-    """Like :func:`bad_files`, from a file of embedded planes."""
+def bad_latent_files(latent: bytes, adaptive: bytes) -> dict[str, tuple[str, bytes]]:
+    """Like :func:`bad_files`, from files of embedded planes by both kinds of coders."""
     start = recodec.info(latent).header_bytes
     first, second = recodec.info(latent).prefix_bytes(1), recodec.info(latent).prefix_bytes(2)
-    header, columns = latent[:start], start - 7
+    header, columns, end = latent[:start], start - 7, recodec.info(adaptive).header_bytes
     return {
         "latent-in-tiles": ("FormatError", _patched_header(header, columns, 2) + latent[start:]),
         "latent-of-two-symbols": ("UnsupportedError", _patched_header(header, start - 8, 1) + latent[start:]),
         "latent-damaged": ("ChecksumError", latent[: second - 3] + b"\x55\xaa" + latent[second - 1 :]),
+        "latent-without-planes": (
+            "UnsupportedError",
+            _patched_header(adaptive[:end], end - 8, 3) + adaptive[end:],
+        ),
         "latent-chunk-lost": ("FormatError", header + latent[first:]),
     }
 
@@ -373,7 +377,7 @@ def main() -> None:
             }
     bad = bad_files(good["colour"]) | bad_alpha_files(good["rgba"]) | bad_tile_files(good["grey"])
     bad |= bad_entropy_files(good["grey"]) | bad_network_files(good["colour"])
-    bad |= bad_latent_files(good["latent"]) | bad_limit_files(good["colour"])
+    bad |= bad_latent_files(good["latent"], good["latent-adaptive"]) | bad_limit_files(good["colour"])
     for name, (error, data) in bad.items():
         if name not in expected["bad"]:
             (FOLDER / "bad" / f"{name}.rcd").write_bytes(data)

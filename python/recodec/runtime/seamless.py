@@ -37,7 +37,7 @@ class SeamlessDecoder:
 
     def __init__(self, network: PlaneNetwork, rows: int, columns: int, place: Workplace):
         self._network, self._place = network, place
-        self._grid = plan_tiles(rows, columns, network.reach.decoder, TILE_SIDE)
+        self._grid = plan_tiles(rows, columns, network.reach.decoder, TILE_SIDE, stretched=True)
         self._state: State = None
         self._waiting: list[Codes] = []
         _check_room(network, rows * columns, place)
@@ -93,7 +93,8 @@ class SeamlessEncoder:
 def analyse(network: PlaneNetwork, samples: Samples, rows: int, columns: int, place: Workplace) -> Tensor:
     """What the network makes of a picture, tile by tile: (1, depth, rows, columns)."""
     whole: Tensor | None = None
-    for tile in plan_tiles(rows, columns, network.reach.encoder, TILE_SIDE).tiles():
+    grid = plan_tiles(rows, columns, network.reach.encoder, TILE_SIDE, stretched=True)
+    for tile in grid.tiles():
         with use_backend(place.backend):
             part = network.analyse(samples.pixels(tile.window)[None])
         if whole is None:

@@ -20,6 +20,9 @@ from recodec.runtime.tiling import Region, Tile, TileGrid, group_tiles
 
 Codes: TypeAlias = NDArray[np.int8]
 
+# Positions in tiles that are computed together where each is much smaller.
+SMALL_TILES = 64 * 64
+
 # After every one, a third of the time would go into getting the memory back.
 _GROUPS_PER_RELEASE = 8
 
@@ -39,7 +42,8 @@ class TiledDecoder:
     ):
         place = with_window(network, max(tile.window.height * tile.window.width for tile in tiles), place)
         self._network, self._place = network, place
-        self.groups = group_tiles(tiles, place.batch)
+        # Small ones together, since each step has a cost of its own: files may have thousands.
+        self.groups = group_tiles(tiles, place.batch, SMALL_TILES)
         areas = [sum(tile.window.height * tile.window.width for tile in group) for group in self.groups]
         self.states = StateStore(network, areas, sides, place)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from recodec import _core
 from recodec.container.core import core_errors
 from recodec.container.info import Details
-from recodec.errors import FormatError
+from recodec.errors import FormatError, UnsupportedError
 from recodec.families.protocol import Family
 from recodec.families.recurrent.planes import CoderPart, PlaneChecker, PlaneDecoder, needs_model
 from recodec.limits import PLAIN_BYTES, TORCH_BYTES, Limits, check_pixels
@@ -120,6 +120,11 @@ class PlaneFileHeader:
             raise FormatError(
                 f"the file has stride {fields.stride} and depth {fields.depth}, but model {model.id} has "
                 f"{network.stride} and {network.depth}: the file is damaged"
+            )
+        if network.order is not None and not fields.embedded:
+            raise UnsupportedError(
+                f"the file has planes of {fields.depth} codes, but all that model {model.id} has are embedded planes: "
+                "the file is damaged"
             )
 
     def plane_decoder(
