@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 import recodec
 from recodec.errors import WeightsError
-from recodec.weights import available_models, find_model, load_model, save_model
+from recodec.weights import available_models, find_model, load_model, save_model, shared_model
 
 from .conftest import GOLDEN
 
@@ -237,3 +237,18 @@ def test_every_released_model_has_a_digest() -> None:
     listed = (folder / "SHA256SUMS").read_text().split()[1::2]
     assert listed == sorted(path.name for path in folder.glob("*.safetensors"))
     assert listed == sorted(f"{name}.safetensors" for name in RELEASED)
+
+
+def test_a_model_is_loaded_again_once_its_file_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECODEC_WEIGHTS", str(tmp_path))
+    path = tmp_path / "mine.safetensors"
+    copy_with(path, {})
+    first = shared_model("mine")
+    assert shared_model("mine") is first
+    copy_with(path, {}, notes='{"by": "another hand"}')
+    assert shared_model("mine").notes == {"by": "another hand"}
+    path.unlink()
+    with pytest.raises(WeightsError, match="there is no model"):
+        shared_model("mine")

@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +218,18 @@ def load_model(model: str | os.PathLike[str]) -> Model:
     except Exception as error:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise WeightsError(f"{path} cannot be read as weights: {reason}") from error
+
+
+@lru_cache(maxsize=2)
+def _kept(model: str, path: Path, changed: int, size: int) -> Model:
+    return load_model(model)
+
+
+def shared_model(model: str) -> Model:
+    """A model by id, kept from call to call while its file is the same: many files need it one by one."""
+    path = find_model(model)
+    file = path.stat()
+    return _kept(model, path, file.st_mtime_ns, file.st_size)
 
 
 def _check_release(path: Path) -> None:

@@ -103,9 +103,9 @@ class PlaneFileHeader:
             return PlaneChecker(self.plane_decoder(limits, None, reserved), self.fields)
         import torch
 
-        from recodec.weights import load_model
+        from recodec.weights import shared_model
 
-        model = load_model(self.common.model)
+        model = shared_model(self.common.model)
         self.require(model)
         threads = torch.get_num_threads()
         reserved = TORCH_BYTES + self._alpha_bytes
