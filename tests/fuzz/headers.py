@@ -24,12 +24,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.random import Generator
 from PIL import Image, ImageFile
-
-from .inputs import GOLDEN, draw
-
-import torch
 
 import recodec
 import recodec.pillow
@@ -42,6 +39,8 @@ from recodec.limits import DEFAULT_MAX_PIXELS
 from recodec.pillow import RecodecImageFile
 from recodec.weights import load_model
 from tests.plane_files import PlaneFields, code_chunk, read_header, write_header
+
+from .inputs import GOLDEN, draw
 
 MOST_TIME, MOST_MEMORY = 20, 4
 # What any call may take, whatever the picture: below it clocks say nothing, and a process with torch takes four times
