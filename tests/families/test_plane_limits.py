@@ -7,11 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import recodec
+import recodec.pillow
 from recodec import _core
 from recodec.container.core import core_errors
 from recodec.errors import FormatError, LimitError
+from recodec.files import is_sound
 from recodec.runtime.tiling import plan_tiles
 from tests.codec.files import header_of
 from tests.conftest import GOLDEN
@@ -159,3 +162,18 @@ def test_verifying_with_a_model_compares_stride_and_depth(
     for way in (recodec.verify, recodec.decode):
         with pytest.raises(FormatError, match="stride"):
             way(write_header(fields) + data[end:])
+
+
+def test_pillow_holds_to_limits_of_the_module(tiny_model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("recodec.pillow.MAX_MEMORY", 1 << 20)
+    for act in (lambda image: image.load(), lambda image: image.verify()):
+        with Image.open(GOLDEN / "good" / "network.rcd") as image, pytest.raises(OSError, match="max_memory"):
+            act(image)
+
+
+def test_what_is_beyond_limits_is_not_sound(tiny_model: str) -> None:
+    path = GOLDEN / "good" / "network.rcd"
+    assert is_sound(path)
+    assert not is_sound(path, max_memory=1 << 20)
+    for bad in (GOLDEN / "bad").glob("planes-*.rcd"):
+        assert not is_sound(bad)
