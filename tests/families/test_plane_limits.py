@@ -14,7 +14,9 @@ import recodec.pillow
 from recodec import _core
 from recodec.container.core import core_errors
 from recodec.errors import FormatError, LimitError
+from recodec.families.recurrent.family import RECURRENT
 from recodec.files import is_sound
+from recodec.limits import Limits
 from recodec.runtime.tiling import plan_tiles
 from tests.codec.files import header_of
 from tests.conftest import GOLDEN
@@ -177,3 +179,27 @@ def test_what_is_beyond_limits_is_not_sound(tiny_model: str) -> None:
     assert not is_sound(path, max_memory=1 << 20)
     for bad in (GOLDEN / "bad").glob("planes-*.rcd"):
         assert not is_sound(bad)
+
+
+@pytest.mark.parametrize("model", ["latent-1", "rnn-1"])
+@pytest.mark.parametrize("shape", [(1 << 13, 1 << 13), (1 << 22, 1)])
+@pytest.mark.parametrize("threads", [1, 4, 200])
+def test_defaults_have_room_for_the_largest_picture_on_any_number_of_cores(
+    model: str, shape: tuple[int, int], threads: int
+) -> None:
+    engine = recodec.load(model).engine
+    claim, _ = _core.read_header(
+        header_of(width=shape[0], height=shape[1], depth=engine.network.depth, model=model)
+    )
+    own = _core.read_plane_header(claim)
+    own.entropy, own.entropy_version = 2, 2 if engine.network.seamless else 1
+    if not engine.network.seamless:
+        own.tile_rows, own.tile_columns = max(1, shape[1] // 1024), max(1, shape[0] // 1024)
+        own.tile_halo = 8
+    claim.model_hash, claim.fields = engine.hash, _core.write_plane_header(own, claim)
+    opened = RECURRENT.read(claim)
+    opened.check(Limits())
+    decoder = engine.decoder(opened, Limits(), threads=threads)
+    assert 1 <= decoder._coder.threads <= threads
+    if threads == 4:
+        assert decoder._coder.threads == threads

@@ -40,7 +40,8 @@ class SeamlessDecoder:
         self._grid = plan_tiles(rows, columns, network.reach.decoder, TILE_SIDE, stretched=True)
         self._state: State = None
         self._waiting: list[Codes] = []
-        _check_room(network, rows * columns, place)
+        # Bytes that it counts on, of the whole process.
+        self.reserved = _needed(network, rows * columns, place)
 
     def advance(self, plane: Codes) -> None:
         """Take one more plane (codes, h, w); it is decoded when pixels are asked for."""
@@ -105,8 +106,9 @@ def analyse(network: PlaneNetwork, samples: Samples, rows: int, columns: int, pl
     return whole
 
 
-def _check_room(network: PlaneNetwork, positions: int, place: Workplace) -> None:
-    """Raise :class:`LimitError` unless target and state of a picture fit."""
+def _needed(network: PlaneNetwork, positions: int, place: Workplace) -> int:
+    """Bytes with target and state of a picture. Raises :class:`LimitError` unless they fit."""
     needed = place.reserved + positions * 2 * network.depth * torch.int32.itemsize
     if needed > place.max_memory:
         raise too_much_memory(needed, place.max_memory)
+    return needed

@@ -42,6 +42,8 @@ class TiledDecoder:
     ):
         place = with_window(network, max(tile.window.height * tile.window.width for tile in tiles), place)
         self._network, self._place = network, place
+        # Bytes that it counts on, of the whole process, without states.
+        self.reserved = place.reserved
         # Small ones together, since each step has a cost of its own: files may have thousands.
         self.groups = group_tiles(tiles, place.batch, SMALL_TILES)
         areas = [sum(tile.window.height * tile.window.width for tile in group) for group in self.groups]

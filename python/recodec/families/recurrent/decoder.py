@@ -39,14 +39,16 @@ class RecurrentDecoder:
         place = engine.workplace(rows * columns * fields.stride**2, limits.max_memory)
         codes = rows * columns * sum(map(network.codes_in, range(network.iterations)))
         part = engine.model.coder_part(fields)
-        self._coder = header.plane_decoder(limits, part, place.reserved + codes, threads)
-        place = replace(place, reserved=place.reserved + codes + self._coder.bytes)
+        coder = header.coder_bytes(part)
+        place = replace(place, reserved=place.reserved + codes + coder)
         self._tiles: TiledDecoder | SeamlessDecoder
         if network.seamless:
             self._tiles = SeamlessDecoder(network, rows, columns, place)
         else:
             grid = TileGrid(rows, columns, fields.tile_rows, fields.tile_columns, fields.tile_halo)
             self._tiles = TiledDecoder(network, grid.tiles(), place)
+        # More threads than one take what is left.
+        self._coder = header.plane_decoder(limits, part, self._tiles.reserved - coder, threads)
         self._planes: list[Codes] = []  # and not yet decoded
         self._computed: Tensor | None = None
 

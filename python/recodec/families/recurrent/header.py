@@ -11,7 +11,13 @@ from recodec.container.core import core_errors
 from recodec.container.info import Details
 from recodec.errors import FormatError, UnsupportedError
 from recodec.families.protocol import Family
-from recodec.families.recurrent.planes import CoderPart, PlaneChecker, PlaneDecoder, needs_model
+from recodec.families.recurrent.planes import (
+    CoderPart,
+    PlaneChecker,
+    PlaneDecoder,
+    coder_bytes,
+    needs_model,
+)
 from recodec.limits import PLAIN_BYTES, TORCH_BYTES, Limits, check_pixels
 
 if TYPE_CHECKING:
@@ -84,6 +90,11 @@ class PlaneFileHeader:
         return self.fields.positions(self.common.height), self.fields.positions(self.common.width)
 
     @property
+    def _positions(self) -> int:
+        rows, columns = self.grid
+        return rows * columns
+
+    @property
     def _alpha_bytes(self) -> int:
         # Inflated, and without its filters.
         return 2 * self.common.alpha * self.common.width * self.common.height
@@ -99,7 +110,7 @@ class PlaneFileHeader:
         if not needs_model(self.fields):
             with core_errors():
                 _core.check_codes(self.fields, 1)
-            reserved = PLAIN_BYTES + self._alpha_bytes
+            reserved = PLAIN_BYTES + self._alpha_bytes + self._positions * self.fields.depth
             return PlaneChecker(self.plane_decoder(limits, None, reserved), self.fields)
         import torch
 
@@ -108,9 +119,11 @@ class PlaneFileHeader:
         model = shared_model(self.common.model)
         self.require(model)
         threads = torch.get_num_threads()
-        reserved = TORCH_BYTES + self._alpha_bytes
+        network = model.plane_network()
+        codes = self._positions * sum(map(network.codes_in, range(network.iterations)))
+        reserved = TORCH_BYTES + self._alpha_bytes + codes
         decoder = self.plane_decoder(limits, model.coder_part(self.fields), reserved, threads)
-        return PlaneChecker(decoder, self.fields, model.plane_network().iterations)
+        return PlaneChecker(decoder, self.fields, network.iterations)
 
     def require(self, model: Model) -> None:
         """Raise :class:`WeightsError` for another model's file, :class:`FormatError` for one that contradicts it."""
@@ -126,6 +139,10 @@ class PlaneFileHeader:
                 f"the file has planes of {fields.depth} codes, but all that model {model.id} has are embedded planes: "
                 "the file is damaged"
             )
+
+    def coder_bytes(self, part: CoderPart | None) -> int:
+        """About what decoding the file's planes takes on one thread. Raises like :meth:`plane_decoder`."""
+        return coder_bytes(self.common.model, self.fields, self.grid, part)
 
     def plane_decoder(
         self, limits: Limits, part: CoderPart | None, reserved: int, threads: int = 1

@@ -53,6 +53,30 @@ class PlaneEncoder:
             return self._coder.encode(codes)
 
 
+def _kind(
+    model: str, fields: _core.PlaneHeader, grid: tuple[int, int], part: CoderPart | None
+) -> tuple[int, int, int, int, int, CoderPart | None]:
+    """What makes a coder. Raises :class:`WeightsError` where a file needs a ``part`` of its model and gets none."""
+    if not needs_model(fields):
+        part = None
+    elif part is None:
+        what = "an entropy network" if fields.entropy == NETWORK else "embedded planes"
+        raise WeightsError(f"the codes of this file need {what}, which model {model!r} here does not have")
+    return fields.entropy, fields.entropy_version, fields.depth, *grid, part
+
+
+def coder_bytes(
+    model: str,
+    fields: _core.PlaneHeader,
+    grid: tuple[int, int],
+    part: CoderPart | None,
+    threads: int = 1,
+) -> int:
+    """About the bytes that decoding planes takes, without the planes. Raises :class:`WeightsError` like a decoder."""
+    with core_errors():
+        return _core.coder_bytes(*_kind(model, fields, grid, part), threads)
+
+
 class PlaneDecoder:
     """Turns one payload after the other into planes of codes, on up to so many ``threads``.
 
@@ -72,23 +96,14 @@ class PlaneDecoder:
         reserved: int = 0,
     ):
         self._shape = (fields.depth, *grid)
-        if not needs_model(fields):
-            part = None
-        elif part is None:
-            what = "an entropy network" if fields.entropy == NETWORK else "embedded planes"
-            raise WeightsError(
-                f"the codes of this file need {what}, which model {model!r} here does not have"
-            )
-        kind = fields.entropy, fields.entropy_version, *self._shape, part
         room = positive_int("max_memory", max_memory) - reserved
-        plane = fields.depth * grid[0] * grid[1]
+        while (taken := coder_bytes(model, fields, grid, part, threads)) > room:
+            if threads == 1:
+                raise too_much_memory(reserved + taken, max_memory)
+            threads -= 1
         with core_errors():
-            while (taken := _core.coder_bytes(*kind, threads) + threads * plane) > room:
-                if threads == 1:
-                    raise too_much_memory(reserved + taken, max_memory)
-                threads -= 1
-            self._coder = _core.ChunkCoder(*kind)
-        self.threads, self.bytes = threads, taken
+            self._coder = _core.ChunkCoder(*_kind(model, fields, grid, part))
+        self.threads = threads
 
     def decode(self, payloads: Sequence[bytes]) -> list[Codes]:
         """The planes of the payloads that come next, (codes, rows, columns) each.
