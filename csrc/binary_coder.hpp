@@ -20,7 +20,7 @@ namespace recodec {
 
 class BinaryCoder final : public PlaneCoder {
 public:
-    static constexpr std::size_t kNeighbourCount = 7;
+    static constexpr std::size_t kNeighbourCount = 7, kPlanes = 3;
 
     BinaryCoder(std::uint32_t depth, std::uint32_t height, std::uint32_t width);
 
@@ -43,7 +43,7 @@ private:
     void code_position(Bits& bits, std::size_t cell);
     Neighbourhood gather(std::size_t cell);
 
-    PlaneHistory<3> planes_;
+    PlaneHistory<kPlanes> planes_;
     Regression regression_;  // weights Q16
     std::array<std::vector<Counter>, kCounters> counters_;
     std::vector<std::int32_t> mixer_;  // per stage, channel and mixed prediction, Q16

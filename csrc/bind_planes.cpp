@@ -12,6 +12,7 @@
 #include "dense.hpp"
 #include "entropy_tables.hpp"
 #include "plane_header.hpp"
+#include "plane_limits.hpp"
 
 namespace recodec {
 
@@ -42,12 +43,21 @@ std::shared_ptr<EmbeddedOrder> make_order(const Array<std::int32_t>& chunk_of, s
 using BoundPart = std::variant<std::monostate, std::shared_ptr<EmbeddedOrder>, std::shared_ptr<EntropyTables>,
                                std::shared_ptr<EmbeddedTables>>;
 
+ModelPart to_part(const BoundPart& part) {
+    return std::visit([](const auto& from) -> ModelPart { return from; }, part);
+}
+
 std::unique_ptr<ChunkCoder> make_chunk_coder(std::uint8_t entropy, std::uint8_t version, std::uint32_t depth,
                                              std::uint32_t rows, std::uint32_t columns,
                                              const BoundPart& part) {
     return std::make_unique<ChunkCoder>(
         EntropyCoder{entropy, version}, depth, rows, columns,
-        std::visit([](const auto& from) -> ModelPart { return from; }, part));
+        to_part(part));
+}
+
+std::uint64_t bytes_of_coder(std::uint8_t entropy, std::uint8_t version, std::uint32_t depth, std::uint32_t rows,
+                             std::uint32_t columns, const BoundPart& part, std::size_t threads) {
+    return coder_bytes(EntropyCoder{entropy, version}, depth, rows, columns, to_part(part), threads);
 }
 
 py::bytes encode_plane(ChunkCoder& coder, const Array<std::int8_t>& codes) {
@@ -115,6 +125,10 @@ void bind_planes(py::module_& m) {
         .def_readwrite("arithmetic", &PlaneHeader::arithmetic)
         .def_property_readonly("embedded", [](const PlaneHeader& h) { return h.entropy.is_embedded(); })
         .def("positions", &PlaneHeader::positions, py::arg("side"));
+    m.def("check_tiles", &check_tiles, py::arg("header"), py::arg("fields"));
+    m.def("check_codes", &check_codes, py::arg("fields"), py::arg("planes"));
+    m.def("coder_bytes", &bytes_of_coder, py::arg("entropy"), py::arg("version"), py::arg("depth"), py::arg("rows"),
+          py::arg("columns"), py::arg("part"), py::arg("threads"));
     m.def("read_plane_header", &read_plane_header, py::arg("header"));
     m.def("write_plane_header",
           [](const PlaneHeader& fields, const Header& header) { return to_bytes(write_plane_header(fields, header)); });

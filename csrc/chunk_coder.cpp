@@ -15,6 +15,9 @@ namespace recodec {
 
 namespace {
 
+constexpr const char *kNetwork = "a network", *kEmbeddedPlanes = "embedded planes",
+                     *kEmbeddedNetwork = "a network of embedded planes";
+
 template <class Part>
 std::shared_ptr<const Part> required(const ModelPart& part, const char* what) {
     const auto* found = std::get_if<std::shared_ptr<const Part>>(&part);
@@ -35,16 +38,36 @@ std::unique_ptr<PlaneCoder> make_plane_coder(EntropyCoder coder, std::uint32_t d
     if (coder.is_embedded()) {
         if (coder.kind == EntropyCoder::kNetwork) {
             return std::make_unique<EmbeddedNetworkCoder>(
-                depth, height, width, required<EmbeddedTables>(part, "a network of embedded planes"));
+                depth, height, width, required<EmbeddedTables>(part, kEmbeddedNetwork));
         }
         return std::make_unique<EmbeddedAdaptiveCoder>(depth, height, width,
-                                                       required<EmbeddedOrder>(part, "embedded planes"));
+                                                       required<EmbeddedOrder>(part, kEmbeddedPlanes));
     }
     if (coder.kind == EntropyCoder::kNetwork) {
-        return std::make_unique<NetworkCoder>(depth, height, width, required<EntropyTables>(part, "a network"));
+        return std::make_unique<NetworkCoder>(depth, height, width, required<EntropyTables>(part, kNetwork));
     }
     if (coder.version == 1) return std::make_unique<BinaryCoder>(depth, height, width);
     return std::make_unique<TernaryCoder>(depth, height, width);
+}
+
+std::uint64_t coder_bytes(EntropyCoder coder, std::uint32_t depth, std::uint32_t height, std::uint32_t width,
+                          const ModelPart& part, std::size_t threads) {
+    std::size_t cell = 0;
+    if (coder.is_embedded()) {
+        cell = depth * (sizeof(std::int16_t) + sizeof(std::int8_t));
+        if (coder.kind == EntropyCoder::kNetwork) {
+            cell += required<EmbeddedTables>(part, kEmbeddedNetwork)->width * sizeof(std::int32_t);
+        } else {
+            cell += required<EmbeddedOrder>(part, kEmbeddedPlanes)->most_codes();
+        }
+    } else if (coder.kind == EntropyCoder::kNetwork) {
+        const auto tables = required<EntropyTables>(part, kNetwork);
+        cell = size_product({threads + 1, tables->width + tables->embedding_width, sizeof(std::int16_t)}) + depth;
+    } else {
+        cell = coder.version == 1 ? BinaryCoder::kPlanes * std::size_t{depth}
+                                  : TernaryCoder::kPlanes * (depth + sizeof(std::uint16_t));
+    }
+    return size_product({PaddedGrid{height, width}.cells(), cell});
 }
 
 std::uint32_t checksum_of_coded(ByteView coded) {

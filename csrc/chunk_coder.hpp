@@ -24,6 +24,11 @@ using ModelPart = std::variant<std::monostate, std::shared_ptr<const EmbeddedOrd
 std::unique_ptr<PlaneCoder> make_plane_coder(EntropyCoder coder, std::uint32_t depth, std::uint32_t height,
                                              std::uint32_t width, ModelPart part = {});
 
+// About the bytes that such a coder takes while so many planes are decoded at once, without what it fills. Throws Error
+// like make_plane_coder(), and where that cannot be told in 64 bits.
+std::uint64_t coder_bytes(EntropyCoder coder, std::uint32_t depth, std::uint32_t height, std::uint32_t width,
+                          const ModelPart& part, std::size_t threads);
+
 // What a chunk's checksum is before its codes: that of the chunk type and the coded bytes.
 std::uint32_t checksum_of_coded(ByteView coded);
 

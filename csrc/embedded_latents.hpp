@@ -22,7 +22,9 @@ constexpr std::int32_t log_size(std::uint32_t magnitude) {
 class EmbeddedLatents {
 public:
     EmbeddedLatents(const PaddedGrid& grid, std::size_t channels)
-        : channels_(channels), indices_(grid.cells() * channels), sizes_(grid.cells() * channels) {}
+        : channels_(channels),
+          indices_(size_product({grid.cells(), channels})),
+          sizes_(size_product({grid.cells(), channels})) {}
 
     std::int16_t* indices(std::size_t cell) { return indices_.data() + cell * channels_; }
     const std::int16_t* indices(std::size_t cell) const { return indices_.data() + cell * channels_; }

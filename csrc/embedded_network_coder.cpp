@@ -13,7 +13,7 @@ EmbeddedNetworkCoder::EmbeddedNetworkCoder(std::uint32_t depth, std::uint32_t he
     : EmbeddedCoder(depth, height, width, tables->order()),
       tables_(std::move(tables)),
       compute_(chosen_instructions()),
-      sums_(grid_.cells() * tables_->width) {}
+      sums_(size_product({grid_.cells(), tables_->width})) {}
 
 template <class Bits>
 void EmbeddedNetworkCoder::code_plane(Bits bits) {

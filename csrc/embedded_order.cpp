@@ -58,6 +58,7 @@ EmbeddedOrder::EmbeddedOrder(std::span<const std::int32_t> chunk_of, std::size_t
             }
         }
         first += chunk.codes.size();
+        most_codes_ = std::max(most_codes_, chunk.codes.size());
     }
 }
 

@@ -33,11 +33,13 @@ public:
     std::size_t channels() const { return channels_; }
     std::size_t count() const { return chunks_.size(); }
     std::size_t codes() const { return chunks_.empty() ? 0 : chunks_.back().first + chunks_.back().codes.size(); }
+    // Of the chunk that has most.
+    std::size_t most_codes() const { return most_codes_; }
     // Throws Error (format) beyond the last.
     const Chunk& chunk(std::size_t number) const;
 
 private:
-    std::size_t channels_;
+    std::size_t channels_, most_codes_ = 0;
     std::vector<Chunk> chunks_;
 };
 

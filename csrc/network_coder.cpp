@@ -21,8 +21,8 @@ NetworkCoder::NetworkCoder(std::uint32_t depth, std::uint32_t height, std::uint3
 }
 
 NetworkCoder::Trace NetworkCoder::make_trace() const {
-    return {std::vector<std::int16_t>(grid_.cells() * tables_->embedding_width),
-            std::vector<std::int16_t>(grid_.cells() * tables_->width)};
+    return {std::vector<std::int16_t>(size_product({grid_.cells(), tables_->embedding_width})),
+            std::vector<std::int16_t>(size_product({grid_.cells(), tables_->width}))};
 }
 
 bool NetworkCoder::can_code(std::int8_t code) const {

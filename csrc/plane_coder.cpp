@@ -24,12 +24,12 @@ Bytes PlaneCoder::encode(std::span<const std::int8_t> codes) {
                                           std::to_string(i % positions()) + "; codes are " + symbols());
         }
     }
-    const std::size_t depth = depth_of(iteration_);
+    const std::size_t depth = depth_of(iteration_), channel = positions();
     begin_plane();
     for (std::uint32_t y = 0; y < grid_.height; ++y) {
         const std::int8_t* from = codes.data() + std::size_t{y} * grid_.width;
         std::int8_t* to = row(y);
-        for (std::size_t d = 0; d < depth; ++d, from += positions()) {
+        for (std::size_t d = 0; d < depth; ++d, from += channel) {
             for (std::size_t x = 0; x < grid_.width; ++x) to[x * depth + d] = from[x];
         }
     }
@@ -51,9 +51,9 @@ void PlaneCoder::decode_all(std::span<CodedPlane> planes, std::size_t) {
 }
 
 void PlaneCoder::put_row(const std::int8_t* row, std::size_t iteration, std::uint32_t y, CodedPlane& plane) const {
-    const std::size_t depth = depth_of(iteration);
+    const std::size_t depth = depth_of(iteration), channel = positions();
     std::int8_t* to = plane.codes.data() + std::size_t{y} * grid_.width;
-    for (std::size_t d = 0; d < depth; ++d, to += positions()) {
+    for (std::size_t d = 0; d < depth; ++d, to += channel) {
         for (std::size_t x = 0; x < grid_.width; ++x) to[x] = row[x * depth + d];
     }
     plane.checksum = crc32c(bytes_of(row, row_size(iteration)), plane.checksum);

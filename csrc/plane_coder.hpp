@@ -29,8 +29,10 @@ public:
     PlaneCoder& operator=(const PlaneCoder&) = delete;
 
     // Codes of the next plane, or of one so many planes later. Throws Error (format) where there is none.
-    std::size_t plane_size(std::size_t later = 0) const { return depth_of(iteration_ + later) * positions(); }
-    std::size_t positions() const { return std::size_t{grid_.height} * grid_.width; }
+    std::size_t plane_size(std::size_t later = 0) const {
+        return size_product({depth_of(iteration_ + later), positions()});
+    }
+    std::size_t positions() const { return size_product({grid_.height, grid_.width}); }
 
     // `codes` is depth x height x width. Throws Error for codes that the version cannot code.
     Bytes encode(std::span<const std::int8_t> codes);
@@ -61,7 +63,7 @@ protected:
         static_cast<void>(iteration);
         return depth_;
     }
-    std::size_t row_size(std::size_t iteration) const { return grid_.width * depth_of(iteration); }
+    std::size_t row_size(std::size_t iteration) const { return size_product({grid_.width, depth_of(iteration)}); }
     // Of the next plane, and while one is coded of that.
     std::uint32_t iteration() const { return iteration_; }
     void add_iterations(std::size_t count) { iteration_ += static_cast<std::uint32_t>(count); }

@@ -21,7 +21,7 @@ template <std::size_t kPlanes>
 class PlaneHistory {
 public:
     PlaneHistory(const PaddedGrid& grid, std::size_t depth) : grid_(grid), depth_(depth) {
-        for (auto& plane : planes_) plane.assign(grid.cells() * depth, 0);
+        for (auto& plane : planes_) plane.assign(size_product({grid.cells(), depth}), 0);
     }
 
     // The plane at work becomes the last, and an empty one begins.

@@ -19,7 +19,7 @@ namespace recodec {
 
 class TernaryCoder final : public PlaneCoder {
 public:
-    static constexpr std::size_t kNeighbourCount = 6;
+    static constexpr std::size_t kNeighbourCount = 6, kPlanes = 2;
 
     TernaryCoder(std::uint32_t depth, std::uint32_t height, std::uint32_t width);
 
@@ -53,7 +53,7 @@ private:
         return counts_[age][grid_.beside(cell, dy, dx)];
     }
 
-    PlaneHistory<2> planes_;
+    PlaneHistory<kPlanes> planes_;
     // Codes that are not 0 in each cell: of this plane and of the last.
     std::array<std::vector<std::uint16_t>, 2> counts_;
     std::vector<Counter> any_;

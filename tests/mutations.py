@@ -13,7 +13,7 @@ import numpy as np
 
 from recodec import _core
 
-from .plane_files import read_chunk, read_header
+from .plane_files import read_chunk, read_header, write_header
 from .stand_in import stand_in_coder
 
 Mutation = Callable[[np.random.Generator, bytearray, bytes], None]
@@ -67,6 +67,30 @@ def edit_header(rng: np.random.Generator, data: bytearray, other: bytes) -> None
         )
 
 
+_FIELDS = {
+    "width": (1, 2, 16, 255, 1 << 12, 1 << 30),
+    "height": (1, 2, 16, 255, 1 << 12, 1 << 30),
+    "stride": (1, 2, 4, 16, 255),
+    "depth": (1, 2, 8, 96, 97, 256),
+    "entropy": (1, 2),
+    "entropy_version": (1, 2, 3, 4),
+    "tile_columns": (1, 2, 8, 9, 64),
+    "tile_rows": (1, 2, 8, 9, 64),
+    "tile_halo": (0, 1, 8, 22, 255),
+}
+
+
+def edit_fields(rng: np.random.Generator, data: bytearray, other: bytes) -> None:
+    """Give fields of a sound header values at which limits lie, and make it sound again."""
+    try:
+        fields, end = read_header(bytes(data))
+        for name in rng.choice(sorted(_FIELDS), int(rng.integers(1, 4)), replace=False):
+            setattr(fields, name, int(rng.choice(_FIELDS[name])))
+        data[:end] = write_header(fields)
+    except _core.CoreError:
+        pass
+
+
 def edit_size(rng: np.random.Generator, data: bytearray, other: bytes) -> None:
     """Change the size that a chunk claims to have, a little or out of all proportion."""
     ranges = chunk_ranges(bytes(data))
@@ -77,7 +101,7 @@ def edit_size(rng: np.random.Generator, data: bytearray, other: bytes) -> None:
 
 
 MUTATIONS: tuple[Mutation, ...] = (
-    flip_bits, set_bytes, truncate, insert, delete, splice, edit_header, edit_size
+    flip_bits, set_bytes, truncate, insert, delete, splice, edit_header, edit_fields, edit_size
 )  # fmt: skip
 
 

@@ -90,6 +90,12 @@ def test_slow_decoder_rejects_bad_alpha_entropy_coder_and_tiles(name: str) -> No
         decode_file((GOLDEN / "bad" / f"{name}.rcd").read_bytes())
 
 
+@pytest.mark.parametrize("name", [name for name in EXPECTED["bad"] if name.startswith("planes")])
+def test_verifying_refuses_codes_out_of_proportion(name: str) -> None:
+    with pytest.raises(recodec.LimitError, match="too long to decode without the model"):
+        recodec.verify(GOLDEN / "bad" / f"{name}.rcd")
+
+
 @pytest.mark.parametrize("name", sorted(EXPECTED["bad"]))
 def test_bad_file_raises_its_error(tiny_model: str, name: str) -> None:
     with pytest.raises(RecodecError) as caught:

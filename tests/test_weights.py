@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 import recodec
 from recodec.errors import WeightsError
 from recodec.model_search import available_models, find_model
-from recodec.weights import load_model, save_model
+from recodec.weights import load_model, save_model, shared_model
 
 from .conftest import GOLDEN
 
@@ -30,10 +30,10 @@ def test_golden_model_never_changes(tiny_model: str) -> None:
     assert load_model(tiny_model).hash.hex() == (GOLDEN / "tiny.hash").read_text().strip()
 
 
-@pytest.mark.parametrize(
-    ("name", "hash_"),
-    [("dev-1", "33a2599e1a807f0e"), ("rnn-1", "30145a0c441f5643"), ("latent-1", "48509eb7f62be148")],
-)
+RELEASED = {"dev-1": "33a2599e1a807f0e", "rnn-1": "30145a0c441f5643", "latent-1": "48509eb7f62be148"}
+
+
+@pytest.mark.parametrize(("name", "hash_"), RELEASED.items())
 def test_shipped_models_never_change(name: str, hash_: str) -> None:
     assert load_model(name).hash.hex() == hash_
 
@@ -139,3 +139,117 @@ def test_missing_configuration_is_refused(tmp_path: Path) -> None:
     path = copy_with(tmp_path / "x.safetensors", {}, decoder="{")
     with pytest.raises(WeightsError, match="configuration"):
         load_model(path)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value"),
+    [(kind, 1) for kind in ("int64", "int32", "int16", "int8", "uint8", "bool", "bfloat16", "complex64")]
+    + [("float64", 1), ("float64", 1e300)],
+)
+@pytest.mark.parametrize("name", ["decoder.output.bias", "binarizer.conv.bias"])
+def test_types_that_the_format_lacks_are_refused(tmp_path: Path, dtype: str, value: float, name: str) -> None:
+    with safe_open(GOLDEN / "tiny.safetensors", "pt") as file:
+        shape = file.get_slice(name).get_shape()
+    tensor = torch.full(shape, value, dtype=getattr(torch, dtype))
+    path = copy_with(tmp_path / "other.safetensors", {name: tensor})
+    with pytest.raises(WeightsError, match=f"{name} holds torch.{dtype}; it must be float16 or float32"):
+        load_model(path)
+
+
+def test_types_of_planes_and_entropy_networks(tmp_path: Path) -> None:
+    with safe_open(GOLDEN / "tiny-latent.safetensors", "pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        metadata = file.metadata()
+    path = tmp_path / "other.safetensors"
+    for name, kinds in {
+        "planes.chunk_of": ("int8", "int32", "int64", "float16"),
+        "planes.threshold": ("int16", "float64"),
+        "entropy.bias": ("int16", "int64", "float32"),
+    }.items():
+        for kind in kinds:
+            save_file({**tensors, name: tensors[name].to(getattr(torch, kind))}, path, metadata)
+            with pytest.raises(WeightsError, match=f"{name.removeprefix('entropy.')} holds torch.{kind}"):
+                load_model(path)
+    # Single precision is not what is written, but known.
+    exact = {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
+    save_file(exact, path, metadata)
+    assert load_model(path).network.config == load_model(GOLDEN / "tiny-latent.safetensors").network.config
+
+
+@pytest.mark.parametrize("key", ["decoder", "encoder", "notes", "architecture"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[" * 100_000,
+        '{"depth":' * 50_000,
+        "9" * 5000,
+        '{"depth":' + "9" * 5000 + "}",
+        '{"notes":NaN}[',
+        "\x00",
+        '"text"',
+    ],
+)
+def test_no_metadata_raises_anything_else(tmp_path: Path, key: str, text: str) -> None:
+    path = copy_with(tmp_path / "x.safetensors", {}, **{key: text})
+    with pytest.raises(WeightsError) as caught:
+        load_model(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ['{"depth":1e999}', '{"encoder":[[]]}', '{"decoder":{"width":3}}'])
+@pytest.mark.parametrize("key", ["decoder", "encoder"])
+def test_odd_configurations_are_refused(tmp_path: Path, key: str, text: str) -> None:
+    path = copy_with(tmp_path / "x.safetensors", {}, **{key: text})
+    with pytest.raises(WeightsError, match="configuration"):
+        load_model(path)
+
+
+def test_sources_that_are_no_files(tmp_path: Path) -> None:
+    (tmp_path / "folder.safetensors").mkdir()
+    for path in (tmp_path / "folder.safetensors", tmp_path / "absent.safetensors", tmp_path / "a\0" / "nul"):
+        with pytest.raises(WeightsError, match="cannot be read"):
+            load_model(path)
+
+
+@pytest.mark.parametrize("name", ["dev-1", "rnn-1", "latent-1"])
+def test_released_ids_are_held_to_the_whole_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Also to what their hash leaves out, wherever they are found."""
+    whole = find_model(name).read_bytes()
+    monkeypatch.setenv("RECODEC_WEIGHTS", str(tmp_path))
+    path = tmp_path / f"{name}.safetensors"
+    path.write_bytes(whole)
+    assert load_model(name).id == name
+    with safe_open(path, "pt") as file:
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        metadata = file.metadata()
+    part = next(key for key in tensors if key.startswith(("analysis.", "encoder.", "binarizer.")))
+    save_file({**tensors, part: tensors[part] * 0.5}, path, metadata)
+    with pytest.raises(WeightsError, match=f"not the released model {name}"):
+        recodec.load(name)
+    # A path says which file is meant.
+    assert load_model(path).hash.hex() == RELEASED[name]
+
+
+def test_every_released_model_has_a_digest() -> None:
+    folder = Path(recodec.__file__).parent / "weights"
+    listed = (folder / "SHA256SUMS").read_text().split()[1::2]
+    assert listed == sorted(path.name for path in folder.glob("*.safetensors"))
+    assert listed == sorted(f"{name}.safetensors" for name in RELEASED)
+
+
+def test_a_model_is_loaded_again_once_its_file_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECODEC_WEIGHTS", str(tmp_path))
+    path = tmp_path / "mine.safetensors"
+    copy_with(path, {})
+    first = shared_model("mine")
+    assert shared_model("mine") is first
+    copy_with(path, {}, notes='{"by": "another hand"}')
+    assert shared_model("mine").notes == {"by": "another hand"}
+    path.unlink()
+    with pytest.raises(WeightsError, match="there is no model"):
+        shared_model("mine")

@@ -7,6 +7,7 @@
 #include "chunk_coder.hpp"
 #include "crc32c.hpp"
 #include "error.hpp"
+#include "plane_limits.hpp"
 #include "png_alpha.hpp"
 #include "stand_in.hpp"
 
@@ -50,17 +51,21 @@ void read_alpha(ByteView png, const Header& header) {
 
 }  // namespace
 
-Budget::Budget(const Header& header, const PlaneHeader& planes, const Limits& limits) : cost_(0), left_(limits.cost) {
+Budget::Budget(const Header& header, const PlaneHeader& planes, const Limits& limits) 
+    : planes_(planes), cost_(0), left_(limits.cost) {
     const std::uint64_t positions = std::uint64_t{planes.positions(header.height)} * planes.positions(header.width);
     // Factors are limited one by one, since the product of all may pass 64 bits.
     if (positions > limits.pixels || positions * planes.stride * planes.stride > limits.pixels) {
         throw Error(Errc::limit, "the picture exceeds the pixel limit");
     }
+    check_tiles(header, planes);
+    check_codes(planes, 1);
     cost_ = positions * planes.depth * planes.depth;
     if (cost_ > left_) throw Error(Errc::limit, "a plane takes too long to decode");
 }
 
 void Budget::spend() {
+    check_codes(planes_, ++count_);
     if (cost_ > left_) throw Error(Errc::limit, "the code chunks take too long to decode");
     left_ -= cost_;
 }

@@ -10,13 +10,13 @@
 
 namespace recodec {
 
-// What FORMAT.md, section 6, has a reader hold to: pixels as coded, and codes times depth of all planes.
+// Pixels as coded; and for those who have many files to look at, codes times depth of all planes.
 struct Limits {
     std::uint64_t pixels;
-    std::uint64_t cost = 128 * pixels;
+    std::uint64_t cost = ~std::uint64_t{0};
 };
 
-// Holds decoding to limits.
+// Holds decoding to limits, and to those that FORMAT.md, section 6, has for a reader without models.
 class Budget {
 public:
     // Throws Error if the picture, or a single plane of it, is beyond them.
@@ -26,6 +26,8 @@ public:
     void spend();
 
 private:
+    PlaneHeader planes_;
+    std::size_t count_ = 0;
     std::uint64_t cost_, left_;
 };
 

@@ -110,6 +110,37 @@ void edit_header(Bytes& data, Random& random) {
     }
 }
 
+// Fields of a sound header get values at which limits lie, and it is sound again.
+void edit_fields(Bytes& data, Random& random) try {
+    constexpr std::array<std::uint32_t, 8> kSides = {1, 2, 5, 16, 64, 255, 1u << 12, 1u << 30};
+    constexpr std::array<std::uint32_t, 7> kDepths = {1, 2, 8, 20, 96, 97, 256};
+    constexpr std::array<std::uint8_t, 5> kStrides = {1, 2, 4, 16, 255};
+    constexpr std::array<std::uint32_t, 6> kTiles = {1, 2, 8, 9, 64, 1u << 26};
+    constexpr std::array<std::uint32_t, 5> kHalos = {0, 1, 8, 22, 255};
+    const auto one_of = [&](const auto& values) { return values[random.below(values.size())]; };
+    std::size_t end = 0;
+    Header header = read_header(data, end);
+    PlaneHeader fields = read_plane_header(header);
+    for (std::size_t count = 1 + random.below(3); count > 0; --count) {
+        switch (random.below(8)) {
+            case 0: header.width = one_of(kSides); break;
+            case 1: header.height = one_of(kSides); break;
+            case 2: fields.stride = one_of(kStrides); break;
+            case 3: fields.depth = one_of(kDepths); break;
+            case 4: fields.entropy.version = static_cast<std::uint8_t>(1 + random.below(4)); break;
+            case 5: fields.tile_columns = one_of(kTiles); break;
+            case 6: fields.tile_rows = one_of(kTiles); break;
+            case 7: fields.tile_halo = one_of(kHalos); break;
+        }
+    }
+    header.fields = write_plane_header(fields, header);
+    const Bytes written = write_header(header);
+    erase(data, {0, end});
+    insert(data, 0, written);
+} catch (const Error&) {
+    // No sound header, or none that could be one.
+}
+
 // Type or size field of a chunk.
 void edit_head(Bytes& data, Random& random) {
     const auto chunks = chunk_ranges(data);
@@ -135,7 +166,7 @@ void repeat_chunk(Bytes& data, Random& random) {
 }
 
 constexpr std::array kMutations = {flip_bits,   set_bytes, truncate,   insert_bytes, delete_bytes,
-                                   edit_header, edit_head, drop_chunk, repeat_chunk};
+                                   edit_header, edit_fields, edit_head, drop_chunk, repeat_chunk};
 
 }  // namespace
 

@@ -19,7 +19,7 @@ public:
         z = (z ^ z >> 27) * 0x94D049BB133111EBu;
         return z ^ z >> 31;
     }
-    std::size_t below(std::size_t limit) { return next() % limit; }
+    std::size_t below(std::size_t limit) { return static_cast<std::size_t>(next() % limit); }
     std::uint8_t byte() { return static_cast<std::uint8_t>(next()); }
 
 private:

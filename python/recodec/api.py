@@ -87,7 +87,10 @@ def decode(data: Source, *, like: str, **options: Unpack[DecodeOptions]) -> Outp
 
 def decode(data: Source, *, like: str = "pil", **options: Unpack[DecodeOptions]) -> Output:
     """Decode one file with the model it names; see :meth:`Codec.decode` for the options."""
-    file = open_file(data, Limits(options.get("max_pixels", DEFAULT_MAX_PIXELS)))
+    limits = Limits(
+        options.get("max_pixels", DEFAULT_MAX_PIXELS), options.get("max_memory", DEFAULT_MAX_MEMORY)
+    )
+    file = open_file(data, limits)
     return next(decode_all(_engine(file.header), [file], check_like(like), options))
 
 

@@ -24,7 +24,7 @@ from recodec.codec import DecodeOptions, EncodeOptions
 from recodec.errors import RecodecError
 from recodec.io import folders, outputs, picture_kinds
 from recodec.io.image_files import to_bytes
-from recodec.limits import DEFAULT_MAX_PIXELS
+from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS
 from recodec.options import check_options
 
 try:
@@ -97,7 +97,7 @@ class _Encoder:
         Image.MAX_IMAGE_PIXELS = None
 
     def __call__(self, batch: Batch) -> Batch:
-        return _report(batch, self._work, self._options.get("max_pixels", DEFAULT_MAX_PIXELS))
+        return _report(batch, self._work, self._options)
 
     def _work(self, source: str, target: str) -> Record:
         data = self._codec.encode(Path(source), **self._options)
@@ -116,7 +116,7 @@ class _Decoder:
         Image.MAX_IMAGE_PIXELS = None
 
     def __call__(self, batch: Batch) -> Batch:
-        return _report(batch, self._work, self._options.get("max_pixels", DEFAULT_MAX_PIXELS))
+        return _report(batch, self._work, self._options)
 
     def _work(self, source: str, target: str) -> Record:
         data = Path(source).read_bytes()
@@ -126,14 +126,18 @@ class _Decoder:
         return {"width": image.width, "height": image.height, "truncated": info.truncated}
 
 
-def _report(batch: Batch, work: Callable[[str, str], Record], max_pixels: int | None) -> Batch:
-    """Do ``work`` for every row whose output is not there and sound."""
+def _report(
+    batch: Batch, work: Callable[[str, str], Record], options: EncodeOptions | DecodeOptions
+) -> Batch:
+    """Do ``work`` for every row whose output is not there and sound, by the limits among its ``options``."""
+    max_pixels = options.get("max_pixels", DEFAULT_MAX_PIXELS)
+    max_memory = options.get("max_memory", DEFAULT_MAX_MEMORY)
     records: list[Record] = []
     for paths in zip(batch["source"], batch["target"], strict=True):
         source, target = map(os.fsdecode, paths)
         try:
             # Ray repeats what a lost worker had begun; what it had finished is found here too.
-            if files.is_sound(target, max_pixels=max_pixels):
+            if files.is_sound(target, max_pixels=max_pixels, max_memory=max_memory):
                 records.append({"file": source, "output": target, "skipped": True})
                 continue
             Path(target).parent.mkdir(parents=True, exist_ok=True)

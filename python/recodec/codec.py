@@ -171,7 +171,8 @@ class Codec:
 
         ``like`` is "pil" (mode L, LA, RGB or RGBA), "numpy" (H×W×C uint8) or "torch" (C×H×W uint8 on the
         codec's device), C being 1 to 4 in that order of modes.
-        ``iterations`` stops after so many chunks; ``max_pixels`` bounds the picture. A file cut short decodes as
+        ``iterations`` stops after so many chunks; ``max_pixels`` bounds the picture and ``max_memory`` (bytes) about
+        what the process takes, whatever the file claims. A file cut short decodes as
         far as its whole chunks go, or is an error with ``strict``. Nothing is shown unless every chunk used is
         intact. Raises :class:`FormatError`, :class:`WeightsError`, :class:`TargetError`, :class:`LimitError`,
         :class:`SourceError`.
@@ -224,7 +225,7 @@ class Codec:
 
         ``data`` may be a binary file object that is still being filled (a pipe, a socket's file): each
         image comes as soon as its chunk is complete, and nothing is read beyond the end mark's block.
-        ``max_memory`` (bytes) bounds what is kept from image to image. Raises like :meth:`decode`.
+        Limits and errors are those of :meth:`decode`.
         """
         limits = Limits(max_pixels, max_memory)
         return progressive(lambda header: self.engine, read_blocks(data), check_like(like), limits)

@@ -17,7 +17,7 @@ from recodec.families.protocol import Decoder, Engine, FileHeader
 from recodec.families.registry import read_file_header
 from recodec.io.output_images import Like, Output, make_image
 from recodec.io.sources import Buffer, Source, read_source
-from recodec.limits import DEFAULT_MAX_PIXELS, Limits
+from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
 from recodec.options import check_options
 from recodec.runtime.ambient import without_autocast
 from recodec.runtime.batches import batched, prepared, usable_cores
@@ -29,6 +29,7 @@ class DecodeOptions(TypedDict, total=False):
     iterations: int | None
     strict: bool
     max_pixels: int | None
+    max_memory: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +92,12 @@ def _read(
     iterations: int | None = None,
     strict: bool = False,
     max_pixels: int | None = DEFAULT_MAX_PIXELS,
+    max_memory: int | None = DEFAULT_MAX_MEMORY,
     threads: int = 1,
 ) -> _Content:
     """All of a file but its picture. Raises like :meth:`recodec.Codec.decode`."""
     wanted = engine.iterations if iterations is None else positive_int("iterations", iterations)
-    file = source if isinstance(source, CodedFile) else open_file(source, Limits(max_pixels))
+    file = source if isinstance(source, CodedFile) else open_file(source, Limits(max_pixels, max_memory))
     reader = file.reader
     decoder = _decoder(engine, file, threads=threads)
     payloads: list[bytes] = []

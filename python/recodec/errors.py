@@ -38,7 +38,7 @@ class ChecksumError(FormatError):
 
 
 class LimitError(FormatError):
-    """The file or image exceeds a limit that the caller may raise."""
+    """The file or image exceeds a limit: one that the caller may raise where its name is told, or one of the format."""
 
 
 class WeightsError(RecodecError):

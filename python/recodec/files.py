@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from recodec.errors import MetadataDroppedWarning, TargetError, TruncatedError
 from recodec.io.sources import Source, read_source
-from recodec.limits import DEFAULT_MAX_PIXELS, Limits, check_pixels
+from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits, check_pixels
 from recodec.notices import warn
 
 if TYPE_CHECKING:
@@ -35,12 +35,15 @@ def info(data: Source) -> Info:
     return builder.build(header.family.name, header.details)
 
 
-def verify(data: Source, *, max_pixels: int | None = DEFAULT_MAX_PIXELS) -> Info:
+def verify(
+    data: Source, *, max_pixels: int | None = DEFAULT_MAX_PIXELS, max_memory: int | None = DEFAULT_MAX_MEMORY
+) -> Info:
     """Check every checksum of a file and decode its alpha channel and all codes, but no picture.
 
     Codes of the entropy network take the model that the file names. Returns :func:`info`. Raises
     :class:`WeightsError` where that is not at hand, :class:`ChecksumError` for damage, :class:`TruncatedError` for
-    a cut file, :class:`LimitError` beyond ``max_pixels``.
+    a cut file, :class:`LimitError` beyond ``max_pixels`` or ``max_memory`` (bytes), and for codes out of all
+    proportion to the picture, which only their model could tell to be right.
     """
     from recodec.container.attachments import Attachments
     from recodec.container.core import CODES
@@ -50,7 +53,7 @@ def verify(data: Source, *, max_pixels: int | None = DEFAULT_MAX_PIXELS) -> Info
 
     reader = Reader(read_source(data))
     header = read_file_header(reader.header())
-    limits = Limits(max_pixels)
+    limits = Limits(max_pixels, max_memory)
     header.check(limits)
     checker = header.checker(limits)
     builder, attachments = InfoBuilder(reader), Attachments(header.common)
@@ -104,14 +107,19 @@ def truncate(
     return assembly.to_bytes()
 
 
-def is_sound(path: str | os.PathLike[str], *, max_pixels: int | None = DEFAULT_MAX_PIXELS) -> bool:
+def is_sound(
+    path: str | os.PathLike[str],
+    *,
+    max_pixels: int | None = DEFAULT_MAX_PIXELS,
+    max_memory: int | None = DEFAULT_MAX_MEMORY,
+) -> bool:
     """Whether a file is there and whole: a .rcd file verifies, another can be read as an image."""
     # To look what a pipe holds would take it away.
     if not os.path.isfile(path):
         return False
     try:
         if Path(path).suffix.lower() == ".rcd":
-            verify(path, max_pixels=max_pixels)
+            verify(path, max_pixels=max_pixels, max_memory=max_memory)
         else:
             _verify_image(path, max_pixels)
     except Exception:  # noqa: BLE001 - Pillow's readers raise anything for a damaged file

@@ -13,6 +13,9 @@ DEFAULT_MAX_PIXELS = 2**26
 # Encoding and progressive decoding keep a state for every position.
 DEFAULT_MAX_MEMORY = 4 * 2**30
 
+# What the process takes beside what grows with a picture: with torch and one tile at work, and without.
+TORCH_BYTES, PLAIN_BYTES = 700 * 2**20, 64 * 2**20
+
 
 # More than any picture has, and little enough to reckon with.
 _NO_LIMIT = 2**48
@@ -43,6 +46,14 @@ def _limit(name: str, value: Any) -> int:
     if not number or not (value >= 0 or value < 0):
         raise TargetError(f"{name} is {value!r}; it must be a number, or None for no limit")
     return int(max(-1, min(value, _NO_LIMIT)))
+
+
+def too_much_memory(needed: int, max_memory: int) -> LimitError:
+    """The error for a process of ``needed`` bytes."""
+    return LimitError(
+        f"this picture takes about {-(-needed // 2**20)} MiB of memory; the limit is "
+        f"{max_memory / 2**20:.1f} MiB, raise max_memory (--max-memory)"
+    )
 
 
 def check_pixels(width: int, height: int, max_pixels: int, stride: int = 1) -> None:

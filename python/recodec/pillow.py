@@ -27,11 +27,12 @@ from recodec.errors import FormatError, ImageError, InputWarning, RecodecError
 from recodec.families.registry import read_file_header
 from recodec.io.declared import declared
 from recodec.io.metadata import INFO_KEYS, as_bytes, as_info, written_exif
-from recodec.limits import DEFAULT_MAX_PIXELS
+from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS
 from recodec.notices import warn
 
-# Image.open takes no options, so this one is the module's: the largest picture that load() decodes.
-MAX_PIXELS = DEFAULT_MAX_PIXELS
+# Image.open takes no options, so these are the module's: the largest picture that load() decodes, and the memory that
+# the process may take for it.
+MAX_PIXELS, MAX_MEMORY = DEFAULT_MAX_PIXELS, DEFAULT_MAX_MEMORY
 
 _HEADER_BYTES = 4 + 1 + 2 + 512 + 4
 _CHUNK_HEAD_BYTES = 1 + 5
@@ -140,7 +141,7 @@ class RecodecImageFile(ImageFile.ImageFile):
         Raises OSError for damage and for a file that was cut.
         """
         with _errors_as(OSError):
-            files.verify(self._content(), max_pixels=MAX_PIXELS)
+            files.verify(self._content(), max_pixels=MAX_PIXELS, max_memory=MAX_MEMORY)
         super().verify()
 
     def _content(self) -> bytes:
@@ -156,10 +157,11 @@ class RecodecImageFile(ImageFile.ImageFile):
             # No code chunk at all: decode says so.
             wanted = self.iterations or None
             if not ImageFile.LOAD_TRUNCATED_IMAGES:
-                return decode(data, iterations=wanted, max_pixels=MAX_PIXELS)
+                return decode(data, iterations=wanted, max_pixels=MAX_PIXELS, max_memory=MAX_MEMORY)
             best: Image.Image | None = None
             try:
-                for picture in islice(progressive(data, max_pixels=MAX_PIXELS), wanted):
+                pictures = progressive(data, max_pixels=MAX_PIXELS, max_memory=MAX_MEMORY)
+                for picture in islice(pictures, wanted):
                     best = picture
             except FormatError:
                 if best is None:

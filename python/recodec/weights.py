@@ -174,30 +174,81 @@ def load_model(model: str | os.PathLike[str], hash_: str | None = None) -> Model
     """Read a model by id, or a weights file by its path.
 
     With ``hash_``, 16 hexadecimal digits, the model that a file names, see :func:`find_weights`. Raises
-    :class:`WeightsError` if it is unknown, unreadable, incomplete or holds values that are not finite.
+    :class:`WeightsError`, and nothing else, if it is unknown, unreadable, incomplete or holds what models do not, and
+    for a model of the package whose file is not the released one.
     """
     if hash_ is not None:
         return dataclasses.replace(load_model(find_weights(str(model), hash_)), id=str(model))
     path = find_model(model) if isinstance(model, str) and not is_path(model) else Path(model)
     if not MODEL_ID.fullmatch(path.stem):
         raise WeightsError(f"{path.name} gives no model id; name the file with a-z, 0-9 and '-' only")
-    metadata, tensors, architecture = _read(path)
-    config = architecture.config.from_texts(metadata)
-    digest = decoder_hash(metadata["decoder"], tensors, architecture.network.decoder_tensors)
+    try:
+        if path.parent == SHIPPED:
+            _check_release(path)
+        return _model(path)
+    except (WeightsError, MemoryError):
+        raise
+    # Configurations are data that anybody may have written, and torch, safetensors and json raise anything for it.
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise WeightsError(f"{path} cannot be read as weights: {reason}") from error
+
+
+@lru_cache(maxsize=2)
+def _kept(model: str, hash_: str, files: tuple[tuple[Path, int, int], ...]) -> Model:
+    return load_model(model, hash_)
+
+
+def shared_model(model: str, hash_: str) -> Model:
+    """The model that a file names, kept from call to call while nothing changes: many files need it one by one."""
+    stats = [(path, path.stat()) for path in weights_files()]
+    return _kept(model, hash_, tuple((path, stat.st_mtime_ns, stat.st_size) for path, stat in stats))
+
+
+def _check_release(path: Path) -> None:
+    """Raise :class:`WeightsError` for other bytes under the id of a released model: not every part is in its hash."""
+    sums = (SHIPPED / "SHA256SUMS").read_text().split()
+    released = dict(zip(sums[1::2], sums[::2], strict=True))
+    if path.name in released and hashlib.sha256(path.read_bytes()).hexdigest() != released[path.name]:
+        raise WeightsError(
+            f"{path} is not the released model {path.stem}: it is damaged, or another model under its name; install "
+            "recodec anew, and keep models of your own elsewhere"
+        )
+
+
+def _check_types(path: Path, tensors: Mapping[str, Tensor], network: Mapping[str, Tensor]) -> None:
+    """Raise :class:`WeightsError` for types of numbers that FORMAT.md, section 13, does not know of a tensor.
+
+    ``network`` has the types that tensors are converted to; only then are values finite that were.
+    """
     for name, tensor in tensors.items():
+        own = network.get(name)
+        if name.startswith(_ENTROPY_PART):
+            known: tuple[torch.dtype, ...] = (torch.int8, torch.int32)
+        elif own is None or own.is_floating_point():
+            known = (torch.float16, torch.float32)
+        else:
+            known = (own.dtype,)
+        if tensor.dtype not in known:
+            what = "entropy tensor" if name.startswith(_ENTROPY_PART) else "tensor"
+            kinds = " or ".join(str(kind).removeprefix("torch.") for kind in known)
+            raise WeightsError(
+                f"{path}: {what} {name.removeprefix(_ENTROPY_PART)} holds {tensor.dtype}; it must be {kinds}"
+            )
         if not bool(torch.isfinite(tensor).all()):
             raise WeightsError(f"{path}: tensor {name} holds values that are not finite; get the file anew")
-    tables, training = _taken(tensors, _ENTROPY_PART), _taken(tensors, _TRAINING_PART)
-    for name, tensor in tables.items():
-        if tensor.dtype not in (torch.int8, torch.int32):
-            raise WeightsError(
-                f"{path}: entropy tensor {name} holds {tensor.dtype}; it must be int8 or int32"
-            )
-    # Shapes first, without memory: a configuration may claim anything.
+
+
+def _model(path: Path) -> Model:
+    metadata, tensors, architecture = _read(path)
+    config = architecture.config.from_texts(metadata)
+    # Types and shapes first, without memory: a configuration may claim anything.
     with torch.device("meta"):
-        shapes = {
-            name: tuple(value.shape) for name, value in architecture.network(config).state_dict().items()
-        }
+        expected: dict[str, Tensor] = architecture.network(config).state_dict()
+    _check_types(path, tensors, expected)
+    digest = decoder_hash(metadata["decoder"], tensors, architecture.network.decoder_tensors)
+    tables, training = _taken(tensors, _ENTROPY_PART), _taken(tensors, _TRAINING_PART)
+    shapes = {name: tuple(value.shape) for name, value in expected.items()}
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if found != shapes:
         wrong = sorted(name for name in shapes | found if shapes.get(name) != found.get(name))
@@ -210,6 +261,8 @@ def load_model(model: str | os.PathLike[str], hash_: str | None = None) -> Model
         notes = json.loads(metadata.get("notes", "{}"))
     except json.JSONDecodeError as error:
         raise WeightsError(f"{path}: its notes are not JSON: {error}") from error
+    if not isinstance(notes, dict):
+        raise WeightsError(f"{path}: its notes are {type(notes).__name__}; they must be an object")
     network.eval().requires_grad_(False)
     loaded = Model(path.stem, digest, network, notes, tables, training)
     _ = loaded.order, loaded.entropy_tables  # refuses what does not fit

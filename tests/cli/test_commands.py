@@ -96,3 +96,11 @@ def test_target_out_of_reach_is_bad_input(photo: Path) -> None:
         run("encode", photo, photo.with_suffix(".rcd"), "--model", "tiny", "--max-bytes", 20, code=3)
     )
     assert "20 bytes" in line
+
+
+@pytest.mark.parametrize("command", [["decode"], ["verify"]])
+def test_memory_is_a_limit_of_every_command(coded: Path, tmp_path: Path, command: list[str]) -> None:
+    outputs = [tmp_path / "out.png"] if command == ["decode"] else []
+    run(*command, coded, *outputs, "--max-memory", "1GiB")
+    result = run(*command, coded, *outputs, "--max-memory", "1MiB", code=3)
+    assert "raise max_memory (--max-memory)" in error_line(result)

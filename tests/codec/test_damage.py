@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from PIL import Image
 
 import recodec
+from recodec.container.core import end_chunk
 from recodec.errors import (
     ChecksumError,
     FormatError,
@@ -76,3 +79,15 @@ def test_huge_claims_cost_nothing(tiny_model: str) -> None:
                 function(claim + chunk)
         with pytest.raises(LimitError):
             recodec.verify(claim + chunk)
+
+
+def test_truncating_takes_time_in_proportion_to_the_file() -> None:
+    """Not to its code chunks times those that nobody knows."""
+    times = []
+    for codes in (1, 250):
+        chunks = bytes([99, 0]) * 100_000 + bytes([1, 4, 0, 0, 0, 0]) * codes
+        data = header_of() + chunks + end_chunk(codes)
+        start = time.process_time()
+        assert recodec.truncate(data, max_bytes=1 << 20) == data
+        times.append(time.process_time() - start)
+    assert times[1] < 4 * times[0]

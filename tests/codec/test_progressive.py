@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import recodec
+from recodec import _core
 from recodec.errors import (
     LimitError,
     RecodecError,
@@ -97,6 +98,24 @@ def test_endless_chunks_are_refused(data: bytes, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(LimitError, match="single chunk"):
         list(recodec.progressive(source))
     assert source.given < 1 << 17
+
+
+def test_progressive_takes_what_decode_takes(
+    data: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any number of bytes after the end, a large chunk that is whole, and one that is cut."""
+    monkeypatch.setattr("recodec.container.reader._MAX_PENDING_BYTES", 1 << 12)
+    third = recodec.info(data).prefix_bytes(3)
+    large = _core.write_chunk(99, bytes(1 << 16))
+    path = tmp_path / "file.rcd"
+    for changed in (data + bytes(1 << 16), data[:third] + large + data[third:], data[:third] + large[:-1]):
+        path.write_bytes(changed)
+        expected = recodec.decode(changed, like="numpy")
+        for source in (changed, path):
+            *_, last = recodec.progressive(source, like="numpy")
+            np.testing.assert_array_equal(last, expected)
+    *_, last = recodec.progressive(io.BytesIO(data + bytes(1 << 16)), like="numpy")
+    np.testing.assert_array_equal(last, recodec.decode(data, like="numpy"))
 
 
 def test_progressive_without_a_chunk_is_an_error(data: bytes) -> None:

@@ -61,6 +61,11 @@ def _number(rng: Generator, sound: float) -> Any:
     return draw(rng, _ODD_NUMBERS) if rng.random() < 0.3 else sound
 
 
+def _memory(rng: Generator) -> dict[str, Any]:
+    """Seldom a limit on memory, and then any."""
+    return {"max_memory": _number(rng, 1 << 32)} if rng.random() < 0.1 else {}
+
+
 def info(data: bytes, rng: Generator) -> None:
     found = recodec.info(draw(rng, (bytes, bytearray, memoryview, io.BytesIO))(data))
     assert found.file_bytes <= len(data)
@@ -73,7 +78,7 @@ def info(data: bytes, rng: Generator) -> None:
 
 
 def verify(data: bytes, rng: Generator) -> None:
-    found = recodec.verify(data, max_pixels=MAX_PIXELS)
+    found = recodec.verify(data, max_pixels=MAX_PIXELS, **_memory(rng))
     assert found == recodec.info(data)
     assert not found.truncated
     assert found.pixels <= MAX_PIXELS
@@ -130,6 +135,7 @@ def decode(data: bytes, rng: Generator) -> None:
     options: Any = {
         "iterations": None if rng.random() < 0.5 else _number(rng, 2),
         "strict": rng.random() < 0.3,
+        **_memory(rng),
     }
     picture = recodec.decode(data, like=like, max_pixels=MAX_PIXELS, **options)
     found = recodec.info(data)
@@ -142,7 +148,7 @@ def decode(data: bytes, rng: Generator) -> None:
 def progressive(data: bytes, rng: Generator) -> None:
     like = draw(rng, ("pil", "numpy", "torch"))
     source = _Trickle(data, int(rng.integers(1, 300)))
-    pictures = list(islice(recodec.progressive(source, like=like, max_pixels=MAX_PIXELS), 8))
+    pictures = list(islice(recodec.progressive(source, like=like, max_pixels=MAX_PIXELS, **_memory(rng)), 8))
     assert 1 <= len(pictures) <= recodec.info(data).iterations
 
 

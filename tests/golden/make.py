@@ -333,16 +333,46 @@ def _cut_header(header: bytes) -> bytes:
     return body + _core.crc32c(body).to_bytes(4, "little")
 
 
-def bad_latent_files(latent: bytes) -> dict[str, tuple[str, bytes]]:
-    """Like :func:`bad_files`, from a file of embedded planes."""
+def bad_latent_files(latent: bytes, adaptive: bytes) -> dict[str, tuple[str, bytes]]:
+    """Like :func:`bad_files`, from files of embedded planes by both kinds of coders."""
     start = recodec.info(latent).header_bytes
     first, second = recodec.info(latent).prefix_bytes(1), recodec.info(latent).prefix_bytes(2)
-    header, columns = latent[:start], start - 7
+    header, columns, end = latent[:start], start - 7, recodec.info(adaptive).header_bytes
     return {
         "latent-in-tiles": ("FormatError", _patched_header(header, columns, 2) + latent[start:]),
         "latent-of-two-symbols": ("UnsupportedError", _patched_header(header, start - 8, 1) + latent[start:]),
         "latent-damaged": ("ChecksumError", latent[: second - 3] + b"\x55\xaa" + latent[second - 1 :]),
+        "latent-without-planes": (
+            "UnsupportedError",
+            _patched_header(adaptive[:end], end - 8, 3) + adaptive[end:],
+        ),
         "latent-chunk-lost": ("FormatError", header + latent[first:]),
+    }
+
+
+def bad_limit_files(full: bytes) -> dict[str, tuple[str, bytes]]:
+    """Like :func:`bad_files`: what takes work out of all proportion to its picture. Those of planes are for ``verify``.
+
+    To decode them takes the model, which has another stride or depth.
+    """
+    hash_ = bytes.fromhex(recodec.info(full).model_hash)
+
+    def claim(chunks: int = 1, **fields: int) -> bytes:
+        header = PlaneFields(model="tiny", model_hash=hash_, **fields)
+        return write_header(header) + code_chunk(b"", 0) * chunks + end_chunk(chunks)
+
+    picture = {"width": 512, "height": 512, "depth": 16}
+    return {
+        "tiles-of-one-position": (
+            "LimitError",
+            claim(**picture, tile_columns=32, tile_rows=32, tile_halo=22),
+        ),
+        "tiles-of-a-long-row": ("LimitError", claim(width=4096, height=1, depth=16, tile_columns=25)),
+        "tiles-of-wide-halos": ("LimitError", claim(**picture, tile_columns=8, tile_rows=8, tile_halo=5)),
+        "planes-of-a-long-column": ("FormatError", claim(width=1, height=1 << 26, stride=1, depth=3)),
+        "planes-of-many-codes": ("FormatError", claim(width=64, height=64, stride=2, depth=5)),
+        "planes-too-deep": ("FormatError", claim(width=64, height=64, depth=97)),
+        "planes-too-many": ("FormatError", claim(25, width=64, height=64, depth=96)),
     }
 
 
@@ -368,7 +398,8 @@ def main() -> None:
             }
     bad = bad_files(good["colour"]) | bad_alpha_files(good["rgba"]) | bad_tile_files(good["grey"])
     bad |= bad_entropy_files(good["grey"]) | bad_network_files(good["colour"])
-    bad |= bad_latent_files(good["latent"]) | bad_short_headers(good["short-header"])
+    bad |= bad_latent_files(good["latent"], good["latent-adaptive"]) | bad_limit_files(good["colour"])
+    bad |= bad_short_headers(good["short-header"])
     for name, (error, data) in bad.items():
         if name not in expected["bad"]:
             (FOLDER / "bad" / f"{name}.rcd").write_bytes(data)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
@@ -14,6 +14,9 @@ from recodec.cli.jobs import Job, Outcome
 from recodec.cli.output import STANDARD
 from recodec.cli.workers import Codecs
 from recodec.io.picture_kinds import is_rcd_file, register_plugins
+
+if TYPE_CHECKING:
+    from recodec.decoding import DecodeOptions
 
 
 @click.command()
@@ -32,6 +35,7 @@ from recodec.io.picture_kinds import is_rcd_file, register_plugins
     options.device,
     options.dtype,
     options.max_pixels,
+    options.max_memory,
     options.output_dir,
     options.processes,
     options.resume,
@@ -46,6 +50,7 @@ def decode(
     device: str,
     dtype: str,
     max_pixels: int,
+    max_memory: int,
     output_dir: str | None,
     processes: int,
     resume: bool,
@@ -67,20 +72,21 @@ def decode(
         kind = pillow_format(job.target, format_name)
         if quality is not None and kind not in LOSSY:
             raise click.UsageError(f"--quality is for {', '.join(LOSSY)}; {kind} has none")
-    work: jobs.Work = _Decode(Codecs(device, dtype), iterations, strict, format_name, quality, max_pixels)
+    chosen: DecodeOptions = {
+        "iterations": iterations, "strict": strict, "max_pixels": max_pixels, "max_memory": max_memory
+    }  # fmt: skip
+    work: jobs.Work = _Decode(Codecs(device, dtype), chosen, format_name, quality)
     if resume:
-        work = jobs.Resuming(work, max_pixels)
+        work = jobs.Resuming(work, max_pixels, max_memory)
     jobs.run(planned, work, processes=processes, **reporting)
 
 
 @dataclass(frozen=True, slots=True)
 class _Decode:
     codecs: Codecs
-    iterations: int | None
-    strict: bool
+    options: DecodeOptions
     format_name: str | None
     quality: int | None
-    max_pixels: int
 
     def __call__(self, job: Job) -> Outcome:
         from recodec.io.image_files import to_bytes
@@ -88,10 +94,8 @@ class _Decode:
         register_plugins()
         data = output.read(job.source)
         info = recodec.info(data)
-        image = self.codecs.load(info.model, info.model_hash).decode(
-            data, iterations=self.iterations, strict=self.strict, max_pixels=self.max_pixels
-        )
-        shown = min(info.iterations, self.iterations or info.iterations)
+        image = self.codecs.load(info.model, info.model_hash).decode(data, **self.options)
+        shown = min(info.iterations, self.options.get("iterations") or info.iterations)
         record = {
             "output": job.target,
             "width": info.width,

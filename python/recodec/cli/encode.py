@@ -87,7 +87,7 @@ def encode(
     }
     work: jobs.Work = _Encode(codecs, model, chosen)
     if resume:
-        work = jobs.Resuming(work, max_pixels)
+        work = jobs.Resuming(work, max_pixels, max_memory)
     jobs.run(planned, work, processes=processes, **reporting)
 
 

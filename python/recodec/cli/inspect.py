@@ -28,12 +28,12 @@ def info(files: tuple[str, ...], as_json: bool) -> None:
 
 
 @click.command()
-@options.apply(options.files, options.max_pixels, options.as_json, options.quiet)
-def verify(files: tuple[str, ...], max_pixels: int, as_json: bool, quiet: bool) -> None:
+@options.apply(options.files, options.max_pixels, options.max_memory, options.as_json, options.quiet)
+def verify(files: tuple[str, ...], max_pixels: int, max_memory: int, as_json: bool, quiet: bool) -> None:
     """Check every checksum of .rcd files by decoding all codes."""
 
     def work(job: Job) -> Outcome:
-        found = recodec.verify(output.read(job.source), max_pixels=max_pixels)
+        found = recodec.verify(output.read(job.source), max_pixels=max_pixels, max_memory=max_memory)
         record = {"ok": True, "iterations": found.iterations, "bytes": found.file_bytes}
         iterations = output.counted(found.iterations, "iteration")
         return Outcome(record, f"{job.shown}: sound, {iterations}, {found.file_bytes} bytes")

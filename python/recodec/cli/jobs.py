@@ -116,6 +116,7 @@ class Resuming:
 
     work: Work
     max_pixels: int
+    max_memory: int
 
     def __call__(self, job: Job) -> Outcome:
         """Skip a job or do it."""
@@ -123,7 +124,8 @@ class Resuming:
 
         # --max-pixels is the limit here; Pillow's own would stop below it.
         Image.MAX_IMAGE_PIXELS = None
-        if job.target == STANDARD or not files.is_sound(job.target, max_pixels=self.max_pixels):
+        limits = {"max_pixels": self.max_pixels, "max_memory": self.max_memory}
+        if job.target == STANDARD or not files.is_sound(job.target, **limits):
             return self.work(job)
         text = f"{job.shown}: there and sound, skipped"
         return Outcome({"output": job.target, "skipped": True}, text)

@@ -109,7 +109,7 @@ max_memory = click.option(
     default=f"{DEFAULT_MAX_MEMORY // 2**30}GiB",
     show_default=True,
     metavar="B",
-    help="Refuse pictures that take more memory to encode, e.g. 8GiB; each of several --jobs may take so much.",
+    help="Refuse pictures that take more memory, e.g. 8GiB; each of several --jobs may take so much.",
 )
 output_dir = click.option(
     "--output-dir",

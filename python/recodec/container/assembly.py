@@ -18,19 +18,21 @@ class Assembly:
         self._head = head or _written(header)
         self._before: list[tuple[int, bytes]] = []
         self._after: list[tuple[int, bytes]] = []
+        # Counted as they come: files may hold millions that nobody knows.
+        self._attached_bytes = 0
         self.code_chunks: list[bytes] = []
         self.dropped: list[str] = []
 
     def attach(self, chunk_type: int, chunk: bytes, *, before_codes: bool) -> None:
         """Add a chunk that holds no codes."""
         (self._before if before_codes else self._after).append((chunk_type, chunk))
+        self._attached_bytes += len(chunk)
 
     def size_with(self, chunk: bytes) -> int:
         """File size in bytes if ``chunk`` were the last code chunk."""
-        attached = sum(len(raw) for _, raw in self._before + self._after)
         codes = sum(map(len, self.code_chunks)) + len(chunk)
         end = len(end_chunk(len(self.code_chunks) + 1))
-        return len(self._head) + attached + codes + end
+        return len(self._head) + self._attached_bytes + codes + end
 
     def size_of(self, *chunk_types: int) -> int:
         """Bytes that the attached chunks of some types take."""
@@ -51,6 +53,7 @@ class Assembly:
                 self._drop(chunk_type)
 
     def _drop(self, chunk_type: int) -> None:
+        self._attached_bytes -= self.size_of(chunk_type)
         self._before, self._after = (
             [part for part in parts if part[0] != chunk_type] for parts in (self._before, self._after)
         )

@@ -70,18 +70,16 @@ class Reader:
         self.header_bytes = 0
         self.iterations = 0
         self.ended = False
+        self._pieces = 0  # that have been fed
 
     def feed(self, block: Buffer) -> None:
-        """Append bytes; what was read before is dropped. Raises :class:`LimitError` for an endless chunk."""
+        """Append bytes; what was read before is dropped."""
+        self._pieces += 1
         if not isinstance(self._data, bytearray):
             self._data = bytearray(self._data)
         del self._data[: self.position - self._offset]
         self._offset = self.position
         self._data += block
-        if len(self._data) > _MAX_PENDING_BYTES:
-            raise LimitError(
-                f"a single chunk takes more than {_MAX_PENDING_BYTES} bytes; read the file as a whole instead"
-            )
 
     def header(self) -> _core.Header:
         """The header. Raises :class:`TruncatedError` if it is not complete yet."""
@@ -92,12 +90,16 @@ class Reader:
         return self._header
 
     def chunks(self) -> Iterator[Chunk]:
-        """Yield the whole chunks not yielded before, up to the end mark."""
+        """Yield the whole chunks not yielded before, up to the end mark.
+
+        Raises :class:`LimitError` where bytes that arrive piece by piece are those of an endless chunk.
+        """
         self.header()
         while not self.ended:
             with core_errors():
                 found = _core.read_chunk_head(self._data, self.position - self._offset)
             if found is None or found.next > len(self._data):
+                self._check_pending()
                 return
             payload = bytes(memoryview(self._data)[found.payload : found.next])
             self.position = self._offset + found.next
@@ -112,6 +114,14 @@ class Reader:
                         f"the file has more than {MAX_ITERATIONS} code chunks, the most allowed"
                     )
             yield Chunk(found.type, payload, self.position)
+
+    def _check_pending(self) -> None:
+        # Where all came at once, it takes no more memory than it does already.
+        if self._pieces > 1 and len(self) - self.position > _MAX_PENDING_BYTES:
+            raise LimitError(
+                f"a single chunk takes more than {_MAX_PENDING_BYTES} bytes and is not whole yet; read the file as a "
+                "whole instead"
+            )
 
     def raw(self, start: int, stop: int) -> bytes:
         """Bytes of a file that is there as a whole."""

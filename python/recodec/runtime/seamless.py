@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from recodec import _core
-from recodec.errors import LimitError
+from recodec.limits import too_much_memory
 from recodec.networks.plane_network import PlaneNetwork, State
 from recodec.ops.backend import use_backend
 from recodec.runtime.samples import Samples
@@ -37,10 +37,11 @@ class SeamlessDecoder:
 
     def __init__(self, network: PlaneNetwork, rows: int, columns: int, place: Workplace):
         self._network, self._place = network, place
-        self._grid = plan_tiles(rows, columns, network.reach.decoder, TILE_SIDE)
+        self._grid = plan_tiles(rows, columns, network.reach.decoder, TILE_SIDE, stretched=True)
         self._state: State = None
         self._waiting: list[Codes] = []
-        _check_room(network, rows * columns, place)
+        # Bytes that it counts on, of the whole process.
+        self.reserved = _needed(network, rows * columns, place)
 
     def advance(self, plane: Codes) -> None:
         """Take one more plane (codes, h, w); it is decoded when pixels are asked for."""
@@ -93,7 +94,8 @@ class SeamlessEncoder:
 def analyse(network: PlaneNetwork, samples: Samples, rows: int, columns: int, place: Workplace) -> Tensor:
     """What the network makes of a picture, tile by tile: (1, depth, rows, columns)."""
     whole: Tensor | None = None
-    for tile in plan_tiles(rows, columns, network.reach.encoder, TILE_SIDE).tiles():
+    grid = plan_tiles(rows, columns, network.reach.encoder, TILE_SIDE, stretched=True)
+    for tile in grid.tiles():
         with use_backend(place.backend):
             part = network.analyse(samples.pixels(tile.window)[None])
         if whole is None:
@@ -104,12 +106,9 @@ def analyse(network: PlaneNetwork, samples: Samples, rows: int, columns: int, pl
     return whole
 
 
-def _check_room(network: PlaneNetwork, positions: int, place: Workplace) -> None:
-    """Raise :class:`LimitError` unless target, state and codes of a picture fit."""
-    codes = sum(network.codes_in(iteration) for iteration in range(network.iterations))
-    needed = place.reserved + positions * (2 * network.depth * torch.int32.itemsize + codes)
+def _needed(network: PlaneNetwork, positions: int, place: Workplace) -> int:
+    """Bytes with target and state of a picture. Raises :class:`LimitError` unless they fit."""
+    needed = place.reserved + positions * 2 * network.depth * torch.int32.itemsize
     if needed > place.max_memory:
-        raise LimitError(
-            f"this picture takes about {-(-needed // 2**20)} MiB of memory; the limit is "
-            f"{place.max_memory / 2**20:.1f} MiB, raise max_memory (--max-memory)"
-        )
+        raise too_much_memory(needed, place.max_memory)
+    return needed

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from recodec.errors import LimitError
+from recodec.limits import too_much_memory
 from recodec.networks.plane_network import PlaneNetwork
 from recodec.ops.backend import Backend, carried_type, use_backend
 from recodec.runtime.ambient import inference
 from recodec.runtime.graphs import GraphCache
+
+# Positions in the largest window of tiles that encoders cut, for which room is reserved in any case.
+_USUAL_WINDOW = 96 * 96
+# What computing a window takes, in sizes of its state: 4 to 8 with all released models.
+_STATES_AT_WORK = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,21 @@ def state_sizes(network: PlaneNetwork, place: Workplace) -> dict[str, int]:
     with use_backend(place.backend):
         codes, encoder = network.encode_step(network.analyse(pixels), None, None)
         return {"encoder": _count(encoder), "decoder": _count(network.decode_step(codes, None))}
+
+
+def with_window(network: PlaneNetwork, positions: int, place: Workplace) -> Workplace:
+    """The place with room reserved to compute a window of so many positions, as files may ask for.
+
+    Raises :class:`LimitError` if there is none.
+    """
+    more = positions - _USUAL_WINDOW
+    if more <= 0:
+        return place
+    state = state_sizes(network, place)["decoder"] * torch.float32.itemsize
+    reserved = place.reserved + more * _STATES_AT_WORK * state
+    if reserved > place.max_memory:
+        raise too_much_memory(reserved, place.max_memory)
+    return replace(place, reserved=reserved)
 
 
 class StateStore:
@@ -117,10 +137,7 @@ class StateStore:
             needed = self._place.reserved + numbers * dtype.itemsize
             if needed <= self._place.max_memory:
                 return dtype
-        raise LimitError(
-            f"this picture takes about {-(-needed // 2**20)} MiB of memory; the limit is "
-            f"{self._place.max_memory / 2**20:.1f} MiB, raise max_memory (--max-memory)"
-        )
+        raise too_much_memory(needed, self._place.max_memory)
 
 
 def map_state(state: Any, change: Callable[[Tensor], Tensor]) -> Any:

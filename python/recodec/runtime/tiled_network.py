@@ -15,17 +15,23 @@ from recodec.networks.loop import decode, iterate
 from recodec.networks.plane_network import PlaneNetwork, State
 from recodec.ops.backend import use_backend
 from recodec.runtime.samples import Samples
-from recodec.runtime.states import StateStore, Workplace
+from recodec.runtime.states import StateStore, Workplace, with_window
 from recodec.runtime.tiling import Region, Tile, TileGrid, group_tiles
 
 Codes: TypeAlias = NDArray[np.int8]
+
+# Positions in tiles that are computed together where each is much smaller.
+SMALL_TILES = 64 * 64
 
 # After every one, a third of the time would go into getting the memory back.
 _GROUPS_PER_RELEASE = 8
 
 
 class TiledDecoder:
-    """What a picture looks like after the planes so far. Holds the states of every tile on all ``sides``."""
+    """What a picture looks like after the planes so far. Holds the states of every tile on all ``sides``.
+
+    Raises :class:`LimitError` where there is no room to compute the largest tile.
+    """
 
     def __init__(
         self,
@@ -34,8 +40,12 @@ class TiledDecoder:
         place: Workplace,
         sides: Sequence[str] = ("decoder",),
     ):
+        place = with_window(network, max(tile.window.height * tile.window.width for tile in tiles), place)
         self._network, self._place = network, place
-        self.groups = group_tiles(tiles, place.batch)
+        # Bytes that it counts on, of the whole process, without states.
+        self.reserved = place.reserved
+        # Small ones together, since each step has a cost of its own: files may have thousands.
+        self.groups = group_tiles(tiles, place.batch, SMALL_TILES)
         areas = [sum(tile.window.height * tile.window.width for tile in group) for group in self.groups]
         self.states = StateStore(network, areas, sides, place)
 

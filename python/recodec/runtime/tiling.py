@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+# Positions of a tile that is longer than others since its plane is so narrow.
+_STRETCHED = 1024
+
 
 @dataclass(frozen=True, slots=True)
 class Region:
@@ -90,22 +93,27 @@ def _tile(top: int, left: int, bottom: int, right: int, height: int, width: int,
     )
 
 
-def plan_tiles(height: int, width: int, halo: int, side: int) -> TileGrid:
-    """Cut a plane into tiles of about ``side`` positions, at least 1; a plane that small stays whole."""
-    rows, columns = -(-height // side), -(-width // side)
+def plan_tiles(height: int, width: int, halo: int, side: int, *, stretched: bool = False) -> TileGrid:
+    """Cut a plane into tiles of about ``side`` positions, at least 1; a plane that small stays whole.
+
+    With ``stretched`` those of a very narrow plane are longer.
+    """
+    longest = [max(side, _STRETCHED // other) if stretched else side for other in (width, height)]
+    rows, columns = -(-height // longest[0]), -(-width // longest[1])
     if rows == columns == 1:
         return TileGrid(height, width)
     return TileGrid(height, width, rows, columns, halo)
 
 
-def group_tiles(tiles: Sequence[Tile], batch: int) -> list[list[Tile]]:
-    """Tiles of equal windows in groups of ``batch`` at most, to be computed together."""
+def group_tiles(tiles: Sequence[Tile], batch: int, positions: int = 0) -> list[list[Tile]]:
+    """Tiles of equal windows in groups to be computed together: ``batch``, or as many as have so many ``positions``."""
 
     def size(tile: Tile) -> tuple[int, int]:
         return tile.window.height, tile.window.width
 
     groups = []
-    for _, equal in groupby(sorted(tiles, key=size), key=size):
+    for (height, width), equal in groupby(sorted(tiles, key=size), key=size):
         members = list(equal)
-        groups += [members[i : i + batch] for i in range(0, len(members), batch)]
+        count = max(batch, positions // (height * width))
+        groups += [members[i : i + count] for i in range(0, len(members), count)]
     return groups

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torch import Tensor
@@ -34,15 +35,20 @@ class RecurrentDecoder:
     ):
         self._header, self._progressive = header, progressive
         fields, network = header.fields, engine.network
-        self._coder = header.plane_decoder(limits, engine.model.coder_part(fields), threads)
         rows, columns = header.grid
-        place = engine.workplace(header.common.width * header.common.height, limits.max_memory)
+        place = engine.workplace(rows * columns * fields.stride**2, limits.max_memory)
+        codes = rows * columns * sum(map(network.codes_in, range(network.iterations)))
+        part = engine.model.coder_part(fields)
+        coder = header.coder_bytes(part)
+        place = replace(place, reserved=place.reserved + codes + coder)
         self._tiles: TiledDecoder | SeamlessDecoder
         if network.seamless:
             self._tiles = SeamlessDecoder(network, rows, columns, place)
         else:
             grid = TileGrid(rows, columns, fields.tile_rows, fields.tile_columns, fields.tile_halo)
             self._tiles = TiledDecoder(network, grid.tiles(), place)
+        # More threads than one take what is left.
+        self._coder = header.plane_decoder(limits, part, self._tiles.reserved - coder, threads)
         self._planes: list[Codes] = []  # and not yet decoded
         self._computed: Tensor | None = None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
@@ -121,7 +122,10 @@ class RecurrentEncoder:
 
     @cached_property
     def _tiles(self) -> TiledEncoder | SeamlessEncoder:
-        place = self._engine.workplace(self._picture.width * self._picture.height, self._limits.max_memory)
+        network, positions = self._engine.network, self._grid.height * self._grid.width
+        place = self._engine.workplace(positions * network.stride**2, self._limits.max_memory)
+        codes = positions * sum(map(network.codes_in, range(network.iterations)))
+        place = replace(place, reserved=place.reserved + codes)
         kind = SeamlessEncoder if self._engine.network.seamless else TiledEncoder
         return kind(self._engine.network, self._samples, self._grid, place)
 

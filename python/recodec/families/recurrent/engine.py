@@ -12,12 +12,12 @@ import torch
 from recodec import _core
 from recodec.container.core import core_errors
 from recodec.container.targets import positive_int
-from recodec.errors import DeviceError, FormatError
+from recodec.errors import DeviceError
 from recodec.families.recurrent.decoder import RecurrentDecoder
 from recodec.families.recurrent.encoder import RecurrentEncoder, distribute, stack
 from recodec.families.recurrent.header import PlaneFileHeader
 from recodec.io.pictures import Picture
-from recodec.limits import DEFAULT_MAX_MEMORY, Limits, check_pixels
+from recodec.limits import DEFAULT_MAX_MEMORY, TORCH_BYTES, Limits, check_pixels
 from recodec.notices import warn
 from recodec.ops.backend import Backend, use_backend, use_kernels
 from recodec.ops.projection import projection
@@ -33,9 +33,7 @@ if TYPE_CHECKING:
 # Tiles or pictures of one size, on GPUs. On a CPU four at once took a third longer than one by one.
 _AT_ONCE = 8
 
-# What there is beside states: the process with torch and one tile at work; a picture as Pillow has it, as an
-# array, as decoded, and its codes.
-_FIXED_BYTES = 700 * 2**20
+# A picture as Pillow has it, as an array, as decoded, and its codes.
 _BYTES_PER_PIXEL = 12
 
 
@@ -112,13 +110,7 @@ class RecurrentEngine:
 
     def require(self, header: PlaneFileHeader) -> None:
         """Raise :class:`WeightsError` for another model's file, :class:`FormatError` for one that contradicts it."""
-        self.model.require(header.common)
-        fields, network = header.fields, self.network
-        if (fields.stride, fields.depth) != (network.stride, network.depth):
-            raise FormatError(
-                f"the file has stride {fields.stride} and depth {fields.depth}, but model {self.id} has "
-                f"{network.stride} and {network.depth}: the file is damaged"
-            )
+        header.require(self.model)
 
     def check_size(self, width: int, height: int, limits: Limits) -> None:
         """Raise :class:`LimitError` for too many pixels, sides rounded up to whole positions."""
@@ -160,7 +152,7 @@ class RecurrentEngine:
             self.dtype,
             self.at_once,
             positive_int("max_memory", max_memory),
-            _FIXED_BYTES + _BYTES_PER_PIXEL * pixels,
+            TORCH_BYTES + _BYTES_PER_PIXEL * pixels,
             self.backend,
             self.graphs,
         )

@@ -48,5 +48,5 @@ def read_planes(data: Buffer, part: CoderPart | None = None, threads: int = 1) -
     """All planes of a whole file, decoded with the ``part`` of its model that the coder needs, if any."""
     reader = Reader(data)
     header = RECURRENT.read(reader.header())
-    decoder = header.plane_decoder(Limits(1 << 30), part, threads)
+    decoder = header.plane_decoder(Limits(), part, 0, threads)
     return decoder.decode([chunk.payload for chunk in reader.chunks() if chunk.type == CODES])

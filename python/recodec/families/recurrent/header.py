@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from recodec import _core
 from recodec.container.core import core_errors
 from recodec.container.info import Details
-from recodec.errors import LimitError
+from recodec.errors import FormatError, UnsupportedError
 from recodec.families.protocol import Family
-from recodec.families.recurrent.planes import CoderPart, PlaneDecoder, needs_model
-from recodec.limits import Limits, check_pixels
+from recodec.families.recurrent.planes import (
+    CoderPart,
+    PlaneChecker,
+    PlaneDecoder,
+    coder_bytes,
+    needs_model,
+)
+from recodec.limits import PLAIN_BYTES, TORCH_BYTES, Limits, check_pixels
+
+if TYPE_CHECKING:
+    from recodec.weights import Model
 
 _ENTROPY_NAMES = {1: "adaptive", 2: "network"}
 # Number types that a header can name.
 ARITHMETIC = {0: "float32", 1: "float16", 2: "bfloat16"}
-
-# A halo is decoded with every tile; for tiles of 512 pixels and a halo of 128 this is 2.25.
-_MOST_TILE_OVERHEAD = 8
 
 
 @dataclass(frozen=True)
@@ -82,31 +89,65 @@ class PlaneFileHeader:
         """Rows and columns of positions."""
         return self.fields.positions(self.common.height), self.fields.positions(self.common.width)
 
-    def check(self, limits: Limits) -> None:
-        """Raise :class:`LimitError` for too many pixels, as coded and with all halos."""
-        fields, most = self.fields, limits.max_pixels
-        check_pixels(self.common.width, self.common.height, most, fields.stride)
+    @property
+    def _positions(self) -> int:
         rows, columns = self.grid
-        rows += 2 * fields.tile_halo * (fields.tile_rows - 1)
-        columns += 2 * fields.tile_halo * (fields.tile_columns - 1)
-        if rows * columns * fields.stride**2 > _MOST_TILE_OVERHEAD * most:
-            raise LimitError(
-                f"{fields.tile_columns} x {fields.tile_rows} tiles with a halo of {fields.tile_halo} positions make "
-                f"{rows * columns * fields.stride**2} pixels to decode; at most {_MOST_TILE_OVERHEAD} times the limit "
-                f"of {most} are allowed, raise max_pixels to allow it"
-            )
+        return rows * columns
 
-    def checker(self, limits: Limits) -> PlaneDecoder:
+    @property
+    def _alpha_bytes(self) -> int:
+        # Inflated, and without its filters.
+        return 2 * self.common.alpha * self.common.width * self.common.height
+
+    def check(self, limits: Limits) -> None:
+        """Raise :class:`LimitError` for too many pixels as coded, and for tiles out of proportion to them."""
+        check_pixels(self.common.width, self.common.height, limits.max_pixels, self.fields.stride)
+        with core_errors():
+            _core.check_tiles(self.common, self.fields)
+
+    def checker(self, limits: Limits) -> PlaneChecker:
         """Codes need no network, but what the entropy coder takes from the model."""
         if not needs_model(self.fields):
-            return self.plane_decoder(limits, None)
+            with core_errors():
+                _core.check_codes(self.fields, 1)
+            reserved = PLAIN_BYTES + self._alpha_bytes + self._positions * self.fields.depth
+            return PlaneChecker(self.plane_decoder(limits, None, reserved), self.fields)
         import torch
 
-        from recodec.weights import load_model
+        from recodec.weights import shared_model
 
-        model = load_model(self.common.model, self.common.model_hash.hex())
-        return self.plane_decoder(limits, model.coder_part(self.fields), torch.get_num_threads())
+        model = shared_model(self.common.model, self.common.model_hash.hex())
+        self.require(model)
+        threads = torch.get_num_threads()
+        network = model.plane_network()
+        codes = self._positions * sum(map(network.codes_in, range(network.iterations)))
+        reserved = TORCH_BYTES + self._alpha_bytes + codes
+        decoder = self.plane_decoder(limits, model.coder_part(self.fields), reserved, threads)
+        return PlaneChecker(decoder, self.fields, network.iterations)
 
-    def plane_decoder(self, limits: Limits, part: CoderPart | None, threads: int = 1) -> PlaneDecoder:
-        """Of the file's planes."""
-        return PlaneDecoder(self.common.model, self.fields, self.grid, limits.max_pixels, part, threads)
+    def require(self, model: Model) -> None:
+        """Raise :class:`WeightsError` for another model's file, :class:`FormatError` for one that contradicts it."""
+        model.require(self.common)
+        fields, network = self.fields, model.plane_network()
+        if (fields.stride, fields.depth) != (network.stride, network.depth):
+            raise FormatError(
+                f"the file has stride {fields.stride} and depth {fields.depth}, but model {model.id} has "
+                f"{network.stride} and {network.depth}: the file is damaged"
+            )
+        if network.order is not None and not fields.embedded:
+            raise UnsupportedError(
+                f"the file has planes of {fields.depth} codes, but all that model {model.id} has are embedded planes: "
+                "the file is damaged"
+            )
+
+    def coder_bytes(self, part: CoderPart | None) -> int:
+        """About what decoding the file's planes takes on one thread. Raises like :meth:`plane_decoder`."""
+        return coder_bytes(self.common.model, self.fields, self.grid, part)
+
+    def plane_decoder(
+        self, limits: Limits, part: CoderPart | None, reserved: int, threads: int = 1
+    ) -> PlaneDecoder:
+        """Of the file's planes; ``reserved`` bytes are for what else the process holds. Raises :class:`LimitError`."""
+        return PlaneDecoder(
+            self.common.model, self.fields, self.grid, limits.max_memory, part, threads, reserved
+        )
