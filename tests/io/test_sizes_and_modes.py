@@ -59,7 +59,7 @@ def test_every_mode_and_size(tiny_model: str, size: tuple[int, int]) -> None:
 def test_round_trips_of_five_hundred_sizes(
     tiny_model: str, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recodec.families.recurrent.encoder.TILE_SIDE", 4)
+    monkeypatch.setattr("recodec.families.recurrent.encoder.TILE_SIDE", 16)
     channels = MODES.index(mode) + 1
     # Most are small, some have several positions along a side, a few are cut into tiles.
     sides = np.exp(_RANDOM.uniform(0, np.log(160), (500, 2))).astype(int)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from typing import BinaryIO
@@ -31,8 +31,6 @@ _BY_SUFFIX = {
     **dict.fromkeys(_RAW_SUFFIXES.split(), _DEVELOP),
 }
 _RAW_MAGIC = (b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"FUJIFILMCCD-RAW", b"FOVb", b"\0MRM")
-# TIFF tags.
-_NEW_SUBFILE_TYPE, _SUB_IFDS, _DNG_VERSION = 254, 330, 50706
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 
@@ -112,12 +110,6 @@ def head_of(source: str | os.PathLike[str] | BinaryIO) -> bytes:
         return source.read(_HEAD_BYTES)
     except (OSError, ValueError, AttributeError):
         return b""
-
-
-def advice_for_tiff(tags: Mapping[int, object]) -> str:
-    """Advice for a TIFF whose first directory, by its tags, is only a preview in a camera's raw data."""
-    is_raw = _DNG_VERSION in tags or (tags.get(_NEW_SUBFILE_TYPE) == 1 and _SUB_IFDS in tags)
-    return _DEVELOP if is_raw else ""
 
 
 def _is_image_inside(path: str) -> bool:
