@@ -61,6 +61,16 @@ void bind_container(py::module_& m) {
         .def_readonly("size", &Chunk::size)
         .def_readonly("next", &Chunk::next);
 
+    m.def("write_varint", [](std::uint32_t value) {
+        Bytes out;
+        put_varint(out, value);
+        return to_bytes(out);
+    });
+    m.def("read_varint", [](const py::buffer& data, std::size_t offset) {
+        const BufferView source(data);
+        const ByteView bytes = source;
+        return ByteReader(bytes, std::min(offset, bytes.size())).varint();
+    });
     m.def("write_header", [](const Header& h) { return to_bytes(write_header(h)); });
     m.def("read_header", [](const py::buffer& data) {
         std::size_t end = 0;

@@ -41,6 +41,9 @@ void bind_lossless(py::module_& m) {
     m.def("encode_strip", &encode_strip, py::arg("samples"), py::arg("threads") = 1);
     m.def("decode_strip", &decode_strip, py::arg("data"), py::arg("height"), py::arg("width"), py::arg("channels"),
           py::arg("threads") = 1);
+    m.def("strip_memory", [](std::uint32_t height, std::uint32_t width, std::size_t channels) {
+        return lossless::strip_memory({height, width, channels});
+    });
 }
 
 }  // namespace recodec

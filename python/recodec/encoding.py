@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from recodec import _core
 from recodec.container.core import ICC
-from recodec.container.targets import Targets, resolve_target
+from recodec.container.targets import Target, Targets, resolve_target
 from recodec.container.writer import FileWriter
 from recodec.errors import HiddenModelWarning, InputWarning, TargetError, UnsuitablePictureWarning
 from recodec.families.protocol import Encoder, Engine
@@ -97,7 +97,7 @@ def _start(
         strip=strip,
     )
     targets: Targets = {name: options.pop(name) for name in Targets.__optional_keys__ & options.keys()}  # type: ignore[assignment]
-    target = resolve_target(picture.width * picture.height, **targets)
+    target = _target(engine, picture, targets)
     if target.iterations is not None and target.iterations > engine.iterations:
         raise TargetError(f"iterations is {target.iterations}; model {engine.id} has {engine.iterations}")
     header = _header(engine, picture)
@@ -111,6 +111,17 @@ def _start(
     if best < _LEAST_PSNR:
         writer.noticed.append(UnsuitablePictureWarning(engine.id, best))
     return _Job(encoder, writer, target.psnr)
+
+
+def _target(engine: Engine, picture: Picture, targets: Targets) -> Target:
+    """Where to stop; files without loss do not before they are whole."""
+    if not engine.exact:
+        return resolve_target(picture.width * picture.height, **targets)
+    if given := [name for name, value in targets.items() if value is not None]:
+        raise TargetError(
+            f"files of {engine.id!r} keep every sample, whatever it takes; leave out {', '.join(given)}"
+        )
+    return Target(iterations=engine.iterations)
 
 
 def _header(engine: Engine, picture: Picture) -> _core.Header:

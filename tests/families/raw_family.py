@@ -24,7 +24,7 @@ class Raw:
 
     number, name, codec_id, id, hash = NUMBER, "raw", "raw", "raw", bytes(8)
     model, device, dtype, iterations, at_once, fields = None, torch.device("cpu"), torch.uint8, 1, 1, b""
-    batch_key, details, backend = None, Details(), "reference"
+    batch_key, details, backend, exact = None, Details(), "reference", False
 
     def __init__(self, common: _core.Header | None = None, samples: Tensor | None = None):
         self.common, self.samples, self.family = common, samples, self

@@ -125,6 +125,10 @@ class Engine(Protocol):
         """The most code chunks that a file can hold."""
 
     @property
+    def exact(self) -> bool:
+        """Whether a whole file is the picture without loss, and anything less none."""
+
+    @property
     def at_once(self) -> int:
         """Pictures with one batch key that are computed together; above 1, threads prepare what the device takes."""
 

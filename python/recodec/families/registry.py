@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from recodec.weights import Model
 
 # Module and object.
-FAMILIES = {_core.PLANE_FAMILY: ("recodec.families.recurrent.family", "RECURRENT")}
+FAMILIES = {
+    _core.PLANE_FAMILY: ("recodec.families.recurrent.family", "RECURRENT"),
+    2: ("recodec.families.lossless.family", "LOSSLESS"),
+}
 
 
 def find_family(number: int) -> Family:

@@ -104,6 +104,11 @@ class RecurrentEngine:
         self.at_once = _AT_ONCE if cuda else 1
 
     @property
+    def exact(self) -> bool:
+        """Never."""
+        return False
+
+    @property
     def iterations(self) -> int:
         """Planes of a file at most."""
         return self.network.iterations

@@ -1,0 +1,38 @@
+"""Family 2 as the registry has it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from recodec import _core
+from recodec.families.lossless.header import StripFileHeader
+
+if TYPE_CHECKING:
+    import torch
+
+    from recodec.families.lossless.engine import LosslessEngine
+    from recodec.ops.backend import Backend
+    from recodec.weights import Model
+
+
+class LosslessFamily:
+    """Strips of samples, exactly."""
+
+    number: ClassVar[int] = 2
+    name: ClassVar[str] = "lossless"
+    codec_id: ClassVar[str | None] = "lossless"
+
+    def read(self, header: _core.Header) -> StripFileHeader:
+        """The header with the fields of strips."""
+        return StripFileHeader(self, header)
+
+    def engine(
+        self, model: Model | None, device: str | torch.device, dtype: str | torch.dtype, backend: Backend
+    ) -> LosslessEngine:
+        """Integers on the CPU, whatever is asked for."""
+        from recodec.families.lossless.engine import LosslessEngine
+
+        return LosslessEngine(self)
+
+
+LOSSLESS = LosslessFamily()

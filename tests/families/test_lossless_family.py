@@ -1,0 +1,107 @@
+"""Files of family 2: every sample comes back, whatever the picture; prefixes show the strips that are there."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import recodec
+from recodec.container.core import CODES, end_chunk
+from recodec.families.lossless import engine
+from recodec.families.lossless.header import write_fields
+
+
+@pytest.fixture
+def strips_of_sixteen_rows(monkeypatch: pytest.MonkeyPatch, picture: Image.Image) -> None:
+    monkeypatch.setattr(engine, "_STRIP_PIXELS", 16 * picture.width)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "RGB", "RGBA", "P"])
+def test_every_mode_comes_back(picture: Image.Image, mode: str) -> None:
+    image = picture.convert(mode)
+    if mode in ("LA", "RGBA"):
+        image.putalpha(picture.convert("L"))
+    stored = image.convert({"1": "L", "P": "RGB"}.get(mode, mode))
+    shown = recodec.decode(recodec.encode(image, model="lossless"))
+    assert (shown.mode, shown.tobytes()) == (stored.mode, stored.tobytes())
+
+
+@pytest.mark.usefixtures("strips_of_sixteen_rows")
+def test_strips_are_chunks(picture: Image.Image) -> None:
+    data = recodec.encode(picture, model="lossless")
+    info = recodec.verify(data)
+    strips = -(-picture.height // 16)
+    assert (info.family, info.iterations, info.details.strips) == ("lossless", strips, strips)
+    original = np.asarray(picture)
+    for number, shown in enumerate(recodec.progressive(io.BytesIO(data)), start=1):
+        known = 16 * number
+        np.testing.assert_array_equal(np.asarray(shown)[:known], original[:known])
+        assert (np.asarray(shown)[known:] == 128).all()
+    cut = data[: info.prefix_bytes(2) + 5]
+    np.testing.assert_array_equal(np.asarray(recodec.decode(cut))[:32], original[:32])
+    with pytest.raises(recodec.TruncatedError):
+        recodec.decode(cut, strict=True)
+
+
+@pytest.mark.usefixtures("strips_of_sixteen_rows")
+def test_damage_is_found(picture: Image.Image) -> None:
+    data = recodec.encode(picture, model="lossless")
+    first = recodec.info(data).prefix_bytes(1)
+    for at in (first - 30, first + 40, first + 2):
+        damaged = bytearray(data)
+        damaged[at] ^= 4
+        for function in (recodec.decode, recodec.verify):
+            with pytest.raises(recodec.FormatError):
+                function(bytes(damaged))
+
+
+def test_a_strip_too_many_is_refused(picture: Image.Image) -> None:
+    data = recodec.encode(picture, model="lossless")
+    info = recodec.info(data)
+    chunk = data[info.header_bytes : info.prefix_bytes(1)]
+    assert chunk[0] == CODES
+    longer = data[: info.header_bytes] + 2 * chunk + end_chunk(2)
+    with pytest.raises(recodec.FormatError, match="more code chunks than the 1 strips"):
+        recodec.decode(longer)
+
+
+def test_floats_that_are_levels_come_back() -> None:
+    levels = torch.arange(3 * 40 * 50).reshape(3, 40, 50) % 256
+    data = recodec.encode(levels / 255, model="lossless")
+    assert torch.equal(recodec.decode(data, like="torch"), levels.to(torch.uint8))
+    with pytest.raises(recodec.ImageError, match="between the 256 levels"):
+        recodec.encode(levels / 256, model="lossless")
+
+
+def test_limits(picture: Image.Image) -> None:
+    data = recodec.encode(picture, model="lossless")
+    for options in ({"max_pixels": 100}, {"max_memory": 1 << 20}):
+        with pytest.raises(recodec.LimitError):
+            recodec.decode(data, **options)
+        with pytest.raises(recodec.LimitError):
+            recodec.encode(picture, model="lossless", **options)
+
+
+@pytest.mark.parametrize(
+    "target", [{"quality": 60}, {"bpp": 1}, {"max_bytes": 9999}, {"psnr": 60}, {"iterations": 1}]
+)
+def test_targets_are_refused(picture: Image.Image, target: dict[str, float]) -> None:
+    with pytest.raises(recodec.TargetError, match=f"keep every sample.*leave out {next(iter(target))}"):
+        recodec.encode(picture, model="lossless", **target)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 999), (999, 1), (17, 31)])
+def test_sizes(size: tuple[int, int], tmp_path: Path) -> None:
+    samples = np.random.default_rng(5).integers(0, 256, (*size, 3), np.uint8)
+    path = tmp_path / "a.rcd"
+    path.write_bytes(recodec.encode(samples, model="lossless"))
+    np.testing.assert_array_equal(recodec.decode(path, like="numpy"), samples)
+
+
+def test_fields() -> None:
+    assert [write_fields(1).hex(), write_fields(300).hex()] == ["0001", "00ac02"]
