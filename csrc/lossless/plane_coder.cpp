@@ -46,11 +46,10 @@ std::int32_t median_of(std::int32_t left, std::int32_t above, std::int32_t corne
     return left + above - corner;
 }
 
-// About 2^56 / error^4, at least 1.
-std::int64_t weight_of(std::uint32_t error) {
-    const std::int64_t inverse = (std::int64_t{1} << 36) / error;
-    const std::int64_t squared = inverse * inverse >> 32;
-    return std::max<std::int64_t>((squared >> 8) * (squared >> 8) >> 16, 1);
+// (least / error)^4 in Q20, where no error is smaller than `least`.
+std::int64_t weight_of(std::int64_t least, std::int64_t error) {
+    const std::int64_t ratio = (least << 16) / error, squared = ratio * ratio >> 16;
+    return squared * squared >> 12;
 }
 
 void follow(std::int32_t& value, std::int32_t& count, std::int32_t told, std::int32_t most) {
@@ -100,11 +99,15 @@ std::int32_t PlaneCoder::median(std::uint32_t y, std::uint32_t x) const {
 }
 
 std::int32_t PlaneCoder::blend(std::uint32_t x, const std::array<std::int32_t, kPredictors>& each) const {
-    std::int64_t total = 0, sum = 0;
+    std::array<std::int32_t, kPredictors> errors;
     for (std::size_t i = 0; i < kPredictors; ++i) {
         const std::int32_t* above = &above_[i][x + 1];
-        const std::int32_t error = 2 * left_[i] + 2 * above[0] + above[1] + above[-1] + 20;
-        const std::int64_t weight = weight_of(static_cast<std::uint32_t>(error));
+        errors[i] = 2 * left_[i] + 2 * above[0] + above[1] + above[-1] + 20;
+    }
+    const std::int32_t least = std::ranges::min(errors);
+    std::int64_t total = 0, sum = 0;
+    for (std::size_t i = 0; i < kPredictors; ++i) {
+        const std::int64_t weight = weight_of(least, errors[i]);
         total += weight;
         sum += weight * each[i];
     }
