@@ -234,3 +234,9 @@ def test_files_that_can_read_and_seek_are_enough(tiny_model: str, picture: Image
         picture.save(buffer := io.BytesIO(), kind, quality=95)
         file: Any = File(buffer.getvalue())
         assert recodec.encode(file, model=tiny_model) == recodec.encode(buffer, model=tiny_model)
+
+
+@pytest.mark.parametrize("data", [b"P1\n2 2\n0 1 1 0\n", b"P4\n8 2\n\x0f\xf0"])
+def test_bitmaps_of_one_bit_are_taken(tiny_model: str, data: bytes) -> None:
+    width, height = map(int, data.split(b"\n")[1].split())
+    assert recodec.decode(recodec.encode(io.BytesIO(data), model=tiny_model)).size == (width, height)

@@ -245,3 +245,17 @@ def test_arrays_of_either_byte_order(tiny_model: str, picture: Image.Image, kind
     pixels = np.asarray(picture)
     scaled = (pixels / 255).astype(kind) if "f" in kind else (pixels.astype(np.uint16) * 257).astype(kind)
     assert recodec.encode(scaled, convert=True, model=tiny_model) == recodec.encode(picture, model=tiny_model)
+
+
+def test_a_damaged_second_picture_is_none(tiny_model: str, picture: Image.Image) -> None:
+    """Pillow's reader raises TypeError for a directory without a size."""
+    picture.save(data := io.BytesIO(), "TIFF")
+    content = bytearray(data.getvalue())
+    first = int.from_bytes(content[4:8], "little")
+    entries = int.from_bytes(content[first : first + 2], "little")
+    link = first + 2 + 12 * entries
+    content[link : link + 4] = len(content).to_bytes(4, "little")
+    content += b"\1\0" + b"\xff\xff\3\0\1\0\0\0\0\0\0\0" + bytes(4)
+    assert recodec.decode(recodec.encode(io.BytesIO(bytes(content)), model=tiny_model)).size == picture.size
+    with Image.open(io.BytesIO(bytes(content))) as image:
+        image.save(io.BytesIO(), "RECODEC", model=tiny_model)

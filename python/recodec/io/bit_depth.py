@@ -35,9 +35,11 @@ def bits_of(image: Image.Image, file: IO[bytes] | None, parts: Items) -> int:
     for codec, _, _, arguments in getattr(image, "tile", ()):
         if codec == "SGI16" or _DEEP_RAW_MODE.search(str(arguments)):
             return 16
-        if codec in ("ppm", "ppm_plain") and arguments[1] > 255:
+        # Pillow's decoders that have one argument are given it by itself.
+        first, *others = arguments if isinstance(arguments, tuple) else (arguments,)
+        if codec in ("ppm", "ppm_plain") and any(isinstance(most, int) and most > 255 for most in others):
             return 16
-        if codec == "bcn" and arguments[0] == _HALF_FLOATS:
+        if codec == "bcn" and first == _HALF_FLOATS:
             return 16
     tags: Any = getattr(image, "tag_v2", {})
     told = tags.get(_BITS_PER_SAMPLE, ())

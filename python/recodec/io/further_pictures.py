@@ -124,8 +124,9 @@ def _auxiliary(image: Image.Image, items: Items) -> set[str]:
 
 
 def frames_of(image: Image.Image) -> int:
-    """How many pictures a file holds; one where it was closed since and cannot tell."""
+    """How many pictures a file holds; one where it was closed since, or the others cannot be read."""
     try:
         return int(getattr(image, "n_frames", 1))
-    except (OSError, ValueError):
+    # Pillow's readers raise anything for damaged directories.
+    except Exception:  # noqa: BLE001
         return 1
