@@ -56,7 +56,7 @@ class LosslessEngine:
         self, header: StripFileHeader, limits: Limits, *, progressive: bool = False, threads: int = 1
     ) -> LosslessDecoder:
         """Begin a file."""
-        return LosslessDecoder(header, max(threads, torch.get_num_threads()))
+        return LosslessDecoder(header, threads)
 
     def encode_together(self, encoders: Sequence[Any], chunks: int) -> None:
         """Nothing is."""
@@ -105,8 +105,9 @@ def _whole(samples: Tensor) -> Samples:
     """(C, H, W) samples as (H, W, C) bytes, if they are whole numbers of 1/255."""
     samples = samples.detach().cpu()
     if samples.dtype != torch.uint8:
-        levels = (samples.double() * 255).round()
-        if bool(((samples.double() * 255 - levels).abs() > 1e-3).any()):
+        scaled = samples.double() * 255
+        levels = scaled.round()
+        if bool(((scaled - levels).abs() > 1e-3).any()):
             raise ImageError(
                 "the picture has samples between the 256 levels, which no lossless file keeps; round them to uint8"
             )

@@ -30,7 +30,7 @@ def encode_strip(samples: Samples, threads: int) -> bytes:
 
 
 def _checksum(coded: bytes | memoryview, samples: Samples) -> bytes:
-    value = _core.crc32c(samples.tobytes(), _core.crc32c(coded, _core.crc32c(bytes([CODES]))))
+    value = _core.crc32c(samples.reshape(-1).data, _core.crc32c(coded, _core.crc32c(bytes([CODES]))))
     return value.to_bytes(CHECKSUM_BYTES, "little")
 
 
