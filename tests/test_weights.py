@@ -228,7 +228,12 @@ def test_released_ids_are_held_to_the_whole_file(
     with safe_open(path, "pt") as file:
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         metadata = file.metadata()
-    part = next(key for key in tensors if key.startswith(("analysis.", "encoder.", "binarizer.")))
+    part = next(
+        key
+        for key, tensor in tensors.items()
+        # Half of zeros are the same bytes, which are rightly taken.
+        if key.startswith(("analysis.", "encoder.", "binarizer.")) and tensor.any()
+    )
     save_file({**tensors, part: tensors[part] * 0.5}, path, metadata)
     with pytest.raises(WeightsError, match=f"not the released model {name}"):
         recodec.load(name)
