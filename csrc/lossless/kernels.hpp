@@ -33,13 +33,29 @@ struct Layout {
     std::array<std::ptrdiff_t, kMostInputs> origin{};
 };
 
-// Inputs with the target behind them, zeros behind that, of a group of four samples, and how far each is trusted.
+// Of neighbouring samples that share their weights.
+inline constexpr std::size_t kGroup = 8;
+
+// Inputs with the target behind them, zeros behind that, of a group of samples, and how far each is trusted.
 struct Samples {
-    std::array<Inputs, 4> values;
-    std::array<std::int16_t, 4> trust;
+    std::array<Inputs, kGroup> values;
+    std::array<std::int16_t, kGroup> trust;
+};
+
+// Two mixers of one decision: what they make of it, and how their weights follow what they missed. Logits lie in
+// -32767..32767, Q12, weights are Q16; both have kLanes places, or twice as many.
+inline constexpr std::size_t kLanes = 8;
+
+struct Mixers {
+    std::int32_t *first, *second;
 };
 
 struct Kernels {
+    // Sums of products, Q12, within -kLogitLimit..kLogitLimit.
+    std::array<std::int32_t, 2> (*mix)(std::size_t lanes, const std::int32_t* logits, const Mixers& mixers);
+    // After errors in Q16.
+    void (*adapt)(std::size_t lanes, const std::int32_t* logits, const Mixers& mixers,
+                  const std::array<std::int32_t, 2>& errors);
     // Sums fade, and take what the samples of a group add.
     void (*add)(const Layout& layout, const Fading& fading, const Samples& samples, std::int32_t* down,
                 std::int32_t* here);

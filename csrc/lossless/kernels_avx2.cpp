@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "kernels.hpp"
+#include "mixers.hpp"
 #include "solution.hpp"
 
 namespace recodec::lossless {
@@ -13,6 +14,43 @@ namespace {
 
 __m256i load(const void* from) { return _mm256_loadu_si256(static_cast<const __m256i*>(from)); }
 void store(void* to, __m256i values) { _mm256_storeu_si256(static_cast<__m256i*>(to), values); }
+
+std::int64_t total(__m256i values) {
+    const __m128i pairs = _mm_add_epi64(_mm256_castsi256_si128(values), _mm256_extracti128_si256(values, 1));
+    return _mm_cvtsi128_si64(_mm_add_epi64(pairs, _mm_unpackhi_epi64(pairs, pairs)));
+}
+
+std::array<std::int32_t, 2> mix(std::size_t lanes, const std::int32_t* logits, const Mixers& mixers) {
+    __m256i first = _mm256_setzero_si256(), second = first;
+    for (std::size_t i = 0; i < lanes; i += 8) {
+        const __m256i values = load(logits + i), odd = _mm256_srli_epi64(values, 32);
+        const auto add = [&](__m256i& sum, __m256i weights) {
+            sum = _mm256_add_epi64(sum, _mm256_mul_epi32(weights, values));
+            sum = _mm256_add_epi64(sum, _mm256_mul_epi32(_mm256_srli_epi64(weights, 32), odd));
+        };
+        add(first, load(mixers.first + i));
+        add(second, load(mixers.second + i));
+    }
+    return {mixed_logit(total(first)), mixed_logit(total(second))};
+}
+
+void adapt(std::size_t lanes, const std::int32_t* logits, const Mixers& mixers,
+           const std::array<std::int32_t, 2>& errors) {
+    const __m256i rate = _mm256_set1_epi32(kMixerRate), half = _mm256_set1_epi32(32768);
+    const __m256i most = _mm256_set1_epi32(kMostMixerWeight), least = _mm256_set1_epi32(-kMostMixerWeight);
+    const __m256i by_first = _mm256_set1_epi32(errors[0]), by_second = _mm256_set1_epi32(errors[1]);
+    for (std::size_t i = 0; i < lanes; i += 8) {
+        const __m256i values = load(logits + i);
+        const auto learn = [&](std::int32_t* weights, __m256i error) {
+            const __m256i gradient = _mm256_srai_epi32(_mm256_mullo_epi32(error, values), 12);
+            const __m256i change = _mm256_srai_epi32(_mm256_add_epi32(_mm256_mullo_epi32(gradient, rate), half), 16);
+            const __m256i sum = _mm256_add_epi32(load(weights), change);
+            store(weights, _mm256_max_epi32(least, _mm256_min_epi32(most, sum)));
+        };
+        learn(mixers.first + i, by_first);
+        learn(mixers.second + i, by_second);
+    }
+}
 
 class Fade {
 public:
@@ -39,19 +77,22 @@ std::int32_t pair(int low, int high) {
 
 void add(const Layout& layout, const Fading& fading, const Samples& samples, std::int32_t* down, std::int32_t* here) {
     const Fade fade_down(fading.down), fade_across(fading.across);
-    const auto& [first, second, third, fourth] = samples.values;
-    alignas(32) std::int32_t early[kPlaces], late[kPlaces];
-    for (std::size_t i = 0; i < layout.rows; ++i) {
-        early[i] = pair(first[i], second[i]);
-        late[i] = pair(third[i], fourth[i]);
+    constexpr std::size_t pairs = kGroup / 2;
+    alignas(32) std::int32_t sides[pairs][kPlaces];
+    for (std::size_t p = 0; p < pairs; ++p) {
+        const auto &even = samples.values[2 * p], &odd = samples.values[2 * p + 1];
+        for (std::size_t i = 0; i < layout.rows; ++i) sides[p][i] = pair(even[i], odd[i]);
     }
     for (std::size_t j = 0; j < layout.inputs; ++j) {
-        const __m256i by_early = _mm256_set1_epi32(pair(first[j] * samples.trust[0], second[j] * samples.trust[1]));
-        const __m256i by_late = _mm256_set1_epi32(pair(third[j] * samples.trust[2], fourth[j] * samples.trust[3]));
+        __m256i by[pairs];
+        for (std::size_t p = 0; p < pairs; ++p) {
+            by[p] = _mm256_set1_epi32(pair(samples.values[2 * p][j] * samples.trust[2 * p],
+                                           samples.values[2 * p + 1][j] * samples.trust[2 * p + 1]));
+        }
         std::int32_t *below = down + layout.origin[j], *now = here + layout.origin[j];
         for (std::size_t i = j / 8 * 8; i < layout.rows; i += 8) {
-            const __m256i sum = _mm256_add_epi32(_mm256_madd_epi16(by_early, load(early + i)),
-                                                 _mm256_madd_epi16(by_late, load(late + i)));
+            __m256i sum = _mm256_madd_epi16(by[0], load(sides[0] + i));
+            for (std::size_t p = 1; p < pairs; ++p) sum = _mm256_add_epi32(sum, _mm256_madd_epi16(by[p], load(sides[p] + i)));
             store(below + i, _mm256_add_epi32(fade_down(load(below + i)), sum));
             store(now + i, _mm256_add_epi32(fade_across(load(now + i)), sum));
         }
@@ -96,12 +137,6 @@ __m256i clamp(__m256i values, __m256i most) {
     const __m256i least = _mm256_sub_epi64(_mm256_setzero_si256(), most);
     values = _mm256_blendv_epi8(values, most, _mm256_cmpgt_epi64(values, most));
     return _mm256_blendv_epi8(values, least, _mm256_cmpgt_epi64(least, values));
-}
-
-std::int64_t total(__m256i values) {
-    alignas(32) std::int64_t parts[4];
-    store(parts, values);
-    return parts[0] + parts[1] + parts[2] + parts[3];
 }
 
 struct alignas(32) Column {
@@ -170,6 +205,6 @@ void solve(const Layout& layout, const std::int32_t* around, const std::int32_t*
 
 }  // namespace
 
-const Kernels kAvx2Kernels = {add, spread_right, spread_left, solve};
+const Kernels kAvx2Kernels = {mix, adapt, add, spread_right, spread_left, solve};
 
 }  // namespace recodec::lossless

@@ -3,11 +3,33 @@
 #include <cstdlib>
 
 #include "kernels.hpp"
+#include "mixers.hpp"
 #include "solution.hpp"
 
 namespace recodec::lossless {
 
 namespace {
+
+std::array<std::int32_t, 2> mix(std::size_t lanes, const std::int32_t* logits, const Mixers& mixers) {
+    std::array<std::int64_t, 2> sums{};
+    for (std::size_t i = 0; i < lanes; ++i) {
+        sums[0] += std::int64_t{mixers.first[i]} * logits[i];
+        sums[1] += std::int64_t{mixers.second[i]} * logits[i];
+    }
+    return {mixed_logit(sums[0]), mixed_logit(sums[1])};
+}
+
+void adapt(std::size_t lanes, const std::int32_t* logits, const Mixers& mixers,
+           const std::array<std::int32_t, 2>& errors) {
+    const auto learn = [&](std::int32_t* weights, std::int32_t error) {
+        for (std::size_t i = 0; i < lanes; ++i) {
+            const std::int32_t change = ((error * logits[i] >> 12) * kMixerRate + 32768) >> 16;
+            weights[i] = std::clamp(weights[i] + change, -kMostMixerWeight, kMostMixerWeight);
+        }
+    };
+    learn(mixers.first, errors[0]);
+    learn(mixers.second, errors[1]);
+}
 
 std::int32_t faded(std::int32_t sum, const std::array<int, 2>& shifts) {
     const auto part = [&](int shift) { return (sum + (1 << (shift - 1))) >> shift; };
@@ -77,6 +99,6 @@ void solve(const Layout& layout, const std::int32_t* around, const std::int32_t*
 
 }  // namespace
 
-const Kernels kScalarKernels = {add, spread_right, spread_left, solve};
+const Kernels kScalarKernels = {mix, adapt, add, spread_right, spread_left, solve};
 
 }  // namespace recodec::lossless

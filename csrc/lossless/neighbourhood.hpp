@@ -56,7 +56,8 @@ public:
     std::size_t same_place() const { return whole_; }
 
     // Samples less the mean around them in their own plane. Returns the mean of the plane at work.
-    std::int32_t take(std::uint32_t y, std::uint32_t x, Inputs& inputs) const {
+    template <class T>
+    std::int32_t take(std::uint32_t y, std::uint32_t x, std::array<T, kPlaces>& inputs) const {
         std::array<const std::uint16_t*, kMostPlanes> at{};
         std::array<std::int32_t, kMostPlanes> mean{};
         for (std::size_t p = 0; p < planes_.size(); ++p) {
@@ -65,7 +66,7 @@ public:
         }
         for (std::size_t i = 0; i < inputs_.size(); ++i) {
             const auto [plane, offset] = inputs_[i];
-            inputs[i] = static_cast<std::int16_t>(at[plane][offset] - mean[plane]);
+            inputs[i] = static_cast<T>(at[plane][offset] - mean[plane]);
         }
         return mean[planes_.size() - 1];
     }

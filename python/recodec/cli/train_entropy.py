@@ -57,6 +57,11 @@ _MINUTES = 45.0
     type=click.IntRange(min=1),
     help="Numbers that stand for the codes of a position.  [default: as --width]",
 )
+@click.option(
+    "--start-from",
+    metavar="MODEL",
+    help="Begin with the entropy network of this model, by id or weights file; for embedded planes.",
+)
 @click.option("--threads", type=click.IntRange(1, options.MOST_PROCESSES), help="CPU threads.")
 @options.quiet
 def train_entropy(
@@ -72,6 +77,7 @@ def train_entropy(
     seed: int,
     width: int,
     embedding_width: int | None,
+    start_from: str | None,
     threads: int | None,
     quiet: bool,
 ) -> None:
@@ -116,6 +122,7 @@ def train_entropy(
             sources,
             folder,
             validation=validation,
+            start_from=start_from,
             stream=None if quiet else sys.stdout,
             command=f"recodec train-entropy {model}",
         )

@@ -40,6 +40,11 @@ _FRACTIONAL_BITS = {
     "sign_bias": 14,
     "refinement_bias": 14,
 }
+# Those with a row for each code.
+_OF_CODES = frozenset(
+    {"significance", "sign", "near", "near_sign", "refinement_share"}
+    | {"significance_bias", "sign_bias", "refinement_bias"}
+)
 # What refinements take of the significance's logit.
 _MOST_SHARED = 8.0
 
@@ -139,6 +144,35 @@ class EmbeddedEntropyModel(IntegerTwin):
         logits = logits + torch.einsum("nyxtgk,gkt->ngkyx", near, self.weight(near_name)[layout.code])
         bias: Tensor = getattr(self, f"{name}_bias")[layout.code]
         return logits + bias[..., None, None]
+
+    @torch.no_grad()
+    def start_from(self, other: EmbeddedEntropyModel) -> None:
+        """Take the weights of another of the same widths, those of codes from the codes of the same channel and plane.
+
+        What the other does not know stays as it is.
+        """
+        own, known = self._rows(), other._rows()
+        shared = [code for code in own if code in known]
+        to, of = (torch.tensor([rows[code] for code in shared], dtype=torch.long) for rows in (own, known))
+        weights_of_other = dict(other.named_parameters())
+        for name, weight in self.named_parameters():
+            theirs = weights_of_other[name]
+            if name in _OF_CODES:
+                weight[to] = theirs[of]
+            else:
+                count = min(len(weight), len(theirs))
+                weight[:count] = theirs[:count]
+
+    def _rows(self) -> dict[tuple[int, int], int]:
+        """Channel and plane of a code to its number among those of all chunks."""
+        return {
+            (channel, plane): code
+            for layout in self._layouts
+            for code, channel, plane, held in zip(
+                *(part.flatten().tolist() for part in layout), strict=True
+            )
+            if held
+        }
 
     @classmethod
     def from_tables(cls, planes: EmbeddedPlanes, tables: Mapping[str, Tensor]) -> EmbeddedEntropyModel:

@@ -26,6 +26,7 @@ from recodec.train.tasks.entropy.codes import Border, Coded, draw_windows, first
 from recodec.train.tasks.entropy.report import Report, with_tables
 from recodec.train.tasks.entropy.task import EntropyTask
 from recodec.train.tasks.prefixes.schedule import plane_bits
+from recodec.weights import Model
 
 _WINDOW, _BORDER = 16, Border(1, 1, 1)
 # Chunks of a step, and windows by which rates are told beforehand.
@@ -47,6 +48,19 @@ class EmbeddedEntropyTask(EntropyTask):
                 f"the network {recipe.kind!r} is not for embedded planes, as model {self.model.id} has them"
             )
         return EmbeddedEntropyModel(self.latent.planes, recipe.width, recipe.inner_embedding_width)
+
+    def start_from(self, model: Model) -> None:
+        """Begin with a model's entropy network, code by code of the same channel and plane."""
+        if model.order is None or not model.tables:
+            raise TrainingError(f"model {model.id} has no entropy network of embedded planes to start from")
+        other = EmbeddedEntropyModel.from_tables(model.network.planes, model.tables)
+        wanted, found = (tuple(network.own.shape) + tuple(network.inner.shape) for network in (self.network, other))
+        if wanted != found:
+            raise TrainingError(
+                f"the entropy network of {model.id} is for {found[1]} channels, of width {found[4]} and embedding width "
+                f"{found[3]}, but the run's for {wanted[1]}, of {wanted[4]} and {wanted[3]}; give its widths"
+            )
+        self.network.start_from(other)
 
     @property
     def latent(self) -> LatentNetwork:

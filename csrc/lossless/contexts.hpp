@@ -1,0 +1,53 @@
+// Which statistics a sample's decisions are made by. Defined in FORMAT.md.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <vector>
+
+#include "decisions.hpp"
+#include "distribution.hpp"
+#include "measures.hpp"
+#include "planes.hpp"
+#include "predictors.hpp"
+
+namespace recodec::lossless {
+
+// Rows of the tables of counters and of scales, by number.
+inline constexpr std::array<std::size_t, 8> kCounterRows = {16 * 13, 9 * 9 * 9, 256 * 4, 256, 9 * 9 * 9, 16 * 16 * 9, 32 * 24, 24 * 4};
+inline constexpr std::array<std::size_t, 8> kScaleRows = {24 * 24, 40, 40, 30 * 20, 30 * 24, 30 * 24, 30 * 24, 30 * 24};
+
+// What lies around a sample, and what that says about errors to expect. Magnitudes are Q6 of 2^noise.
+struct Surroundings {
+    std::int32_t near;      // twice the weighed errors around, in whole units: what trust is told
+    std::int32_t activity;  // the same
+    std::int32_t spread;    // of predictions
+    std::int32_t beside;    // left, above and right of above, plainly
+    std::int32_t other_error, other_activity;
+    std::uint32_t left_size, above_size, other_size;
+
+    Surroundings(const PlanesSoFar& planes, std::uint32_t y, std::uint32_t x) {
+        const std::int16_t* errors = planes.at_work().errors.at(y, x);
+        const std::ptrdiff_t up = -planes.at_work().errors.stride();
+        const auto missed = [&](std::ptrdiff_t offset) { return std::abs(std::int32_t{errors[offset]}); };
+        near = 4 * missed(-1) + 4 * missed(up) + 2 * missed(up - 1) + 2 * missed(up + 1) + missed(-2) + missed(2 * up);
+        activity = near * (kUnit / 2);
+        beside = (missed(-1) + missed(up) + missed(up + 1)) * kUnit;
+        spread = other_error = other_activity = 0;
+        if (planes.size() > 1) {
+            const ErrorPlane& before = planes.before().errors;
+            const std::int16_t* there = before.at(y, x);
+            other_error = there[0];
+            other_activity = 2 * std::abs(there[0]) + std::abs(there[1]) + std::abs(there[before.stride()]);
+            if (planes.size() > 2) other_activity += std::abs(planes.first().errors.at(y, x)[0]);
+            other_activity *= kUnit;
+        }
+        left_size = size_of(errors[-1]);
+        above_size = size_of(errors[up]);
+        other_size = size_of(other_error);
+    }
+};
+
+}  // namespace recodec::lossless
