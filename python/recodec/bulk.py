@@ -25,6 +25,7 @@ from recodec.errors import RecodecError
 from recodec.io import folders, outputs, picture_kinds
 from recodec.io.image_files import to_bytes
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS
+from recodec.lossless_mode import model_for
 from recodec.options import check_options
 
 try:
@@ -61,6 +62,7 @@ def encode_folder(
     each with an error. Raises :class:`WeightsError`.
     """
     check_options("encode", options, EncodeOptions.__optional_keys__)
+    model = model_for(model, options)
     recodec.load(model, device=device)  # fail here rather than in every worker
     picture_kinds.register_plugins()
     plan = folders.plan([os.fspath(source)], os.fspath(target), ".rcd", wanted=picture_kinds.image_chooser())

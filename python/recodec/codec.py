@@ -127,6 +127,10 @@ class Codec:
         entropy network where it has one, "network" raises where it has none, "adaptive" does without: larger
         files, which readers from before entropy networks can read.
 
+        ``lossless`` keeps every sample, with an ``effort`` of "fast", "default" or "best"; what would have to be
+        rounded for it is refused, and it takes no target. ``preview`` (bpp) begins such a file with a lossy picture
+        of this model, without which the codec "lossless" makes it, whatever this one is.
+
         Give at most one target; none means ``quality=60``. ``iterations`` writes that many chunks.
         ``bpp`` and ``max_bytes`` bound the whole file and are never exceeded: where not even one chunk fits
         beside all metadata, XMP, EXIF and ICC are dropped in that order with a

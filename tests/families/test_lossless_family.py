@@ -11,9 +11,10 @@ import torch
 from PIL import Image
 
 import recodec
+from recodec import _core
 from recodec.container.core import CODES, end_chunk
 from recodec.families.lossless import engine
-from recodec.families.lossless.header import write_fields
+from recodec.families.lossless.fields import StripFields
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def test_floats_that_are_levels_come_back() -> None:
     levels = torch.arange(3 * 40 * 50).reshape(3, 40, 50) % 256
     data = recodec.encode(levels / 255, model="lossless")
     assert torch.equal(recodec.decode(data, like="torch"), levels.to(torch.uint8))
-    with pytest.raises(recodec.ImageError, match="between the 256 levels"):
+    with pytest.raises(recodec.ImageError, match="none of the 256 levels"):
         recodec.encode(levels / 256, model="lossless")
 
 
@@ -104,4 +105,34 @@ def test_sizes(size: tuple[int, int], tmp_path: Path) -> None:
 
 
 def test_fields() -> None:
-    assert [write_fields(1).hex(), write_fields(300).hex()] == ["0001", "00ac02"]
+    header = _core.Header()
+    header.width, header.height, header.channels = 9, 400, 3
+    for fields, text in (
+        (StripFields(2, 0, 3), "00020073"),
+        (StripFields(300, 2, 3), "00ac020273"),
+    ):
+        assert fields.to_bytes().hex() == text
+        assert StripFields.read(fields.to_bytes(), header) == fields
+        # A later revision may append fields.
+        assert StripFields.read(fields.to_bytes() + b"more", header) == fields
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "message"),
+    [
+        ("", recodec.FormatError, "are cut"),
+        ("00", recodec.FormatError, "are cut"),
+        ("000202", recodec.FormatError, "are cut"),
+        ("09020073", recodec.UnsupportedError, "version of the lossless coder is 9"),
+        ("00010073", recodec.FormatError, "strip rows is 1; it must lie in 2..400"),
+        ("0091030073", recodec.FormatError, "strip rows is 401; it must lie in 2..400"),
+        ("00020373", recodec.UnsupportedError, "effort is 3; this version knows 0 to 2"),
+        ("00020074", recodec.UnsupportedError, "strips hold 4 channels of 8 bits"),
+        ("00020053", recodec.UnsupportedError, "strips hold 3 channels of 6 bits"),
+    ],
+)
+def test_bad_fields(data: str, kind: type[Exception], message: str) -> None:
+    header = _core.Header()
+    header.width, header.height, header.channels = 9, 400, 3
+    with pytest.raises(kind, match=message):
+        StripFields.read(bytes.fromhex(data), header)

@@ -11,6 +11,7 @@ from typing import Any, TypedDict, TypeVar
 
 import click
 
+from recodec.families.lossless.fields import EFFORTS
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -69,6 +70,20 @@ _QUALITY = click.option(
 )
 _PSNR = click.option("--psnr", type=POSITIVE, metavar="D", help="As few iterations as reach D dB.")
 
+lossless = click.option(
+    "--lossless", is_flag=True, help="Keep every sample exactly, whatever size that takes."
+)
+effort = click.option(
+    "--effort",
+    type=click.Choice(EFFORTS),
+    help="Of --lossless: smaller files for more time, in both directions.  [default: default]",
+)
+preview = click.option(
+    "--preview",
+    type=POSITIVE,
+    metavar="R",
+    help="Of --lossless: a lossy picture of R bits per pixel comes first, e.g. 0.25, and any part of the file is one.",
+)
 model = click.option(
     "--model", default="default", metavar="ID", help="Model to encode with; see 'recodec env'."
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from recodec.container.core import CODES, ICC, METADATA_NAMES, picture_mode
 from recodec.container.reader import Chunk, Reader
@@ -12,11 +12,20 @@ from recodec.errors import FormatError, TruncatedError
 
 @dataclass(frozen=True)
 class Details:
-    """What a family says of its own fields; one that has none says nothing."""
+    """What a family says of its own fields; one that has none says nothing.
+
+    With ``by_rows`` chunks hold parts of the picture, from the top; without, each improves all of it.
+    """
+
+    by_rows: ClassVar[bool] = False
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return asdict(self)
+
+    def is_exact(self, chunks: int) -> bool:
+        """Whether so many chunks are the picture without loss."""
+        return False
 
     def rows(self) -> dict[str, str]:
         """A few lines for a reader, each under a name of at most 8 letters."""

@@ -23,7 +23,7 @@ class FileWriter:
         self.assembly = _start(header, picture)
         self.max_bytes = target.max_bytes or 0
         self._soft, self._limit = target.soft, target.max_bytes
-        self._spent = self.assembly.size_of(ALPHA)
+        self._spent = self.assembly.size_of(ALPHA) if target.alpha else 0
 
     @property
     def warnings(self) -> list[RecodecWarning]:
