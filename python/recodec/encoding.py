@@ -9,10 +9,11 @@ from functools import partial
 from typing import Any, Literal
 
 from recodec import _core
-from recodec.container.core import ICC
+from recodec.container.core import ICC, STRIP
 from recodec.container.targets import Target, Targets, preview_target, resolve_target
 from recodec.container.writer import FileWriter
 from recodec.errors import HiddenModelWarning, InputWarning, TargetError, UnsuitablePictureWarning
+from recodec.families.lossless.engine import StripEncoder
 from recodec.families.protocol import Encoder, Engine
 from recodec.families.registry import families_without_weights
 from recodec.io.pictures import ImageLike, Picture, read_picture
@@ -44,6 +45,7 @@ class _Job:
     encoder: Encoder
     writer: FileWriter
     psnr: float | None
+    strips: StripEncoder | None = None
 
     @property
     def batch_key(self) -> Hashable:
@@ -124,8 +126,12 @@ def _start(
     # Lossy pictures have 8 bits.
     shown = picture if engine.exact else picture.of_eight_bits()
     header = _header(engine, shown)
+    strips = None
     if engine.exact:
         options["effort"] = mode.effort
+    elif mode.lossless:
+        strips = StripEncoder(picture, mode.effort, STRIP)
+        limits = limits.less(strips.memory)
     encoder = engine.encoder(shown, header, limits, **options)
     header.fields = encoder.fields
     writer = FileWriter(header, shown, target, engine.iterations)
@@ -133,9 +139,9 @@ def _start(
     if engine.model is not None and hides_shipped(engine.model):
         writer.noticed.append(HiddenModelWarning(engine.id))
     best = _decibels(encoder.least_error())
-    if best < _LEAST_PSNR:
+    if best < _LEAST_PSNR and not mode.lossless:
         writer.noticed.append(UnsuitablePictureWarning(engine.id, best))
-    return _Job(encoder, writer, target.psnr)
+    return _Job(encoder, writer, target.psnr, strips)
 
 
 def _target(
@@ -170,6 +176,12 @@ def _header(engine: Engine, picture: Picture) -> _core.Header:
 
 def _fill(job: _Job) -> None:
     """Complete the file of one picture."""
+    _fill_codes(job)
+    if job.strips is not None:
+        job.writer.add_strips(job.strips.fields, iter(job.strips.next, None))
+
+
+def _fill_codes(job: _Job) -> None:
     reached = -math.inf
     while (payload := job.encoder.next()) is not None:
         complete = job.writer.add(payload)

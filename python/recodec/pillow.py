@@ -158,8 +158,8 @@ class RecodecImageFile(ImageFile.ImageFile):
         from recodec.api import decode, progressive
 
         with _errors_as(OSError):
-            # No code chunk at all: decode says so.
-            wanted = self.iterations or None
+            # With all code chunks, what follows them too. No code chunk at all: decode says so.
+            wanted = self.iterations if 0 < self.iterations < self.n_iterations else None
             if not ImageFile.LOAD_TRUNCATED_IMAGES:
                 return decode(data, iterations=wanted, max_pixels=MAX_PIXELS, max_memory=MAX_MEMORY)
             best: Image.Image | None = None

@@ -16,7 +16,6 @@ from recodec.cli import jobs, options, output
 from recodec.cli.jobs import Job, Outcome
 from recodec.cli.workers import Codecs
 from recodec.io import picture_kinds
-from recodec.lossless_mode import Effort, model_for
 
 
 @click.command()
@@ -47,7 +46,7 @@ def encode(
     psnr: float | None,
     iterations: int | None,
     lossless: bool,
-    effort: Effort | None,
+    effort: Literal["fast", "default", "best"] | None,
     preview: float | None,
     convert: bool,
     strip: bool,
@@ -73,6 +72,8 @@ def encode(
     Metadata for which a size limit leaves no room even beside a single iteration is dropped: XMP first,
     then EXIF, then ICC.
     """
+    from recodec.lossless_mode import model_for
+
     settings = options.chosen_target(
         {"quality": quality, "bpp": bpp, "max_bytes": max_bytes, "psnr": psnr, "iterations": iterations}
     )
@@ -153,9 +154,9 @@ def outcome(job: Job, data: bytes, noticed: Sequence[recodec.RecodecWarning]) ->
         "bytes": len(data),
         "bpp": info.bpp,
         "iterations": info.iterations,
+        "lossless": info.lossless,
         "dropped": dropped,
         "warnings": said,
     }
-    iterations = output.counted(info.iterations, "iteration")
-    text = f"{job.shown}: {len(data)} bytes, {info.bpp:.3f} bpp, {iterations}"
+    text = f"{job.shown}: {len(data)} bytes, {info.bpp:.3f} bpp, {output.contents(info)}"
     return Outcome(record, text, "; ".join(said), data)

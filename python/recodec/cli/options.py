@@ -11,7 +11,6 @@ from typing import Any, TypedDict, TypeVar
 
 import click
 
-from recodec.families.lossless.fields import EFFORTS
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -75,8 +74,9 @@ lossless = click.option(
 )
 effort = click.option(
     "--effort",
-    type=click.Choice(EFFORTS),
-    help="Of --lossless: smaller files for more time, in both directions.  [default: default]",
+    type=click.Choice(["fast", "default", "best"]),
+    metavar="EFFORT",
+    help="Of --lossless: fast, default, or best, for smaller files and more time in both directions.",
 )
 preview = click.option(
     "--preview",

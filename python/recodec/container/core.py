@@ -18,9 +18,9 @@ from recodec.errors import (
 from recodec.io.sources import Buffer
 
 # Types of chunks.
-END, CODES, ICC, ALPHA, EXIF, XMP = range(6)
+END, CODES, ICC, ALPHA, EXIF, XMP, EXACT, STRIP = range(8)
 METADATA_NAMES = {ICC: "icc", EXIF: "exif", XMP: "xmp"}
-CHUNK_NAMES = {**METADATA_NAMES, ALPHA: "alpha"}
+CHUNK_NAMES = {**METADATA_NAMES, ALPHA: "alpha", EXACT: "exact"}
 CHECKSUM_BYTES = 4
 MAX_ITERATIONS = 255
 

@@ -104,9 +104,10 @@ class StripEncoder:
         """Payload of the next strip."""
         if self._done == self._picture.height:
             return None
+        number = self._done // self._fields.strip_rows
         strip = self._samples[self._done : self._done + self._fields.strip_rows]
         self._done += len(strip)
-        return encode_strip(strip, self._fields, torch.get_num_threads(), self._chunk_type)
+        return encode_strip(strip, number, self._fields, torch.get_num_threads(), self._chunk_type)
 
     def squared_error(self) -> float:
         """Nothing, once all strips are there; without some the picture is none."""

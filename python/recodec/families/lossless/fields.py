@@ -29,7 +29,7 @@ class StripDetails(Details):
 
     def rows(self) -> dict[str, str]:
         """For a reader."""
-        return {"strips": f"{self.strips} of {self.strip_rows} rows, lossless, effort {self.effort}"}
+        return {"strips": f"{self.strips} of {self.strip_rows} rows, effort {self.effort}"}
 
     def is_exact(self, chunks: int) -> bool:
         """Whether so many strips are all."""

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recodec import _core
-from recodec.container.core import CHECKSUM_BYTES, CODES, core_errors
+from recodec.container.core import CHECKSUM_BYTES, CODES, STRIP, core_errors
 from recodec.errors import ChecksumError, FormatError
 from recodec.families.lossless.fields import StripFields
 
 # (rows, width, channels), uint8 or uint16 as the fields' depth has it.
 Samples = NDArray[Any]
 
-_NAMES = {CODES: "code chunk"}
+_NAMES = {CODES: "code chunk", STRIP: "strip"}
 
 
 # The two calls of the coder: it takes no effort and no depth yet, so all efforts code alike, 8 bits.
@@ -28,14 +28,21 @@ def _decode(coded: memoryview, rows: int, width: int, fields: StripFields, threa
     return _core.decode_strip(coded, rows, width, fields.channels, threads)
 
 
-def encode_strip(samples: Samples, fields: StripFields, threads: int, chunk_type: int = CODES) -> bytes:
-    """The payload of a chunk: a checksum of coded bytes and (rows, width, channels) samples, and these bytes."""
+def encode_strip(
+    samples: Samples, number: int, fields: StripFields, threads: int, chunk_type: int = CODES
+) -> bytes:
+    """The payload of a chunk: a checksum of coded bytes and (rows, width, channels) samples, and these bytes.
+
+    ``number`` counts strips from 0.
+    """
     coded = _encode(samples, fields, threads)
-    return _checksum(chunk_type, coded, samples) + coded
+    return _checksum(chunk_type, number, coded, samples) + coded
 
 
-def _checksum(chunk_type: int, coded: bytes | memoryview, samples: Samples) -> bytes:
-    value = _core.crc32c(samples.reshape(-1).data, _core.crc32c(coded, _core.crc32c(bytes([chunk_type]))))
+def _checksum(chunk_type: int, number: int, coded: bytes | memoryview, samples: Samples) -> bytes:
+    # With the number, or a strip at the place of another would be sound: each is coded by itself.
+    value = _core.crc32c(coded, _core.crc32c(bytes([chunk_type, number])))
+    value = _core.crc32c(samples.reshape(-1).astype(samples.dtype.newbyteorder("<"), copy=False).data, value)
     return value.to_bytes(CHECKSUM_BYTES, "little")
 
 
@@ -58,17 +65,16 @@ class StripChecker:
         """The samples of the strips that come next; ``rows`` counts them with the next one."""
         for payload in payloads:
             rows = min(self.fields.strip_rows, self.height - self.rows)
-            number = self.rows // self.fields.strip_rows + 1
-            name = _NAMES.get(self._chunk_type, "strip")
+            number, name = -(-self.rows // self.fields.strip_rows), _NAMES[self._chunk_type]
             if rows == 0:
-                raise FormatError(f"the file has more {name}s than the {number - 1} strips of its picture")
+                raise FormatError(f"the file has more {name}s than the {number} strips of its picture")
             if len(payload) < CHECKSUM_BYTES:
-                raise FormatError(f"{name} {number} has {len(payload)} bytes; its checksum takes 4")
+                raise FormatError(f"{name} {number + 1} has {len(payload)} bytes; its checksum takes 4")
             coded = memoryview(payload)[CHECKSUM_BYTES:]
             with core_errors():
                 strip = _decode(coded, rows, self.width, self.fields, self._threads)
-            if _checksum(self._chunk_type, coded, strip) != payload[:CHECKSUM_BYTES]:
-                raise ChecksumError(f"{name} {number} is damaged: its checksum does not match")
+            if _checksum(self._chunk_type, number, coded, strip) != payload[:CHECKSUM_BYTES]:
+                raise ChecksumError(f"{name} {number + 1} is damaged: its checksum does not match")
             yield strip
             self.rows += rows
 
