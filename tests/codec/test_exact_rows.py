@@ -19,7 +19,8 @@ from recodec.container.core import EXACT, STRIP, attached_chunk, end_chunk
 from recodec.pillow import RecodecImageFile
 from tests.cli.running import run
 from tests.mutations import chunk_ranges
-from tests.slow_container import Reader, read_chunks, read_header
+from tests.slow_coder import decode_file
+from tests.slow_container import Reader, RejectedError, check_strip, read_chunks, read_header
 
 ROWS, STRIPS = 16, 3
 
@@ -190,6 +191,8 @@ def test_chunks_at_the_wrong_place(data: bytes) -> None:
                 function(remade(data, order))
         with pytest.raises(recodec.FormatError, match=words):
             recodec.truncate(remade(data, order), max_bytes=10**6)
+        with pytest.raises(RejectedError):
+            decode_file(remade(data, order))
 
 
 @pytest.mark.parametrize(
@@ -207,6 +210,8 @@ def test_claims_about_strips(data: bytes, fields: str) -> None:
     ):
         with pytest.raises(recodec.FormatError):
             function(wrong)
+    with pytest.raises(RejectedError):
+        decode_file(wrong)
 
 
 def opened(data: bytes) -> RecodecImageFile:
@@ -275,6 +280,16 @@ def test_metadata_stay_behind_the_strips(picture: Image.Image, tiny_model: str) 
     assert recodec.truncate(data, max_bytes=len(data)) == data
     cut = recodec.truncate(data, max_bytes=len(data) - 1)
     assert types(cut)[-3:] == [STRIP, 5, 0]
+
+
+def test_slow_reader_agrees(data: bytes, picture: Image.Image) -> None:
+    header, planes, truncated = decode_file(data)
+    info = recodec.info(data)
+    assert (len(planes), truncated, len(header.exact.strips)) == (info.iterations, False, STRIPS)
+    assert vars(header.exact.fields) == {"rows": ROWS, "effort": 2, "count": STRIPS}
+    for number, payload in enumerate(header.exact.strips):
+        rows = np.asarray(picture)[ROWS * number : ROWS * (number + 1)]
+        check_strip(payload, STRIP, number, rows.tobytes())
 
 
 def test_a_reader_that_knows_no_strips_shows_the_preview(data: bytes) -> None:

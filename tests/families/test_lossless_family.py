@@ -13,8 +13,10 @@ from PIL import Image
 import recodec
 from recodec import _core
 from recodec.container.core import CODES, end_chunk
+from recodec.container.reader import Reader
 from recodec.families.lossless import engine
 from recodec.families.lossless.fields import StripFields
+from tests.slow_container import check_strip
 
 
 @pytest.fixture
@@ -35,6 +37,10 @@ def test_every_mode_comes_back(picture: Image.Image, mode: str) -> None:
 @pytest.mark.usefixtures("strips_of_sixteen_rows")
 def test_strips_are_chunks(picture: Image.Image) -> None:
     data = recodec.encode(picture, model="lossless")
+    kept = np.asarray(picture)
+    chunks = [chunk for chunk in Reader(data).chunks() if chunk.type == CODES]
+    for number, chunk in enumerate(chunks):
+        check_strip(chunk.payload, CODES, number, kept[16 * number : 16 * (number + 1)].tobytes())
     info = recodec.verify(data)
     strips = -(-picture.height // 16)
     assert (info.family, info.iterations, info.details.strips) == ("lossless", strips, strips)
@@ -59,6 +65,18 @@ def test_damage_is_found(picture: Image.Image) -> None:
         for function in (recodec.decode, recodec.verify):
             with pytest.raises(recodec.FormatError):
                 function(bytes(damaged))
+
+
+@pytest.mark.usefixtures("strips_of_sixteen_rows")
+def test_strips_at_the_place_of_others(picture: Image.Image) -> None:
+    for image in (picture, Image.new("RGB", picture.size)):
+        data = recodec.encode(image, model="lossless")
+        info = recodec.info(data)
+        a, b, c = info.header_bytes, info.prefix_bytes(1), info.prefix_bytes(2)
+        swapped = data[:a] + data[b:c] + data[a:b] + data[c:]
+        for function in (recodec.decode, recodec.verify):
+            with pytest.raises(recodec.ChecksumError, match="code chunk 1 is damaged"):
+                function(swapped)
 
 
 def test_a_strip_too_many_is_refused(picture: Image.Image) -> None:
