@@ -123,7 +123,7 @@ def progressive(
     max_pixels: int | None = DEFAULT_MAX_PIXELS,
     max_memory: int | None = DEFAULT_MAX_MEMORY,
 ) -> Iterator[Any]:
-    """Yield one ever better image per code chunk; see :meth:`Codec.progressive`."""
+    """Yield one ever better image per code chunk and strip; see :meth:`Codec.progressive`."""
     return decode_progressively(_engine, read_blocks(data), check_like(like), Limits(max_pixels, max_memory))
 
 

@@ -114,8 +114,17 @@ def test_one_transparent_grey_of_sixteen_bits(tmp_path: Path) -> None:
     Image.fromarray(DEEP).save(tmp_path / "a.png", transparency=int(DEEP[3, 4]))
     picture = read(tmp_path / "a.png")
     assert picture.alpha is not None
-    np.testing.assert_array_equal(picture.alpha, np.where(DEEP[3, 4] == DEEP, 0, 65535))
-    assert picture.of_eight_bits().alpha.max() == 255  # type: ignore[union-attr]
+    np.testing.assert_array_equal(picture.alpha, np.where(DEEP[3, 4] == DEEP, 0, 255))
+    np.testing.assert_array_equal(picture.of_eight_bits().alpha, picture.alpha)
+
+
+def test_alpha_of_sixteen_bits() -> None:
+    levels = DEEP % 256
+    picture = read(np.stack([DEEP, levels * 257], axis=2))
+    np.testing.assert_array_equal(picture.alpha, levels)  # type: ignore[arg-type]
+    picture = read(np.stack([DEEP, DEEP], axis=2))
+    np.testing.assert_array_equal(picture.alpha, DEEP)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(picture.of_eight_bits().alpha, (DEEP + 128.0) // 257)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("mode", ["1", "P", "PA", "RGBX"])

@@ -115,7 +115,8 @@ class ExactRows(ExactChecker):
         """Of all pictures of the file, so that they are of one kind."""
         import torch
 
-        return torch.uint16 if self.fields is not None and self.fields.depth > 8 else torch.uint8
+        depth = self._common.bit_depth if self.fields is None else self.fields.depth
+        return torch.uint8 if depth == 8 else torch.uint16
 
     def over(self, decoder: Decoder) -> Iterator[tuple[Region, Tensor]]:
         """Region by region, the picture: rows that are exact, and below them what ``decoder`` shows."""
@@ -125,7 +126,7 @@ class ExactRows(ExactChecker):
 
         if self._picture is None:
             for region, part in decoder.show():
-                yield region, part if self.dtype == torch.uint8 else torch.from_numpy(_deep(part))
+                yield region, part if part.dtype == self.dtype else torch.from_numpy(_deep(part))
             return
         samples = self._picture.samples
         # Once is enough: no code chunk comes after a strip.

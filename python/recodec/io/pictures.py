@@ -27,8 +27,8 @@ class Picture:
     """A picture on its way in, and what is stored beside it.
 
     ``samples`` is (C, H, W) with 1 channel or 3, uint8 or floating point in [0, 1], and for files without loss uint8
-    or uint16; ``alpha`` is H×W uint8, or uint16 as the samples are. ``said`` is what of the input is not in the file,
-    or not as it was.
+    or uint16; ``alpha`` is H×W uint8, or uint16 where only that is exact. ``said`` is what of the input is not in the
+    file, or not as it was.
     """
 
     samples: Tensor
@@ -51,7 +51,11 @@ class Picture:
         if self.depth == 8:
             return self
         samples = torch.from_numpy(to_eight_bits(self.samples.cpu().numpy()))
-        alpha = None if self.alpha is None else to_eight_bits(self.alpha)
+        alpha = (
+            to_eight_bits(self.alpha)
+            if self.alpha is not None and self.alpha.dtype != np.uint8
+            else self.alpha
+        )
         return replace(self, samples=samples, alpha=alpha)
 
     @property
@@ -149,8 +153,13 @@ def _stored(array: NDArray[Any], metadata: dict[int, bytes], said: Sequence[str]
     # The caller's array may be written to, or change while it is being encoded. A copy by NumPy, since
     # torch takes no negative stride, not even of an axis of length 1, where it says nothing.
     samples = torch.from_numpy(array[:, :, :colours].copy()).permute(2, 0, 1)
-    alpha = array[:, :, colours].copy() if array.shape[2] > colours else None
+    alpha = _alpha(array[:, :, colours].copy()) if array.shape[2] > colours else None
     return Picture(samples, alpha, metadata, tuple(said))
+
+
+def _alpha(alpha: NDArray[Any]) -> NDArray[Any]:
+    """In 8 bits if these say as much."""
+    return (alpha // 257).astype(np.uint8) if alpha.dtype == np.uint16 and not (alpha % 257).any() else alpha
 
 
 def _from_torch(tensor: Tensor, check_size: CheckSize, *, convert: bool, exact: bool) -> Picture:

@@ -80,6 +80,11 @@ class StripEncoder:
                 f"the picture has samples of {picture.depth} bits, and lossless files keep those of "
                 f"{' or '.join(map(str, DEPTHS))} only; reduce it yourself, and encode what comes of it"
             )
+        if picture.alpha is not None and picture.alpha.dtype != np.uint8:
+            raise ImageError(
+                "the picture has an alpha channel of more than 8 bits, which lossless files do not keep; reduce it "
+                "yourself, and encode what comes of it"
+            )
         least = -(-picture.height // MAX_ITERATIONS)
         rows = min(picture.height, max(least, -(-_STRIP_PIXELS // picture.width)))
         self._fields = StripFields(rows, effort, picture.channels, picture.depth)
