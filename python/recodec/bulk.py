@@ -55,8 +55,8 @@ def encode_folder(
 
     An output that exists and verifies is left as it is, whatever it was made with, so a run that was
     stopped goes on where it was. Returns one record per image, as ``recodec encode --json`` prints them:
-    ``file`` and ``output`` with ``bytes``, ``bpp``, ``iterations`` and ``lossless``, or with ``skipped``; or ``file`` with
-    ``error`` and ``message``; and one per file of another kind, with ``left_out``. ``summary`` names a file that
+    ``file`` and ``output`` with ``bytes``, ``bpp``, ``iterations`` and ``lossless``, or with ``skipped``; or ``file``
+    with ``error`` and ``message``; and one per file of another kind, with ``left_out``. ``summary`` names a file that
     they are written to, one a line, as they come.
     ``options`` are those of :meth:`Codec.encode`. Images that would become one file fail,
     each with an error. Raises :class:`WeightsError`.

@@ -176,8 +176,8 @@ class Codec:
         ``like`` is "pil" (mode L, LA, RGB or RGBA), "numpy" (H×W×C uint8) or "torch" (C×H×W uint8 on the
         codec's device), C being 1 to 4 in that order of modes.
         Files of 16 bits give uint16 and mode I;16, and other modes with 8 bits and a :class:`ReducedDepthWarning`.
-        ``iterations`` stops after so many chunks, before strips of exact rows; ``max_pixels`` bounds the picture and ``max_memory`` (bytes) about
-        what the process takes, whatever the file claims. A file cut short decodes as
+        ``iterations`` stops after so many chunks, before strips of exact rows; ``max_pixels`` bounds the picture and
+        ``max_memory`` (bytes) about what the process takes, whatever the file claims. A file cut short decodes as
         far as its whole chunks go, or is an error with ``strict``. Nothing is shown unless every chunk used is
         intact. Raises :class:`FormatError`, :class:`WeightsError`, :class:`TargetError`, :class:`LimitError`,
         :class:`SourceError`.

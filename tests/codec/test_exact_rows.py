@@ -64,6 +64,18 @@ def test_every_mode_comes_back(picture: Image.Image, tiny_model: str, mode: str)
     assert (shown.mode, shown.tobytes(), shown.info["xmp"]) == (mode, image.tobytes(), b"<x/>")
 
 
+@pytest.mark.parametrize("size", [(1, 1), (1, 99), (300, 1), (17, 31), (16, 16)])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_sizes(size: tuple[int, int], channels: int, tiny_model: str) -> None:
+    samples = np.random.default_rng(5).integers(0, 256, (*size, channels), np.uint8)
+    data = recodec.encode(samples, model=tiny_model, lossless=True, preview=0.01)
+    info = recodec.verify(data)
+    assert (info.iterations, info.lossless) == (1, True)
+    np.testing.assert_array_equal(pixels(data), samples)
+    *_, last = recodec.progressive(data, like="numpy")
+    np.testing.assert_array_equal(last, samples)
+
+
 def test_the_preview_is_the_lossy_picture(picture: Image.Image, tiny_model: str, data: bytes) -> None:
     info = recodec.info(data)
     lossy = recodec.encode(picture, model=tiny_model, iterations=info.iterations)
