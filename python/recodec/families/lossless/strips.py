@@ -42,7 +42,8 @@ def encode_strip(
 def _checksum(chunk_type: int, number: int, coded: bytes | memoryview, samples: Samples) -> bytes:
     # With the number, or a strip at the place of another would be sound: each is coded by itself.
     value = _core.crc32c(coded, _core.crc32c(bytes([chunk_type, number])))
-    value = _core.crc32c(samples.reshape(-1).astype(samples.dtype.newbyteorder("<"), copy=False).data, value)
+    little = samples.reshape(-1).astype(samples.dtype.newbyteorder("<"), copy=False)
+    value = _core.crc32c(little.view(np.uint8).data, value)
     return value.to_bytes(CHECKSUM_BYTES, "little")
 
 
