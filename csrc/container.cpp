@@ -25,7 +25,9 @@ void check(const Header& h) {
     require(h.height >= 1 && h.height <= kMaxSide, Errc::format, "height", h.height, "it must lie in 1..2^30");
     require(h.channels == 1 || h.channels == 3, Errc::unsupported, "channels", h.channels,
             "this version knows 1 and 3");
-    require(h.bit_depth == 8, Errc::unsupported, "bit depth", h.bit_depth, "this version knows 8");
+    const bool deep = h.family == kLosslessFamily && h.bit_depth == 16;
+    require(h.bit_depth == 8 || deep, Errc::unsupported, "bit depth", h.bit_depth,
+            "this version knows 8, and 16 without loss");
     require(h.colour <= 1, Errc::unsupported, "colour", h.colour, "this version knows 0 (sRGB) and 1 (ICC)");
     require(h.alpha <= 1, Errc::unsupported, "alpha method", h.alpha, "this version knows 0 (none) and 1 (PNG)");
     if (!valid_model_name(h.model)) {

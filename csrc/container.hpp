@@ -17,8 +17,18 @@ inline constexpr std::uint32_t kMaxSide = 1u << 30;
 inline constexpr std::size_t kMaxHeaderBody = 512;
 inline constexpr std::size_t kMaxModelName = 32;
 inline constexpr std::size_t kChecksumBytes = 4;
+inline constexpr std::uint8_t kLosslessFamily = 2;
 
-enum class ChunkType : std::uint8_t { end = 0, codes = 1, icc = 2, alpha = 3, exif = 4, xmp = 5 };
+enum class ChunkType : std::uint8_t {
+    end = 0,
+    codes = 1,
+    icc = 2,
+    alpha = 3,
+    exif = 4,
+    xmp = 5,
+    exact = 6,
+    strip = 7,
+};
 
 // What files of all families say of themselves.
 struct Header {

@@ -15,6 +15,7 @@ from recodec import _core
 
 from .plane_files import read_chunk, read_header, write_header
 from .stand_in import stand_in_coder
+from .strip_files import edit_strips, repair_strips
 
 Mutation = Callable[[np.random.Generator, bytearray, bytes], None]
 
@@ -101,7 +102,7 @@ def edit_size(rng: np.random.Generator, data: bytearray, other: bytes) -> None:
 
 
 MUTATIONS: tuple[Mutation, ...] = (
-    flip_bits, set_bytes, truncate, insert, delete, splice, edit_header, edit_fields, edit_size
+    flip_bits, set_bytes, truncate, insert, delete, splice, edit_header, edit_fields, edit_size, edit_strips
 )  # fmt: skip
 
 
@@ -138,6 +139,7 @@ def repair(data: bytearray, max_codes: int = 1 << 16) -> None:
     if end is None:
         return
     data[end - 4 : end] = _core.crc32c(bytes(data[: end - 4])).to_bytes(4, "little")
+    repair_strips(data)
     try:
         header, _ = read_header(data)
     except _core.CoreError:
@@ -156,7 +158,7 @@ def repair(data: bytearray, max_codes: int = 1 << 16) -> None:
             if chunk.size == 1:
                 data[chunk.payload] = iterations
             break
-        if chunk.type in (2, 3, 4, 5) and chunk.size >= 4:
+        if chunk.type in (2, 3, 4, 5, 6) and chunk.size >= 4:
             covered = bytes([chunk.type]) + data[chunk.payload + 4 : chunk.next]
             data[chunk.payload : chunk.payload + 4] = _core.crc32c(covered).to_bytes(4, "little")
         iterations += chunk.type == 1

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from tests.slow_container import (
+    ExactRows,
     Reader,
     RejectedError,
     crc32c,
@@ -326,7 +327,8 @@ def decode_file(
 ) -> tuple[SimpleNamespace, list[list[int]], bool]:
     """Header, codes of every whole code chunk in coding order, and whether the file was cut.
 
-    The header's ``alpha_rows`` are those of the alpha channel, None if there is none. ``tables`` are those of
+    The header's ``alpha_rows`` are those of the alpha channel, None if there is none, its ``exact`` has the strips of
+    exact rows. ``tables`` are those of
     the model's entropy network and ``order`` is that of its embedded planes, which some files take.
     """
     reader = Reader(data)
@@ -338,7 +340,9 @@ def decode_file(
     planes: list[list[int]] = []
     ended = False
     header.alpha_rows = None
+    header.exact = ExactRows(header)
     for kind, payload in read_chunks(reader):
+        header.exact.take(kind, payload)
         if kind == 1:
             reject_unless(len(payload) >= 4 and len(planes) < 255, "code chunk")
             reject_unless(header.alpha == 0 or header.alpha_rows is not None, "alpha missing")

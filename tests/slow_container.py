@@ -59,6 +59,21 @@ def reject_unless(condition: bool, what: str) -> None:
         raise RejectedError(what)
 
 
+def read_strip_fields(data: bytes, height: int, channels: int) -> SimpleNamespace:
+    """3, family 2."""
+    body, f = Reader(data), SimpleNamespace()
+    try:
+        reject_unless(body.u8() == 0, "version of the lossless coder")
+        f.rows, f.effort, samples = body.varint(), body.u8(), body.u8()
+    except EOFError:
+        raise RejectedError("fields of strips") from None
+    reject_unless(-(-height // 255) <= f.rows <= height, "strip rows")
+    reject_unless(f.effort <= 2, "effort")
+    reject_unless((samples & 15, samples >> 4) == (channels, 7), "samples of strips")
+    f.count = -(-height // f.rows)
+    return f
+
+
 def read_header(reader: Reader) -> SimpleNamespace:
     reject_unless(reader.take(4) == b"\x8eRCD", "magic")
     reject_unless(reader.u8() == 1, "version")
@@ -122,6 +137,38 @@ def read_chunks(reader: Reader) -> Iterator[tuple[int, bytes]]:
         except EOFError:
             return
         yield kind, payload
+
+
+# 4, EXACT and STRIP
+
+
+class ExactRows:
+    """Which strips follow the code chunks of a file that is not of family 2, once all chunks were taken in order."""
+
+    def __init__(self, header: SimpleNamespace) -> None:
+        self.header, self.fields = header, SimpleNamespace()
+        self.kinds: list[int] = []
+        self.strips: list[bytes] = []
+
+    def take(self, kind: int, payload: bytes) -> None:
+        if kind == 6:
+            reject_unless(self.kinds == [], "exact chunk is not the first")
+            reject_unless(len(payload) >= 4, "exact chunk")
+            reject_unless(int.from_bytes(payload[:4], "little") == crc32c(b"\x06" + payload[4:]), "exact CRC")
+            self.fields = read_strip_fields(payload[4:], self.header.height, self.header.channels)
+        elif kind == 7:
+            reject_unless(6 in self.kinds and 1 in self.kinds, "strip without chunks before it")
+            reject_unless(len(self.strips) < self.fields.count and len(payload) >= 4, "strip")
+            self.strips.append(payload)
+        elif kind == 1:
+            reject_unless(7 not in self.kinds, "code chunk after a strip")
+        self.kinds.append(kind)
+
+
+def check_strip(payload: bytes, kind: int, number: int, samples: bytes) -> None:
+    """That a strip stands for samples, which are in the order of rows, pixels and channels."""
+    crc = crc32c(bytes([kind, number]) + payload[4:] + samples)
+    reject_unless(int.from_bytes(payload[:4], "little") == crc, "strip CRC")
 
 
 # 4, ALPHA

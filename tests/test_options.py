@@ -28,7 +28,7 @@ def coded(tiny_model: str, picture: Image.Image) -> bytes:
         ("Strip", "did you mean 'strip'"),
         ("modell", "did you mean 'model'"),
         ("device", "it is one of recodec.load"),
-        ("zzz", "there are bpp, convert, entropy, iterations, "),
+        ("zzz", "there are bpp, convert, effort, entropy, iterations, "),
     ],
 )
 def test_encode_names_the_option_that_may_be_meant(

@@ -22,6 +22,7 @@ from recodec.io.output_images import Output, check_like
 from recodec.io.pictures import ImageLike, Picture
 from recodec.io.sources import Source, read_blocks
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
+from recodec.lossless_mode import model_for
 from recodec.model_search import DEFAULT_MODEL, SEARCH_PATH_VARIABLE, available_models, check_name
 from recodec.ops.backend import Backend
 from recodec.weights import load_model
@@ -67,8 +68,11 @@ def models() -> tuple[str, ...]:
 
 
 def encode(image: ImageLike | Picture, *, model: str = "default", **options: Unpack[EncodeOptions]) -> bytes:
-    """Encode one image; see :meth:`Codec.encode` for the targets. ``model`` is a model's id or path."""
-    return _codec(model).encode(image, **options)
+    """Encode one image; see :meth:`Codec.encode` for the targets. ``model`` is a model's id or path.
+
+    ``lossless=True`` keeps every sample and takes no model, unless there is a ``preview`` for it to show.
+    """
+    return _codec(model_for(model, options)).encode(image, **options)
 
 
 @overload
@@ -119,7 +123,7 @@ def progressive(
     max_pixels: int | None = DEFAULT_MAX_PIXELS,
     max_memory: int | None = DEFAULT_MAX_MEMORY,
 ) -> Iterator[Any]:
-    """Yield one ever better image per code chunk; see :meth:`Codec.progressive`."""
+    """Yield one ever better image per code chunk and strip; see :meth:`Codec.progressive`."""
     return decode_progressively(_engine, read_blocks(data), check_like(like), Limits(max_pixels, max_memory))
 
 

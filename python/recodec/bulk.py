@@ -25,6 +25,7 @@ from recodec.errors import RecodecError
 from recodec.io import folders, outputs, picture_kinds
 from recodec.io.image_files import to_bytes
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS
+from recodec.lossless_mode import model_for
 from recodec.options import check_options
 
 try:
@@ -54,13 +55,14 @@ def encode_folder(
 
     An output that exists and verifies is left as it is, whatever it was made with, so a run that was
     stopped goes on where it was. Returns one record per image, as ``recodec encode --json`` prints them:
-    ``file`` and ``output`` with ``bytes``, ``bpp`` and ``iterations``, or with ``skipped``; or ``file`` with
-    ``error`` and ``message``; and one per file of another kind, with ``left_out``. ``summary`` names a file that
+    ``file`` and ``output`` with ``bytes``, ``bpp``, ``iterations`` and ``lossless``, or with ``skipped``; or ``file``
+    with ``error`` and ``message``; and one per file of another kind, with ``left_out``. ``summary`` names a file that
     they are written to, one a line, as they come.
     ``options`` are those of :meth:`Codec.encode`. Images that would become one file fail,
     each with an error. Raises :class:`WeightsError`.
     """
     check_options("encode", options, EncodeOptions.__optional_keys__)
+    model = model_for(model, options)
     recodec.load(model, device=device)  # fail here rather than in every worker
     picture_kinds.register_plugins()
     plan = folders.plan([os.fspath(source)], os.fspath(target), ".rcd", wanted=picture_kinds.image_chooser())
@@ -103,7 +105,12 @@ class _Encoder:
         data = self._codec.encode(Path(source), **self._options)
         outputs.write(target, data)
         info = recodec.info(data)
-        return {"bytes": len(data), "bpp": info.bpp, "iterations": info.iterations}
+        return {
+            "bytes": len(data),
+            "bpp": info.bpp,
+            "iterations": info.iterations,
+            "lossless": info.lossless,
+        }
 
 
 class _Decoder:

@@ -127,6 +127,10 @@ class Codec:
         entropy network where it has one, "network" raises where it has none, "adaptive" does without: larger
         files, which readers from before entropy networks can read.
 
+        ``lossless`` keeps every sample, with an ``effort`` of "fast", "default" or "best"; what would have to be
+        rounded for it is refused, and it takes no target. ``preview`` (bpp) begins such a file with a lossy picture
+        of this model, without which the codec "lossless" makes it, whatever this one is.
+
         Give at most one target; none means ``quality=60``. ``iterations`` writes that many chunks.
         ``bpp`` and ``max_bytes`` bound the whole file and are never exceeded: where not even one chunk fits
         beside all metadata, XMP, EXIF and ICC are dropped in that order with a
@@ -171,8 +175,9 @@ class Codec:
 
         ``like`` is "pil" (mode L, LA, RGB or RGBA), "numpy" (H×W×C uint8) or "torch" (C×H×W uint8 on the
         codec's device), C being 1 to 4 in that order of modes.
-        ``iterations`` stops after so many chunks; ``max_pixels`` bounds the picture and ``max_memory`` (bytes) about
-        what the process takes, whatever the file claims. A file cut short decodes as
+        Files of 16 bits give uint16 and mode I;16, and other modes with 8 bits and a :class:`ReducedDepthWarning`.
+        ``iterations`` stops after so many chunks, before strips of exact rows; ``max_pixels`` bounds the picture and
+        ``max_memory`` (bytes) about what the process takes, whatever the file claims. A file cut short decodes as
         far as its whole chunks go, or is an error with ``strict``. Nothing is shown unless every chunk used is
         intact. Raises :class:`FormatError`, :class:`WeightsError`, :class:`TargetError`, :class:`LimitError`,
         :class:`SourceError`.
@@ -221,7 +226,7 @@ class Codec:
         max_pixels: int | None = DEFAULT_MAX_PIXELS,
         max_memory: int | None = DEFAULT_MAX_MEMORY,
     ) -> Iterator[Any]:
-        """Yield one ever better image per code chunk.
+        """Yield one ever better image per code chunk, and one per strip of exact rows behind them.
 
         ``data`` may be a binary file object that is still being filled (a pipe, a socket's file): each
         image comes as soon as its chunk is complete, and nothing is read beyond the end mark's block.

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypedDict
 
 import torch
 
 from recodec.container.attachments import Attachments
-from recodec.container.core import CODES
+from recodec.container.core import CODES, EXACT, STRIP
 from recodec.container.reader import Chunk, Reader
 from recodec.container.targets import positive_int
 from recodec.errors import FormatError, TruncatedError, WeightsError
+from recodec.families.exact_rows import ExactRows
 from recodec.families.protocol import Decoder, Engine, FileHeader
 from recodec.families.registry import read_file_header
 from recodec.io.output_images import Like, Output, make_image
@@ -52,17 +54,41 @@ def _opened(reader: Reader, limits: Limits) -> CodedFile:
     return CodedFile(reader, header, limits)
 
 
-@dataclass(frozen=True, slots=True)
 class _Content:
-    """A file's decoder, and what becomes of the file beside it."""
+    """What becomes of a file, as far as its chunks were taken. Raises :class:`WeightsError` for another codec's."""
 
-    header: FileHeader
-    decoder: Decoder
-    attachments: Attachments
+    def __init__(self, engine: Engine, file: CodedFile, *, progressive: bool = False, threads: int = 1):
+        if file.header.family.number != engine.family.number:
+            raise WeightsError(
+                f"the file is of family {file.header.family.name!r}, but this codec is {engine.id!r} of "
+                f"{engine.family.name!r}; recodec.decode finds the codec that a file names"
+            )
+        engine.require(file.header)
+        self.header = file.header
+        self._begin = partial(engine.decoder, file.header, progressive=progressive, threads=threads)
+        self._decoder: Decoder | None = None
+        self.attachments = Attachments(file.header.common)
+        self.rows = ExactRows(file.header, file.limits, threads)
+
+    @property
+    def decoder(self) -> Decoder:
+        """Of the code chunks, once a chunk was taken that may be one."""
+        assert self._decoder is not None
+        return self._decoder
 
     @property
     def batch_key(self) -> Hashable:
-        return self.decoder.batch_key
+        """What pictures that are shown together have in common; None where that cannot be."""
+        return None if self.rows.complete else self.decoder.batch_key
+
+    def take(self, chunk: Chunk, *, exact: bool = True) -> None:
+        """Look at the next chunk; those that hold codes are the caller's. Without ``exact`` rows are left alone."""
+        if exact:
+            self.rows.take(chunk)
+        # Before anything takes memory, but behind what tells of exact rows, which leave less of it.
+        if self._decoder is None and chunk.type != EXACT:
+            self._decoder = self._begin(self.rows.rest)
+        self.attachments.take(chunk)
 
 
 def decode_all(
@@ -99,31 +125,20 @@ def _read(
     wanted = engine.iterations if iterations is None else positive_int("iterations", iterations)
     file = source if isinstance(source, CodedFile) else open_file(source, Limits(max_pixels, max_memory))
     reader = file.reader
-    decoder = _decoder(engine, file, threads=threads)
+    content = _Content(engine, file, threads=threads)
     payloads: list[bytes] = []
-    attachments = Attachments(reader.header())
     for chunk in reader.chunks():
-        attachments.take(chunk)
+        content.take(chunk, exact=iterations is None)
         if _is_code_chunk(engine, reader, chunk) and len(payloads) < wanted:
             payloads.append(chunk.payload)
     if strict and not reader.ended:
-        raise TruncatedError(
-            f"the file is cut after {reader.iterations} whole code chunks; decode without strict to use them"
-        )
+        raise TruncatedError(f"the file is cut after {reader.whole}; decode without strict to use them")
     if not payloads:
         raise TruncatedError("the file ends before its first code chunk")
-    decoder.take(payloads)
-    return _Content(file.header, decoder, attachments)
-
-
-def _decoder(engine: Engine, file: CodedFile, *, progressive: bool = False, threads: int = 1) -> Decoder:
-    if file.header.family.number != engine.family.number:
-        raise WeightsError(
-            f"the file is of family {file.header.family.name!r}, but this codec is {engine.id!r} of "
-            f"{engine.family.name!r}; recodec.decode finds the codec that a file names"
-        )
-    engine.require(file.header)
-    return engine.decoder(file.header, file.limits, progressive=progressive, threads=threads)
+    # Where rows are all exact, nothing else is shown.
+    if not content.rows.complete:
+        content.decoder.take(payloads)
+    return content
 
 
 def _is_code_chunk(engine: Engine, reader: Reader, chunk: Chunk) -> bool:
@@ -140,8 +155,8 @@ def _show(engine: Engine, content: _Content, like: Like) -> Output:
     """The image that a caller would like from its parts."""
     common = content.header.common
     size = (common.channels, common.height, common.width)
-    samples = torch.empty(size, dtype=torch.uint8, device=engine.device)
-    for region, part in content.decoder.show():
+    samples = torch.empty(size, dtype=content.rows.dtype, device=engine.device)
+    for region, part in content.rows.over(content.decoder):
         region.of(samples)[:] = part
     return make_image(samples, content.attachments.alpha, like, content.attachments.metadata)
 
@@ -149,7 +164,10 @@ def _show(engine: Engine, content: _Content, like: Like) -> Output:
 def progressive(
     find: Callable[[FileHeader], Engine], blocks: Iterator[Buffer], like: Like, limits: Limits
 ) -> Iterator[Output]:
-    """A picture after every code chunk of a file whose bytes are still arriving; ``find`` finds its codec."""
+    """A picture after every code chunk and every strip of a file whose bytes are still arriving.
+
+    ``find`` finds its codec.
+    """
     reader = Reader()
     content: _Content | None = None
     for block in blocks:
@@ -160,13 +178,14 @@ def progressive(
             except TruncatedError:
                 continue  # the header may be complete with the next block
             engine = find(file.header)
-            decoder = _decoder(engine, file, progressive=True)
-            content = _Content(file.header, decoder, Attachments(reader.header()))
+            content = _Content(engine, file, progressive=True, threads=torch.get_num_threads())
         for chunk in reader.chunks():
-            content.attachments.take(chunk)
+            content.take(chunk)
             if _is_code_chunk(engine, reader, chunk):
                 content.decoder.take([chunk.payload])
-                yield _show(engine, content, like)
+            elif chunk.type != STRIP or content.rows.fields is None:
+                continue
+            yield _show(engine, content, like)
         if reader.ended:
             break
     if reader.iterations == 0:

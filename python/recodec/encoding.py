@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
 from recodec import _core
-from recodec.container.core import ICC
-from recodec.container.targets import Target, Targets, resolve_target
+from recodec.container.core import ICC, STRIP
+from recodec.container.targets import Target, Targets, preview_target, resolve_target
 from recodec.container.writer import FileWriter
 from recodec.errors import HiddenModelWarning, InputWarning, TargetError, UnsuitablePictureWarning
+from recodec.families.lossless.engine import StripEncoder
 from recodec.families.protocol import Encoder, Engine
+from recodec.families.registry import families_without_weights
 from recodec.io.pictures import ImageLike, Picture, read_picture
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
+from recodec.lossless_mode import LOSSLESS, LosslessMode, LosslessOptions, lossless_mode, model_for
 from recodec.options import check_options
 from recodec.runtime.batches import batched, prepared, usable_cores
 from recodec.weights import hides_shipped
 
 # dB that a model should be able to reach; photographs lie above, text and line art below.
 _LEAST_PSNR = 30.0
+_MODE = LosslessOptions.__optional_keys__
 
 
-class EncodeOptions(Targets, total=False):
+class EncodeOptions(Targets, LosslessOptions, total=False):
     """Keyword arguments of :meth:`recodec.Codec.encode`; ``entropy`` is an option of family 1."""
 
     convert: bool
@@ -41,6 +45,7 @@ class _Job:
     encoder: Encoder
     writer: FileWriter
     psnr: float | None
+    strips: StripEncoder | None = None
 
     @property
     def batch_key(self) -> Hashable:
@@ -54,9 +59,16 @@ def encode_all(
 ) -> Iterator[FileWriter]:
     """Complete files, in order. Raises :class:`OptionError`."""
     check_options("encode", options, EncodeOptions.__optional_keys__)
+    mode = lossless_mode(options, lossless=engine.exact)
+    engine = _engine_for(engine, mode)
+    others: dict[str, Any] = {name: value for name, value in options.items() if name not in _MODE}
+
+    def start(image: ImageLike | Picture) -> _Job:
+        return _start(engine, mode, image, **others)
+
     if engine.at_once == 1:
         for image in images:
-            job = _start(engine, image, **options)
+            job = start(image)
             _fill(job)
             yield job.writer
         return
@@ -72,14 +84,24 @@ def encode_all(
         return [job.writer for job in jobs]
 
     if len(images) == 1:
-        yield from process([_start(engine, images[0], **options)])
+        yield from process([start(images[0])])
         return
-    jobs = prepared(images, lambda image: _start(engine, image, **options), usable_cores())
+    jobs = prepared(images, start, usable_cores())
     yield from batched(jobs, lambda job: job.batch_key, process, engine.at_once)
+
+
+def _engine_for(engine: Engine, mode: LosslessMode) -> Engine:
+    """The one that makes such files: where nothing lossy stands in front, a model has no part in them."""
+    if not mode.lossless or (mode.preview is not None and not engine.exact):
+        return engine
+    # Says what is wrong with a preview.
+    model_for(LOSSLESS, {"preview": mode.preview})
+    return engine if engine.exact else families_without_weights()[LOSSLESS].engine(None, "cpu", "", "auto")
 
 
 def _start(
     engine: Engine,
+    mode: LosslessMode,
     image: ImageLike | Picture,
     *,
     convert: bool = False,
@@ -95,39 +117,57 @@ def _start(
         partial(engine.check_size, limits=limits),
         convert=convert,
         strip=strip,
+        exact=mode.lossless,
     )
     targets: Targets = {name: options.pop(name) for name in Targets.__optional_keys__ & options.keys()}  # type: ignore[assignment]
-    target = _target(engine, picture, targets)
+    target = _target(engine, mode, picture, targets, options)
     if target.iterations is not None and target.iterations > engine.iterations:
         raise TargetError(f"iterations is {target.iterations}; model {engine.id} has {engine.iterations}")
-    header = _header(engine, picture)
-    encoder = engine.encoder(picture, header, limits, **options)
+    # Lossy pictures have 8 bits.
+    shown = picture if engine.exact else picture.of_eight_bits()
+    header = _header(engine, shown)
+    strips = None
+    if engine.exact:
+        options["effort"] = mode.effort
+    elif mode.lossless:
+        strips = StripEncoder(picture, mode.effort, STRIP)
+        limits = limits.less(strips.memory)
+    encoder = engine.encoder(shown, header, limits, **options)
     header.fields = encoder.fields
-    writer = FileWriter(header, picture, target, engine.iterations)
+    writer = FileWriter(header, shown, target, engine.iterations)
     writer.noticed += [InputWarning(f"of the image, {text}") for text in picture.said]
     if engine.model is not None and hides_shipped(engine.model):
         writer.noticed.append(HiddenModelWarning(engine.id))
     best = _decibels(encoder.least_error())
-    if best < _LEAST_PSNR:
+    if best < _LEAST_PSNR and not mode.lossless:
         writer.noticed.append(UnsuitablePictureWarning(engine.id, best))
-    return _Job(encoder, writer, target.psnr)
+    return _Job(encoder, writer, target.psnr, strips)
 
 
-def _target(engine: Engine, picture: Picture, targets: Targets) -> Target:
-    """Where to stop; files without loss do not before they are whole."""
-    if not engine.exact:
-        return resolve_target(picture.width * picture.height, **targets)
-    if given := [name for name, value in targets.items() if value is not None]:
+def _target(
+    engine: Engine, mode: LosslessMode, picture: Picture, targets: Targets, options: Mapping[str, Any]
+) -> Target:
+    """Where the code chunks stop; files without loss do not before they are whole."""
+    pixels = picture.width * picture.height
+    given = [name for name, value in targets.items() if value is not None]
+    if engine.exact and (given := given + list(options)):
         raise TargetError(
             f"files of {engine.id!r} keep every sample, whatever it takes; leave out {', '.join(given)}"
         )
-    return Target(iterations=engine.iterations)
+    if mode.preview is not None and given:
+        raise TargetError(
+            f"preview is {mode.preview:g} bpp, and nothing is lost behind it; leave out {', '.join(given)}"
+        )
+    if engine.exact:
+        return Target(iterations=engine.iterations)
+    return resolve_target(pixels, **targets) if mode.preview is None else preview_target(pixels, mode.preview)
 
 
 def _header(engine: Engine, picture: Picture) -> _core.Header:
     """What headers of all families hold."""
     header = _core.Header()
     header.width, header.height, header.channels = picture.width, picture.height, picture.channels
+    header.bit_depth = picture.depth
     header.colour = int(ICC in picture.metadata)
     header.alpha = int(picture.alpha is not None)
     header.family, header.model, header.model_hash = engine.family.number, engine.id, engine.hash
@@ -136,6 +176,12 @@ def _header(engine: Engine, picture: Picture) -> _core.Header:
 
 def _fill(job: _Job) -> None:
     """Complete the file of one picture."""
+    _fill_codes(job)
+    if job.strips is not None:
+        job.writer.add_strips(job.strips.fields, iter(job.strips.next, None))
+
+
+def _fill_codes(job: _Job) -> None:
     reached = -math.inf
     while (payload := job.encoder.next()) is not None:
         complete = job.writer.add(payload)

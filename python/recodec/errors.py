@@ -100,6 +100,20 @@ class UnsuitablePictureWarning(RecodecWarning):
         return type(self), (self.model, self.psnr)
 
 
+class ReducedDepthWarning(RecodecWarning):
+    """An image of Pillow has 8 bits of the 16 that the file keeps: it has no ``mode`` for more."""
+
+    def __init__(self, mode: str):
+        self.mode = mode
+        super().__init__(
+            f"Pillow has no {mode} images of 16 bits per sample, so this one has 8, which the file does not; decode it "
+            "with like='numpy' or like='torch'"
+        )
+
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
+        return type(self), (self.mode,)
+
+
 class HiddenModelWarning(RecodecWarning):
     """Files are made with weights that have the id of others, which come with recodec."""
 

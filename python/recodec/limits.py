@@ -37,6 +37,12 @@ class Limits:
         for name, value in (("max_pixels", max_pixels), ("max_memory", max_memory)):
             object.__setattr__(self, name, _limit(name, value))
 
+    def less(self, taken: int) -> Limits:
+        """What is left beside so many bytes. Raises :class:`LimitError` where that is nothing."""
+        if taken >= self.max_memory:
+            raise too_much_memory(taken, self.max_memory)
+        return Limits(self.max_pixels, self.max_memory - taken)
+
 
 def _limit(name: str, value: Any) -> int:
     if value is None:

@@ -4,6 +4,7 @@
         image.draft(None, (320, 240))  # fewer iterations do for a smaller picture
         image.load()
     image.save("copy.rcd", quality=60)  # or bpp=, max_bytes=, psnr=, iterations=; model=, exif=, ...
+    image.save("exact.rcd", lossless=True)  # every sample; effort=, preview=
 
 Importing it loads no torch; the first picture that is decoded or saved does.
 """
@@ -28,6 +29,7 @@ from recodec.families.registry import read_file_header
 from recodec.io.declared import declared
 from recodec.io.metadata import INFO_KEYS, as_bytes, as_info, written_exif
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS
+from recodec.lossless_mode import LOSSLESS, lossless_mode
 from recodec.notices import warn
 
 # Image.open takes no options, so these are the module's: the largest picture that load() decodes, and the memory that
@@ -66,13 +68,14 @@ class RecodecImageFile(ImageFile.ImageFile):
     n_iterations = 0
     iterations = 0
     truncated = False
+    _by_rows = False
 
     def _open(self) -> None:
         assert self.fp is not None
         reader = Reader(self.fp.read(_HEADER_BYTES))
         with _errors_as(SyntaxError):
             header = reader.header()
-            read_file_header(header)
+            self._by_rows = read_file_header(header).details.by_rows
             self._mode = picture_mode(header)
             self._size = (header.width, header.height)
         # What is no recodec file, Pillow tries to read as another; damage in one has to be named.
@@ -115,7 +118,8 @@ class RecodecImageFile(ImageFile.ImageFile):
         """
         if not self.tile:
             return None
-        if size is not None:
+        # Fewer strips would be a part of the picture.
+        if size is not None and not self._by_rows:
             factor = max(1.0, min(whole / max(part, 1) for whole, part in zip(self.size, size, strict=True)))
             self.iterations = min(self.iterations, math.ceil(self.n_iterations / factor))
         return self.mode, (0, 0, *self.size)
@@ -154,8 +158,8 @@ class RecodecImageFile(ImageFile.ImageFile):
         from recodec.api import decode, progressive
 
         with _errors_as(OSError):
-            # No code chunk at all: decode says so.
-            wanted = self.iterations or None
+            # With all code chunks, what follows them too. No code chunk at all: decode says so.
+            wanted = self.iterations if 0 < self.iterations < self.n_iterations else None
             if not ImageFile.LOAD_TRUNCATED_IMAGES:
                 return decode(data, iterations=wanted, max_pixels=MAX_PIXELS, max_memory=MAX_MEMORY)
             best: Image.Image | None = None
@@ -201,8 +205,10 @@ def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
     # As with all of Pillow's writers, the current frame is meant.
     told = replace(declared(im), frames=1)
     convert, strip = bool(options.get("convert")), bool(options.get("strip"))
+    exact = lossless_mode(options, lossless=options.get("model") == LOSSLESS).lossless
     try:
-        fp.write(encode(from_pillow(im, convert=convert, strip=strip, told=told, given=metadata), **options))
+        picture = from_pillow(im, convert=convert, strip=strip, exact=exact, told=told, given=metadata)
+        fp.write(encode(picture, **options))
     except ImageError as error:
         raise OSError(f"cannot write mode {im.mode} as RECODEC: {error}") from error
 

@@ -318,7 +318,7 @@ def example_file(*extra: bytes) -> tuple[bytes, list[list[int]]]:
 
 
 def test_slow_decoder_reads_files_with_unknown_chunks() -> None:
-    extra = [_core.write_chunk(kind, bytes(kind)) for kind in (3, 6, 100, 255)]
+    extra = [_core.write_chunk(kind, bytes(kind)) for kind in (3, 8, 100, 255)]
     data, planes = example_file(*extra)
     assert slow_coder.decode_file(data + b"bytes after the end")[1:] == (planes, False)
 

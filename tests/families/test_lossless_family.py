@@ -11,9 +11,12 @@ import torch
 from PIL import Image
 
 import recodec
+from recodec import _core
 from recodec.container.core import CODES, end_chunk
+from recodec.container.reader import Reader
 from recodec.families.lossless import engine
-from recodec.families.lossless.header import write_fields
+from recodec.families.lossless.fields import StripFields
+from tests.slow_container import check_strip
 
 
 @pytest.fixture
@@ -34,6 +37,10 @@ def test_every_mode_comes_back(picture: Image.Image, mode: str) -> None:
 @pytest.mark.usefixtures("strips_of_sixteen_rows")
 def test_strips_are_chunks(picture: Image.Image) -> None:
     data = recodec.encode(picture, model="lossless")
+    kept = np.asarray(picture)
+    chunks = [chunk for chunk in Reader(data).chunks() if chunk.type == CODES]
+    for number, chunk in enumerate(chunks):
+        check_strip(chunk.payload, CODES, number, kept[16 * number : 16 * (number + 1)].tobytes())
     info = recodec.verify(data)
     strips = -(-picture.height // 16)
     assert (info.family, info.iterations, info.details.strips) == ("lossless", strips, strips)
@@ -60,6 +67,18 @@ def test_damage_is_found(picture: Image.Image) -> None:
                 function(bytes(damaged))
 
 
+@pytest.mark.usefixtures("strips_of_sixteen_rows")
+def test_strips_at_the_place_of_others(picture: Image.Image) -> None:
+    for image in (picture, Image.new("RGB", picture.size)):
+        data = recodec.encode(image, model="lossless")
+        info = recodec.info(data)
+        a, b, c = info.header_bytes, info.prefix_bytes(1), info.prefix_bytes(2)
+        swapped = data[:a] + data[b:c] + data[a:b] + data[c:]
+        for function in (recodec.decode, recodec.verify):
+            with pytest.raises(recodec.ChecksumError, match="code chunk 1 is damaged"):
+                function(swapped)
+
+
 def test_a_strip_too_many_is_refused(picture: Image.Image) -> None:
     data = recodec.encode(picture, model="lossless")
     info = recodec.info(data)
@@ -74,7 +93,7 @@ def test_floats_that_are_levels_come_back() -> None:
     levels = torch.arange(3 * 40 * 50).reshape(3, 40, 50) % 256
     data = recodec.encode(levels / 255, model="lossless")
     assert torch.equal(recodec.decode(data, like="torch"), levels.to(torch.uint8))
-    with pytest.raises(recodec.ImageError, match="between the 256 levels"):
+    with pytest.raises(recodec.ImageError, match="none of the 256 levels"):
         recodec.encode(levels / 256, model="lossless")
 
 
@@ -104,4 +123,34 @@ def test_sizes(size: tuple[int, int], tmp_path: Path) -> None:
 
 
 def test_fields() -> None:
-    assert [write_fields(1).hex(), write_fields(300).hex()] == ["0001", "00ac02"]
+    header = _core.Header()
+    header.width, header.height, header.channels = 9, 400, 3
+    for fields, text in (
+        (StripFields(2, 0, 3), "00020073"),
+        (StripFields(300, 2, 3), "00ac020273"),
+    ):
+        assert fields.to_bytes().hex() == text
+        assert StripFields.read(fields.to_bytes(), header) == fields
+        # A later revision may append fields.
+        assert StripFields.read(fields.to_bytes() + b"more", header) == fields
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "message"),
+    [
+        ("", recodec.FormatError, "are cut"),
+        ("00", recodec.FormatError, "are cut"),
+        ("000202", recodec.FormatError, "are cut"),
+        ("09020073", recodec.UnsupportedError, "version of the lossless coder is 9"),
+        ("00010073", recodec.FormatError, "strip rows is 1; it must lie in 2..400"),
+        ("0091030073", recodec.FormatError, "strip rows is 401; it must lie in 2..400"),
+        ("00020373", recodec.UnsupportedError, "effort is 3; this version knows 0 to 2"),
+        ("00020074", recodec.UnsupportedError, "strips hold 4 channels of 8 bits"),
+        ("00020053", recodec.UnsupportedError, "strips hold 3 channels of 6 bits"),
+    ],
+)
+def test_bad_fields(data: str, kind: type[Exception], message: str) -> None:
+    header = _core.Header()
+    header.width, header.height, header.channels = 9, 400, 3
+    with pytest.raises(kind, match=message):
+        StripFields.read(bytes.fromhex(data), header)

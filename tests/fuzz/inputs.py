@@ -16,6 +16,7 @@ from PIL import Image, ImageCms
 from recodec.container.attachments import encode_alpha
 from recodec.container.core import ALPHA, attached_chunk, end_chunk
 from tests.plane_files import PlaneCoder, PlaneFields, code_chunk, write_header
+from tests.strip_files import lossless_files
 
 from ..mutations import delete, flip_bits, insert, mutate, set_bytes, truncate
 
@@ -41,6 +42,7 @@ class Seeds:
     def __init__(self, corpus: Path | None = None):
         # The large ones only take time, and take it again from every mutation.
         self.sound = [(GOLDEN / "good" / f"{name}.rcd").read_bytes() for name in _SMALL]
+        self.sound += lossless_files("tiny")
         folders = [GOLDEN / "good", GOLDEN / "bad", CORPUS, *([corpus] if corpus else [])]
         self.files = [path.read_bytes() for folder in folders for path in sorted(folder.glob("*.rcd"))]
         self.pictures = _pictures()

@@ -73,8 +73,9 @@ def info(data: bytes, rng: Generator) -> None:
     assert (
         found.header_bytes + sum(found.chunk_bytes)
         <= found.prefix_bytes(found.iterations)
-        <= found.file_bytes
+        <= found.file_bytes - sum(found.strip_bytes)
     )
+    assert found.strips <= 255
 
 
 def verify(data: bytes, rng: Generator) -> None:
@@ -149,7 +150,8 @@ def progressive(data: bytes, rng: Generator) -> None:
     like = draw(rng, ("pil", "numpy", "torch"))
     source = _Trickle(data, int(rng.integers(1, 300)))
     pictures = list(islice(recodec.progressive(source, like=like, max_pixels=MAX_PIXELS, **_memory(rng)), 8))
-    assert 1 <= len(pictures) <= recodec.info(data).iterations
+    found = recodec.info(data)
+    assert 1 <= len(pictures) <= found.iterations + len(found.strip_bytes)
 
 
 class _Trickle(io.BytesIO):
@@ -256,10 +258,12 @@ def encode(data: bytes, rng: Generator) -> None:
         rng, (("iterations", 2), ("bpp", 20.0), ("max_bytes", 900), ("quality", 40), ("psnr", 20.0))
     )
     options: Any = {name: _number(rng, sound)}
+    if rng.random() < 0.3:
+        name, options = "lossless", {"lossless": True, "preview": draw(rng, (None, _number(rng, 2.0)))}
     coded = _tiny().encode(image, convert=True, max_pixels=MAX_PIXELS, **options)
     if name == "max_bytes":
         assert len(coded) <= options[name]
-    recodec.verify(coded)
+    assert recodec.verify(coded).lossless == (name == "lossless")
     # Turned upright by its EXIF, perhaps.
     assert sorted(recodec.decode(coded).size) == sorted(image.size)
 

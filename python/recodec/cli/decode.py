@@ -95,19 +95,25 @@ class _Decode:
         data = output.read(job.source)
         info = recodec.info(data)
         image = self.codecs.load(info.model, info.model_hash).decode(data, **self.options)
-        shown = min(info.iterations, self.options.get("iterations") or info.iterations)
+        wanted = self.options.get("iterations")
+        shown = min(info.iterations, wanted or info.iterations)
+        lossless = info.lossless and (wanted is None or (info.exact is None and shown == info.iterations))
         record = {
             "output": job.target,
             "width": info.width,
             "height": info.height,
             "iterations": shown,
+            "lossless": lossless,
             "truncated": info.truncated,
         }
-        iterations = output.counted(shown, "iteration")
-        text = f"{job.shown}: {info.width} x {info.height}, {iterations}"
+        held = output.contents(info, wanted)
+        text = f"{job.shown}: {info.width} x {info.height}, {held}"
         kind = pillow_format(job.target, self.format_name)
         written, lost = to_bytes(image, kind, self.quality)
-        said = [f"the file was cut; decoded the {iterations} it still holds"] if info.truncated else []
+        said = [f"the file was cut; decoded the {held} it still holds"] if info.truncated else []
+        if not (info.truncated or info.lossless or wanted) and (info.exact or info.details.by_rows):
+            below = "grey" if info.details.by_rows else "lossy"
+            said.append(f"the file has {held}; the rows below these are {below}")
         said += [f"a {kind} file cannot hold its {', '.join(lost)}"] if lost else []
         record |= {"lost": lost, "warnings": said}
         return Outcome(record, text, "; ".join(said), written)

@@ -22,6 +22,9 @@ from recodec.io import picture_kinds
 @options.apply(
     options.paths,
     options.encode_target,
+    options.lossless,
+    options.effort,
+    options.preview,
     options.convert,
     options.strip,
     options.entropy,
@@ -42,6 +45,9 @@ def encode(
     max_bytes: int | None,
     psnr: float | None,
     iterations: int | None,
+    lossless: bool,
+    effort: Literal["fast", "default", "best"] | None,
+    preview: float | None,
     convert: bool,
     strip: bool,
     entropy: Literal["auto", "network", "adaptive"],
@@ -61,12 +67,25 @@ def encode(
     and below it; outputs go to the same places below --output-dir, and files of other kinds are listed. HEIC and
     JPEG XL are read where pillow-heif and pillow-jxl-plugin are installed.
 
+    With --lossless every sample comes back as it was, and the first bytes may be a --preview.
+
     Metadata for which a size limit leaves no room even beside a single iteration is dropped: XMP first,
     then EXIF, then ICC.
     """
+    from recodec.lossless_mode import model_for
+
     settings = options.chosen_target(
         {"quality": quality, "bpp": bpp, "max_bytes": max_bytes, "psnr": psnr, "iterations": iterations}
     )
+    mode = {"lossless": lossless, "effort": effort, "preview": preview}
+    try:
+        model = model_for(model, mode)
+    except recodec.TargetError as error:
+        raise click.UsageError(str(error)) from error
+    if lossless and settings:
+        raise click.UsageError(
+            f"--lossless keeps every sample, whatever it takes; leave out --{next(iter(settings)).replace('_', '-')}"
+        )
     options.check_resume(resume, reporting["no_overwrite"])
     as_json = reporting["as_json"]
     picture_kinds.register_plugins()
@@ -82,6 +101,7 @@ def encode(
         "max_pixels": max_pixels,
         "max_memory": max_memory,
         **settings,
+        **{name: value for name, value in mode.items() if value},
         # An option of some models only.
         **({} if entropy == "auto" else {"entropy": entropy}),
     }
@@ -134,9 +154,9 @@ def outcome(job: Job, data: bytes, noticed: Sequence[recodec.RecodecWarning]) ->
         "bytes": len(data),
         "bpp": info.bpp,
         "iterations": info.iterations,
+        "lossless": info.lossless,
         "dropped": dropped,
         "warnings": said,
     }
-    iterations = output.counted(info.iterations, "iteration")
-    text = f"{job.shown}: {len(data)} bytes, {info.bpp:.3f} bpp, {iterations}"
+    text = f"{job.shown}: {len(data)} bytes, {info.bpp:.3f} bpp, {output.contents(info)}"
     return Outcome(record, text, "; ".join(said), data)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recodec.cli import jobs, options, output
+from recodec.cli import jobs, measuring, options, output
 from recodec.errors import ImageError, RecipeError
 from recodec.io import folders
 from recodec.io.picture_kinds import register_plugins
 
 if TYPE_CHECKING:
-    from recodec.eval.run import Measured, Plan
+    from recodec.eval.run import Plan
 
 _RECODEC = "recodec"
 _CODECS = (_RECODEC, "jpeg420", "jpeg2000", "webp", "avif420", "jxl-e7")
@@ -76,6 +76,9 @@ _METRICS = ("psnr", "ssim", "ms_ssim", "psnr_hvs", "ssimulacra2")
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         help="JSON with published curves to draw (pub-*), and with measured ones to compare with.",
     ),
+    click.option(
+        "--lossless", is_flag=True, help="Compare codecs that lose nothing, by size and time, instead."
+    ),
     options.convert,
     options.device,
     options.quiet,
@@ -92,6 +95,7 @@ def evaluate(
     viewer: int,
     against: tuple[str, ...],
     published: Path | None,
+    lossless: bool,
     convert: bool,
     device: str,
     quiet: bool,
@@ -101,6 +105,9 @@ def evaluate(
     Writes results.json, results.csv, curves.svg and report.html, a page to look at without a network. Every
     point takes its time: about ten seconds for each of the codecs and half a megapixel, most of it for
     SSIMULACRA 2. After Ctrl-C the same command goes on.
+
+    With --lossless it writes lossless.json and lossless.csv: recodec's efforts beside PNG, WebP, JPEG 2000, JPEG XL
+    and JPEG-LS, each held to giving every sample back before its size counts.
     """
     with jobs.one_line_errors("eval"):
         from recodec.eval.run import Plan, find_pictures, threads_for
@@ -111,6 +118,15 @@ def evaluate(
             raise ImageError(
                 f"{', '.join(map(str, sources))}: no pictures there; name a folder that has some"
             )
+        if lossless:
+            from recodec.cli.evaluate_lossless import evaluate_lossless
+
+            given = {"model": models, "codec": codecs, "metric": metrics, "iterations": iterations}
+            for name, value in {**given, "against": against, "published": published}.items():
+                if value:
+                    raise click.UsageError(f"--lossless has no --{name}; leave it out")
+            evaluate_lossless(pictures, left_out, folder, processes, convert=convert, quiet=quiet)
+            return
         chosen = codecs or (_CODECS if not models else ())
         plan = Plan(
             tuple(name for name in chosen or _CODECS if name != _RECODEC),
@@ -152,6 +168,7 @@ def _evaluate(
 
     from PIL import Image
 
+    from recodec.cli.environment import describe
     from recodec.eval import run, summary, tables
     from recodec.eval.report import draw_curves, draw_page
 
@@ -174,7 +191,7 @@ def _evaluate(
             names = ", ".join(sorted(known))
             raise click.UsageError(f"--against {min(unknown)}: no curve has this name; there are {names}")
     folder.mkdir(parents=True, exist_ok=True)
-    measured = _measure(plan, pictures, folder / "cache", processes, viewer, quiet)
+    measured = measuring.measure(plan, pictures, folder / "cache", processes, viewer, quiet)
     if all(result.error for result in measured):
         raise ImageError(f"none of {len(measured)} can be read as a picture; name others")
 
@@ -184,7 +201,7 @@ def _evaluate(
     }
     curves = {**means.codecs, **published}
     results: dict[str, Any] = {
-        "machine": _machine(),
+        "machine": describe(),
         "processes": processes,
         "codecs": {codec.name: f"{codec.description}; {codec.version}" for codec in plan.build()},
         "unavailable": missing,
@@ -213,46 +230,6 @@ def _evaluate(
         _print(results, folder, (folder / "report.html").stat().st_size)
     if any(result.error or result.failed for result in measured):
         click.get_current_context().exit(jobs.FAILED)
-
-
-def _measure(
-    plan: Plan, pictures: Sequence[Path], cache: Path, processes: int, viewer: int, quiet: bool
-) -> list[Measured]:
-    """Everything about every picture, in their order, whatever order they are done in."""
-    from functools import partial
-
-    from rich.progress import Progress
-
-    from recodec.eval.run import Task, measure_pictures
-
-    tasks = [Task(path, index < viewer) for index, path in enumerate(pictures)]
-    console = output.console(stderr=True)
-    found: dict[str, Measured] = {}
-    with Progress(console=console, transient=True, disable=quiet or not console.is_terminal) as progress:
-        bar = progress.add_task("measuring", total=len(tasks))
-        for result in measure_pictures(plan, tasks, cache, processes, partial(progress.advance, bar)):
-            found[result.file] = result
-            # Points from before were not told.
-            progress.update(bar, completed=len(found))
-            _tell(result, quiet)
-    return [found[str(path)] for path in pictures]
-
-
-def _tell(result: Measured, quiet: bool) -> None:
-    if result.error:
-        jobs.warn(result.file, result.error)
-    for codec, why in (result.failed or {}).items():
-        jobs.warn(result.file, f"{codec}: {why}")
-    if not quiet and not result.error:
-        count = sum(map(len, (result.points or {}).values()))
-        note = output.counted(count, "point") + (f", {result.reused} from before" if result.reused else "")
-        print(f"{output.displayed(result.file)}: {note}", file=sys.stderr)
-
-
-def _machine() -> dict[str, Any]:
-    from recodec.cli.environment import describe
-
-    return describe()
 
 
 def _print(results: dict[str, Any], folder: Path, page_bytes: int) -> None:

@@ -13,6 +13,7 @@ from recodec.cli.jobs import Job, Outcome
 
 if TYPE_CHECKING:
     from recodec import Info
+    from recodec.families.lossless.fields import StripDetails
 
 
 @click.command()
@@ -34,9 +35,13 @@ def verify(files: tuple[str, ...], max_pixels: int, max_memory: int, as_json: bo
 
     def work(job: Job) -> Outcome:
         found = recodec.verify(output.read(job.source), max_pixels=max_pixels, max_memory=max_memory)
-        record = {"ok": True, "iterations": found.iterations, "bytes": found.file_bytes}
-        iterations = output.counted(found.iterations, "iteration")
-        return Outcome(record, f"{job.shown}: sound, {iterations}, {found.file_bytes} bytes")
+        record = {
+            "ok": True,
+            "iterations": found.iterations,
+            "lossless": found.lossless,
+            "bytes": found.file_bytes,
+        }
+        return Outcome(record, f"{job.shown}: sound, {output.contents(found)}, {found.file_bytes} bytes")
 
     jobs.run([Job(file) for file in files], work, quiet=quiet, as_json=as_json, to_stdout=True)
 
@@ -58,6 +63,8 @@ def truncate(
 ) -> None:
     """Shorten a .rcd file without encoding anew.
 
+    Strips of exact rows behind a preview go first, with --iterations all of them.
+
     Metadata for which the size leaves no room even beside a single iteration is dropped.
     """
     chosen = options.chosen_target(
@@ -74,11 +81,18 @@ def truncate(
     jobs.run(planned, work, **reporting)
 
 
+def _lossless(info: Info, strips: StripDetails) -> dict[str, str]:
+    here = "every sample" if info.lossless else f"no, {info.strips} of {strips.strips} strips are there"
+    return {**strips.rows(), "lossless": here}
+
+
 def _describe(info: Info) -> str:
+    strips = info.details if info.details.by_rows else info.exact
     rows = {
         "picture": f"{info.width} x {info.height}, {info.mode} of {info.bit_depth} bits",
         "model": f"{info.model} ({info.model_hash})",
         **info.details.rows(),
+        **({} if strips is None else _lossless(info, strips)),
         "bytes": f"{info.file_bytes} ({info.bpp:.3f} bpp), of which header {info.header_bytes}",
         "chunks": f"{info.iterations}: {' '.join(map(str, info.chunk_bytes))} bytes",
         "metadata": ", ".join(info.metadata) or "none",

@@ -69,6 +69,21 @@ _QUALITY = click.option(
 )
 _PSNR = click.option("--psnr", type=POSITIVE, metavar="D", help="As few iterations as reach D dB.")
 
+lossless = click.option(
+    "--lossless", is_flag=True, help="Keep every sample exactly, whatever size that takes."
+)
+effort = click.option(
+    "--effort",
+    type=click.Choice(["fast", "default", "best"]),
+    metavar="EFFORT",
+    help="Of --lossless: fast, default, or best, for smaller files and more time in both directions.",
+)
+preview = click.option(
+    "--preview",
+    type=POSITIVE,
+    metavar="R",
+    help="Of --lossless: a lossy picture of R bits per pixel comes first, e.g. 0.25, and any part of the file is one.",
+)
 model = click.option(
     "--model", default="default", metavar="ID", help="Model to encode with; see 'recodec env'."
 )

@@ -17,6 +17,8 @@ from recodec.io.outputs import OutputError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from recodec import Info
+
 STANDARD = "-"
 
 
@@ -115,6 +117,17 @@ def console(*, stderr: bool = False) -> Console:
 def counted(number: int, noun: str) -> str:
     """A number with its noun, as people say it."""
     return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def contents(info: Info, iterations: int | None = None) -> str:
+    """What of its picture a file holds, or so many iterations of it."""
+    held = info.iterations if iterations is None else min(info.iterations, iterations)
+    if info.details.by_rows:
+        return f"{held} of {counted(info.details.strips, 'strip')}"
+    text = counted(held, "iteration")
+    if info.exact is None or iterations is not None:
+        return text
+    return f"{text}, {info.strips} of {counted(info.exact.strips, 'strip')}"
 
 
 def _stdout() -> TextIO:

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
 from recodec import _core
-from recodec.container.core import ALPHA, CODES, EXIF, ICC, METADATA_NAMES, XMP, core_errors, end_chunk
-from recodec.container.reader import Reader
+from recodec.container.core import (
+    ALPHA,
+    CODES,
+    EXACT,
+    EXIF,
+    ICC,
+    METADATA_NAMES,
+    STRIP,
+    XMP,
+    core_errors,
+    end_chunk,
+)
+from recodec.container.reader import Chunk, Reader
 from recodec.container.targets import too_small
 from recodec.errors import TruncatedError
 
@@ -20,6 +34,8 @@ class Assembly:
         self._after: list[tuple[int, bytes]] = []
         # Counted as they come: files may hold millions that nobody knows.
         self._attached_bytes = 0
+        self._exact = b""
+        self._strips: list[bytes] = []
         self.code_chunks: list[bytes] = []
         self.dropped: list[str] = []
 
@@ -27,6 +43,16 @@ class Assembly:
         """Add a chunk that holds no codes."""
         (self._before if before_codes else self._after).append((chunk_type, chunk))
         self._attached_bytes += len(chunk)
+
+    def add_strips(self, exact: bytes, strips: Sequence[bytes], max_bytes: int | None = None) -> None:
+        """Let strips follow the code chunks, as many from the top as fit, with the chunk that tells of them."""
+        size = len(self.to_bytes()) + len(exact)
+        for strip in strips:
+            size += len(strip)
+            if max_bytes is not None and size > max_bytes:
+                break
+            self._exact = exact
+            self._strips.append(strip)
 
     def size_with(self, chunk: bytes) -> int:
         """File size in bytes if ``chunk`` were the last code chunk."""
@@ -65,7 +91,8 @@ class Assembly:
     def to_bytes(self) -> bytes:
         """The complete file."""
         before, after = (b"".join(raw for _, raw in parts) for parts in (self._before, self._after))
-        return b"".join([self._head, before, *self.code_chunks, after, end_chunk(len(self.code_chunks))])
+        end = end_chunk(len(self.code_chunks))
+        return b"".join([self._head, self._exact, before, *self.code_chunks, *self._strips, after, end])
 
 
 def _written(header: _core.Header) -> bytes:
@@ -73,19 +100,34 @@ def _written(header: _core.Header) -> bytes:
         return _core.write_header(header)
 
 
-def split(reader: Reader) -> tuple[Assembly, list[bytes]]:
-    """Take a whole file apart: an :class:`Assembly` without code chunks, and the code chunks."""
+class Parts(NamedTuple):
+    """A file taken apart: an assembly without what makes the picture, and that."""
+
+    assembly: Assembly
+    codes: list[bytes]
+    exact: bytes
+    strips: list[bytes]
+
+
+def split(reader: Reader, take: Callable[[Chunk], object]) -> Parts:
+    """Take a whole file apart; ``take`` is shown every chunk."""
     header = reader.header()
     assembly = Assembly(header, reader.raw(0, reader.header_bytes))
     codes: list[bytes] = []
+    exact, strips = b"", list[bytes]()
     previous = reader.header_bytes
     for chunk in reader.chunks():
         raw = reader.raw(previous, chunk.end)
         previous = chunk.end
+        take(chunk)
         if chunk.type == CODES:
             codes.append(raw)
+        elif chunk.type == EXACT:
+            exact = raw
+        elif chunk.type == STRIP:
+            strips.append(raw)
         else:
             assembly.attach(chunk.type, raw, before_codes=not codes)
     if not codes:
         raise TruncatedError(f"the file ends before its first code chunk, after {len(reader)} bytes")
-    return assembly, codes
+    return Parts(assembly, codes, exact, strips)

@@ -18,9 +18,9 @@ from recodec.errors import (
 from recodec.io.sources import Buffer
 
 # Types of chunks.
-END, CODES, ICC, ALPHA, EXIF, XMP = range(6)
+END, CODES, ICC, ALPHA, EXIF, XMP, EXACT, STRIP = range(8)
 METADATA_NAMES = {ICC: "icc", EXIF: "exif", XMP: "xmp"}
-CHUNK_NAMES = {**METADATA_NAMES, ALPHA: "alpha"}
+CHUNK_NAMES = {**METADATA_NAMES, ALPHA: "alpha", EXACT: "exact"}
 CHECKSUM_BYTES = 4
 MAX_ITERATIONS = 255
 
@@ -71,5 +71,10 @@ def end_chunk(iterations: int) -> bytes:
 
 
 def picture_mode(header: _core.Header) -> str:
-    """Pillow's name for the kind of pixels that a header announces: L, LA, RGB or RGBA."""
+    """Pillow's name for the kind of pixels that a header announces: L, LA, RGB or RGBA, and I;16 for deep grey.
+
+    For what else has 16 bits Pillow has the modes of 8.
+    """
+    if header.bit_depth > 8 and header.channels == 1 and not header.alpha:
+        return "I;16"
     return ("L" if header.channels == 1 else "RGB") + "A" * header.alpha

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
-from recodec.container.core import CODES, ICC, METADATA_NAMES, picture_mode
+from recodec.container.core import CODES, ICC, METADATA_NAMES, STRIP, picture_mode
 from recodec.container.reader import Chunk, Reader
 from recodec.errors import FormatError, TruncatedError
 
 
 @dataclass(frozen=True)
 class Details:
-    """What a family says of its own fields; one that has none says nothing."""
+    """What a family says of its own fields; one that has none says nothing.
+
+    With ``by_rows`` chunks hold parts of the picture, from the top; without, each improves all of it.
+    """
+
+    by_rows: ClassVar[bool] = False
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
         return asdict(self)
+
+    def is_exact(self, chunks: int) -> bool:
+        """Whether so many chunks are the picture without loss."""
+        return False
 
     def rows(self) -> dict[str, str]:
         """A few lines for a reader, each under a name of at most 8 letters."""
@@ -30,7 +39,8 @@ class Info:
     ``channels`` counts those of colour, without alpha. ``family`` names how the picture is coded, ``details`` are the
     family's own: for "recurrent" a :class:`recodec.families.recurrent.header.PlaneDetails`.
     ``chunk_bytes`` holds the size of every whole code chunk, ``truncated`` tells whether the file ends
-    before its end mark.
+    before its end mark. Where strips of exact rows follow the code chunks, ``exact`` has what the file says of them,
+    the same as ``details`` of the family "lossless", and ``strip_bytes`` the sizes of those that are there.
     """
 
     width: int
@@ -46,6 +56,8 @@ class Info:
     file_bytes: int
     header_bytes: int
     chunk_bytes: tuple[int, ...]
+    exact: Any
+    strip_bytes: tuple[int, ...]
     metadata: tuple[str, ...]
     truncated: bool
     mode: str
@@ -61,6 +73,18 @@ class Info:
         """Bits per pixel of the whole file."""
         return 8 * self.file_bytes / self.pixels
 
+    @property
+    def lossless(self) -> bool:
+        """Whether every sample comes back as it was, all of it being intact."""
+        if self.exact is None:
+            return bool(self.details.is_exact(self.iterations))
+        return bool(self.exact.is_exact(len(self.strip_bytes)))
+
+    @property
+    def strips(self) -> int:
+        """Strips of exact rows that are there."""
+        return self.iterations if self.details.by_rows else len(self.strip_bytes)
+
     def prefix_bytes(self, iterations: int) -> int:
         """Bytes from the start of the file to the end of the given code chunk (from 1)."""
         if not 1 <= iterations <= self.iterations:
@@ -68,10 +92,13 @@ class Info:
         return self._chunk_ends[iterations - 1]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON, the family's details and ``bpp`` included."""
+        """Plain data for JSON, the family's details, those of strips and ``bpp`` included."""
         data = {name: value for name, value in asdict(self).items() if not name.startswith("_")}
-        del data["details"]
-        return {**data, **self.details.to_dict(), "bpp": self.bpp}
+        del data["details"], data["exact"]
+        data |= self.details.to_dict()
+        if self.exact is not None:
+            data |= self.exact.to_dict()
+        return {**data, "strips_present": self.strips, "lossless": self.lossless, "bpp": self.bpp}
 
 
 class InfoBuilder:
@@ -83,6 +110,7 @@ class InfoBuilder:
         self._previous = reader.header_bytes
         self._sizes: list[int] = []
         self._ends: list[int] = []
+        self._strips: list[int] = []
         self._names: dict[str, None] = {}
 
     def take(self, chunk: Chunk) -> None:
@@ -90,12 +118,17 @@ class InfoBuilder:
         if chunk.type == CODES:
             self._sizes.append(chunk.end - self._previous)
             self._ends.append(chunk.end)
+        elif chunk.type == STRIP:
+            self._strips.append(chunk.end - self._previous)
         elif chunk.type in METADATA_NAMES and (chunk.type != ICC or not self._sizes):
             self._names[METADATA_NAMES[chunk.type]] = None
         self._previous = chunk.end
 
-    def build(self, family: str, details: Details) -> Info:
-        """After the last chunk. Raises :class:`TruncatedError` if there is no whole code chunk."""
+    def build(self, family: str, details: Details, exact: Details | None = None) -> Info:
+        """After the last chunk; ``exact`` is of strips that follow the code chunks.
+
+        Raises :class:`TruncatedError` if there is no whole code chunk.
+        """
         reader, header = self._reader, self._header
         if not self._sizes:
             raise TruncatedError(f"the file ends before its first code chunk, after {len(reader)} bytes")
@@ -114,6 +147,8 @@ class InfoBuilder:
             file_bytes=reader.position if reader.ended else len(reader),
             header_bytes=reader.header_bytes,
             chunk_bytes=tuple(self._sizes),
+            exact=exact,
+            strip_bytes=tuple(self._strips if exact is not None else ()),
             metadata=tuple(self._names),
             truncated=not reader.ended,
             mode=picture_mode(header),

@@ -12,6 +12,7 @@ from recodec.container.core import (
     END,
     ICC,
     MAX_ITERATIONS,
+    STRIP,
     checksum,
     core_errors,
     end_payload,
@@ -69,6 +70,7 @@ class Reader:
         self.position = 0
         self.header_bytes = 0
         self.iterations = 0
+        self.strips = 0
         self.ended = False
         self._pieces = 0  # that have been fed
 
@@ -113,7 +115,14 @@ class Reader:
                     raise FormatError(
                         f"the file has more than {MAX_ITERATIONS} code chunks, the most allowed"
                     )
+            self.strips += found.type == STRIP
             yield Chunk(found.type, payload, self.position)
+
+    @property
+    def whole(self) -> str:
+        """What of the picture was whole so far, in words."""
+        strips = f" and {self.strips} strips" if self.strips else ""
+        return f"{self.iterations} whole code chunks{strips}"
 
     def _check_pending(self) -> None:
         # Where all came at once, it takes no more memory than it does already.

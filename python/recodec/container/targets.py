@@ -31,13 +31,15 @@ class Target:
     """Where to stop: at a number of iterations, a file size or a PSNR, whichever is given.
 
     With ``soft`` the size is that of codes and alpha channel, without header, metadata and what frames chunks, which
-    would be most of a small picture's file; and one too small for the first chunk still gets that chunk.
+    would be most of a small picture's file; and one too small for the first chunk still gets that chunk. Without
+    ``alpha`` it is that of codes alone.
     """
 
     iterations: int | None = None
     max_bytes: int | None = None
     psnr: float | None = None
     soft: bool = False
+    alpha: bool = True
 
 
 def _number(name: str, value: object) -> float:
@@ -47,7 +49,8 @@ def _number(name: str, value: object) -> float:
     return float(min(value, _LARGEST)) if isinstance(value, int) else float(value)
 
 
-def _positive(name: str, value: float) -> float:
+def positive(name: str, value: float) -> float:
+    """``value`` as a number above 0. Raises :class:`TargetError` if it is none."""
     number = _number(name, value)
     if not (math.isfinite(number) and number > 0):
         raise TargetError(f"{name} is {value}; it must be a positive number")
@@ -99,15 +102,20 @@ def resolve_target(
     if iterations is not None:
         return Target(iterations=positive_int("iterations", iterations))
     if bpp is not None:
-        return Target(max_bytes=int(min(_positive("bpp", bpp) * pixels / 8, _LARGEST)))
+        return Target(max_bytes=int(min(positive("bpp", bpp) * pixels / 8, _LARGEST)))
     if max_bytes is not None:
         return Target(max_bytes=positive_int("max_bytes", max_bytes))
     if psnr is not None:
-        return Target(psnr=_positive("psnr", psnr))
+        return Target(psnr=positive("psnr", psnr))
     quality = DEFAULT_QUALITY if quality is None else _number("quality", quality)
     if not 0 <= quality <= 100:
         raise TargetError(f"quality is {quality}; it must lie in 0..100")
     return Target(max_bytes=int(quality_to_bpp(quality, pixels) * pixels / 8), soft=True)
+
+
+def preview_target(pixels: int, bpp: float) -> Target:
+    """For a lossy picture in front of the exact one, beside which all that a file must hold counts little."""
+    return Target(max_bytes=int(min(bpp * pixels / 8, _LARGEST)), soft=True, alpha=False)
 
 
 def too_small(max_bytes: int, minimum: int, alpha: int = 0) -> TargetError:

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from recodec import _core
 from recodec.container.assembly import Assembly
 from recodec.container.attachments import encode_alpha
-from recodec.container.core import ALPHA, CHECKSUM_BYTES, CODES, EXIF, ICC, XMP, attached_chunk
+from recodec.container.core import (
+    ALPHA,
+    CHECKSUM_BYTES,
+    CODES,
+    EXACT,
+    EXIF,
+    ICC,
+    STRIP,
+    XMP,
+    attached_chunk,
+)
 from recodec.container.targets import Target
 from recodec.errors import MetadataDroppedWarning, RecodecWarning
 from recodec.io.pictures import Picture
@@ -23,7 +35,7 @@ class FileWriter:
         self.assembly = _start(header, picture)
         self.max_bytes = target.max_bytes or 0
         self._soft, self._limit = target.soft, target.max_bytes
-        self._spent = self.assembly.size_of(ALPHA)
+        self._spent = self.assembly.size_of(ALPHA) if target.alpha else 0
 
     @property
     def warnings(self) -> list[RecodecWarning]:
@@ -48,6 +60,11 @@ class FileWriter:
         if not (full and chunks):
             chunks.append(chunk)
         return full or len(chunks) == self.iterations
+
+    def add_strips(self, fields: bytes, payloads: Iterable[bytes]) -> None:
+        """Let strips of exact rows follow the code chunks; ``fields`` are those of strips."""
+        strips = [_core.write_chunk(STRIP, payload) for payload in payloads]
+        self.assembly.add_strips(attached_chunk(EXACT, fields), strips)
 
 
 def _start(header: _core.Header, picture: Picture) -> Assembly:

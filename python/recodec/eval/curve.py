@@ -14,6 +14,7 @@ from PIL import Image
 
 import recodec
 from recodec.codec import Codec
+from recodec.errors import ImageError
 from recodec.eval.jpeg import JpegLadder
 from recodec.eval.metrics import Pixels, ms_ssim, psnr
 from recodec.io.pictures import read_picture
@@ -49,6 +50,16 @@ def load_rgb(source: str | os.PathLike[str] | BinaryIO, *, convert: bool = False
         source, partial(check_pixels, max_pixels=DEFAULT_MAX_PIXELS), convert=convert, strip=True
     )
     return np.ascontiguousarray(picture.samples.expand(3, -1, -1).permute(1, 2, 0).numpy())
+
+
+def load_exact(source: str | os.PathLike[str] | BinaryIO, *, convert: bool = False) -> Pixels:
+    """The same with one channel for grey, and without anything that would be rounded."""
+    picture = read_picture(
+        source, partial(check_pixels, max_pixels=DEFAULT_MAX_PIXELS), convert=convert, strip=True, exact=True
+    )
+    if picture.depth > 8:
+        raise ImageError(f"the picture has samples of {picture.depth} bits; codecs are compared at 8")
+    return np.ascontiguousarray(picture.samples.permute(1, 2, 0).numpy())
 
 
 def score(original: Pixels, decoded: Pixels, size: int) -> Score:

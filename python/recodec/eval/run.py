@@ -19,7 +19,8 @@ from PIL import Image
 
 import recodec
 from recodec.eval.codecs import CLASSIC, Coded, ImageCodec, RecodecModel
-from recodec.eval.curve import load_rgb
+from recodec.eval.curve import load_exact, load_rgb
+from recodec.eval.exact_codecs import EXACT
 from recodec.eval.metrics import METRICS, Pixels, measure_all
 from recodec.eval.viewer import Frames, make_frames
 from recodec.io import outputs
@@ -38,8 +39,9 @@ _METHOD = 2
 class Plan:
     """What to compare. Plain data, so that worker processes can be given it.
 
-    ``codecs`` are names from :data:`recodec.eval.codecs.CLASSIC`; ``iterations`` None is all of a model;
-    ``threads`` is of one process, 0 leaves torch's choice; ``convert`` allows what :func:`load_rgb` would refuse.
+    ``codecs`` are names from :data:`recodec.eval.codecs.CLASSIC`, or with ``exact``, which keeps grey pictures grey,
+    from :data:`recodec.eval.exact_codecs.EXACT`; ``iterations`` None is all of a model; ``threads`` is of one process,
+    0 leaves torch's choice; ``convert`` allows what :func:`load_rgb` would refuse.
     """
 
     codecs: tuple[str, ...]
@@ -49,13 +51,19 @@ class Plan:
     iterations: int | None = None
     threads: int = 0
     convert: bool = False
+    exact: bool = False
+
+    @property
+    def known(self) -> Sequence[ImageCodec]:
+        """Those that ``codecs`` may name."""
+        return EXACT if self.exact else CLASSIC
 
     def build(self) -> list[ImageCodec]:
         """The codecs, models first. Raises :class:`recodec.WeightsError` and the like."""
         models = [
             RecodecModel(recodec.load(model, device=self.device), self.iterations) for model in self.models
         ]
-        return [*models, *(codec for codec in CLASSIC if codec.name in self.codecs)]
+        return [*models, *(codec for codec in self.known if codec.name in self.codecs)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +115,8 @@ class Evaluator:
         """Never raises for what is wrong with the picture."""
         try:
             data = task.path.read_bytes()
-            original = load_rgb(BytesIO(data), convert=self._plan.convert)
+            load = load_exact if self._plan.exact else load_rgb
+            original = load(BytesIO(data), convert=self._plan.convert)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the others get their turn
             return Measured(str(task.path), _one_line(error))
         digest = hashlib.sha256(data).hexdigest()
@@ -131,12 +140,11 @@ class Evaluator:
 
     def _points(self, codec: ImageCodec, original: Pixels, store: Store) -> tuple[list[Point], int]:
         """A point per setting, and how many of them were there already."""
-        wanted = set(self._plan.metrics)
-        missing = [s for s in codec.ladder if not wanted <= (store.get(s) or {}).keys()]
+        kept = {"setting", "bytes", "bpp", "enc_ms", "dec_ms", *self._plan.metrics}
+        missing = [s for s in codec.ladder if not kept <= (store.get(s) or {}).keys()]
         for coded in codec.climb(original, missing) if missing else ():
             store.put(coded.setting, self._score(original, coded, store.get(coded.setting)))
             self._advance(1 / self._points_each)
-        kept = {"setting", "bytes", "bpp", "enc_ms", "dec_ms"} | wanted
         points = []
         for setting in codec.ladder:
             point = store.get(setting)
@@ -252,7 +260,7 @@ def threads_for(jobs: int) -> int:
 
 def unavailable(plan: Plan) -> dict[str, str]:
     """Codecs and metrics of a plan that cannot be used here, and why."""
-    codecs = {c.name: why for c in CLASSIC if c.name in plan.codecs and (why := c.unavailable())}
+    codecs = {c.name: why for c in plan.known if c.name in plan.codecs and (why := c.unavailable())}
     return codecs | {name: why for name in plan.metrics if (why := METRICS[name].unavailable())}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import torch
@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from recodec.errors import TargetError
+from recodec.errors import ReducedDepthWarning, TargetError
 from recodec.io.metadata import as_info
+from recodec.io.pillow_images import to_eight_bits
+from recodec.notices import warn
 
 Like = Literal["pil", "numpy", "torch"]
 Output: TypeAlias = Image.Image | NDArray[np.uint8] | Tensor
@@ -24,17 +26,23 @@ def check_like(like: str) -> Like:
     return like  # type: ignore[return-value]
 
 
-def make_image(
-    samples: Tensor, alpha: NDArray[np.uint8] | None, like: Like, metadata: dict[int, bytes]
-) -> Output:
-    """(C, H, W) uint8 colours and H×W alpha to the kind of image asked for, alpha as its last channel."""
+def make_image(samples: Tensor, alpha: NDArray[Any] | None, like: Like, metadata: dict[int, bytes]) -> Output:
+    """(C, H, W) colours of 8 or 16 bits and H×W alpha to the kind of image asked for, alpha as its last channel.
+
+    Warns with :class:`ReducedDepthWarning` where Pillow has no mode for 16 bits.
+    """
     if alpha is not None:
+        if samples.dtype == torch.uint16:
+            alpha = alpha.astype(np.uint16) * 257
         samples = torch.cat([samples, torch.from_numpy(alpha)[None].to(samples.device)])
     if like == "torch":
         return samples
     array = samples.permute(1, 2, 0).contiguous().cpu().numpy()
     if like == "numpy":
         return array
+    if array.dtype == np.uint16 and array.shape[2] > 1:
+        warn(ReducedDepthWarning(("LA", "RGB", "RGBA")[array.shape[2] - 2]))
+        array = to_eight_bits(array)
     image = Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)
     image.info |= as_info(metadata)
     return image

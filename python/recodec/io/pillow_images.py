@@ -20,6 +20,7 @@ from recodec.errors import ImageError, LimitError, RecodecError
 from recodec.io import picture_kinds
 from recodec.io.bit_depth import odd_tiff_bits, white_of
 from recodec.io.declared import Declared, declared
+from recodec.io.exact import check_mode, levels
 from recodec.io.further_pictures import further_pictures
 from recodec.io.metadata import INFO_KEYS, NOTHING_GIVEN, Given, as_bytes, metadata_of, xmp_of
 from recodec.io.orientation import tags_of, turn_of
@@ -101,14 +102,19 @@ def open_image(
         return image
 
 
-def _check_kind(image: Image.Image, told: Declared, *, convert: bool) -> None:
+def _check_kind(image: Image.Image, told: Declared, *, convert: bool, exact: bool = False) -> None:
     """Refuse what Pillow would otherwise reduce to 8 bits, a preview or its first frame without a word."""
     if told.preview_of:
         raise ImageError(
             f"the file holds {told.preview_of}, of which Pillow reads a preview; develop it first, or save the "
             "preview as a file of its own"
         )
-    if told.bits > 8:
+    if told.bits > 8 and not (exact and _is_deep(image)):
+        if exact:
+            raise ImageError(
+                f"the image has {told.bits} bits per sample, of which Pillow reads 8: no lossless file keeps it; read "
+                "it otherwise and give a uint16 array"
+            )
         if not convert:
             raise ImageError(f"the image has more than 8 bits per sample; recodec stores 8: {CONVERT}")
         # Pillow keeps 8 bits of the samples and all 16 of this colour, so they can no longer be compared.
@@ -124,32 +130,41 @@ def _check_kind(image: Image.Image, told: Declared, *, convert: bool) -> None:
         )
 
 
+def _is_deep(image: Image.Image) -> bool:
+    """Whether samples have 16 bits."""
+    # Pillow reads a deep PGM, which has no other use for this mode, as 32-bit integers.
+    return image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM")
+
+
 def read_image(
     image: Image.Image,
     *,
     convert: bool = False,
     strip: bool = False,
+    exact: bool = False,
     told: Declared | None = None,
     given: Given = NOTHING_GIVEN,
-) -> tuple[NDArray[np.uint8], dict[int, bytes], list[str]]:
+) -> tuple[NDArray[Any], dict[int, bytes], list[str]]:
     """Upright H×W or H×W×C samples of an image, its metadata by chunk type, and what is to be said of them.
 
-    ``convert`` allows kinds that cannot be stored as they are, ``strip`` leaves metadata out; ``told`` is what the
-    image's file declares, where that is known already, ``given`` what counts instead of what it carries. Raises
-    :class:`ImageError`.
+    ``convert`` allows kinds that cannot be stored as they are, ``strip`` leaves metadata out, ``exact`` refuses what
+    would have to be rounded and keeps 16 bits; ``told`` is what the image's file declares, where that is known already,
+    ``given`` what counts instead of what it carries. Raises :class:`ImageError`.
     """
     name = getattr(image, "filename", "") or "the image"
     with _unreadable(name):
         for key in INFO_KEYS:
             as_bytes(key, image.info.get(key))
         told = declared(image) if told is None else told
-        _check_kind(image, told, convert=convert)
+        _check_kind(image, told, convert=convert, exact=exact)
     if image.mode not in (*_STORED, *_CONVERTED):
         raise ImageError(
             f"the image has mode {image.mode}; recodec stores 8-bit grey and RGB, each with or without alpha: "
             "convert it first, for example with image.convert('RGB')"
         )
-    if image.mode in _CONVERTED and not convert:
+    if exact:
+        check_mode(image.mode)
+    if image.mode in _CONVERTED and not convert and not (exact and _is_deep(image)):
         raise ImageError(
             f"the image has mode {image.mode}; recodec stores 8-bit grey and RGB, each with or without alpha: "
             f"{CONVERT}"
@@ -158,7 +173,7 @@ def read_image(
         image.load()
         turn = turn_of(image, given.get("exif") or (None if tags_of(image) else told.metadata.get("exif")))
         upright = image if turn is None else image.transpose(turn)
-        array = _samples(image, upright, told)
+        array = _samples(image, upright, told, exact=exact)
         said = further_pictures(image, xmp_of(image.info, told, given) or b"", told.items)
         if strip:
             return array, {}, said
@@ -169,22 +184,21 @@ def read_image(
     return array, metadata, said + lost
 
 
-def _samples(image: Image.Image, upright: Image.Image, told: Declared) -> NDArray[np.uint8]:
+def _samples(image: Image.Image, upright: Image.Image, told: Declared, *, exact: bool) -> NDArray[Any]:
     """What is stored of an image; ``upright`` is the same picture, turned."""
-    # Pillow reads a deep PGM, which has no other use for this mode, as 32-bit integers.
-    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
+    if _is_deep(image):
         if image.format == "FITS":
             raise ImageError(
                 "the samples of FITS files are scaled, which Pillow does not do; read it otherwise and give an array"
             )
-        array = _deep_array(upright, white_of(image, told.bits))
+        array = _deep_array(upright, 0 if exact else white_of(image, told.bits))
     elif image.mode == "F":
-        array = _eight_bits_of_floats(np.asarray(upright))
+        array = _eight_bits_of_floats(np.asarray(upright), exact=exact)
     else:
         return np.asarray(_stored_mode(upright))
     # Pillow inverts such pictures of 8 bits only.
     tags: Any = getattr(image, "tag_v2", {})
-    return 255 - array if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO else array
+    return np.invert(array) if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO else array
 
 
 def _stored_mode(image: Image.Image) -> Image.Image:
@@ -213,31 +227,31 @@ def _to_srgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _eight_bits_of_floats(values: NDArray[Any]) -> NDArray[np.uint8]:
+def _eight_bits_of_floats(values: NDArray[Any], *, exact: bool) -> NDArray[np.uint8]:
     """Mode F as H×W uint8: floats in [0, 1], as in arrays, or in 0..255, as Pillow converts to it.
 
     Floats that reach little beyond 1 may be either, and one of both readings is black.
     """
     # Comparisons catch NaN too.
     if ((values >= 0) & (values <= 1)).all():
-        return np.asarray(np.rint(values * 255), np.uint8)
+        return levels(values, white=1) if exact else np.asarray(np.rint(values * 255), np.uint8)
     sound = ((values >= 0) & (values <= 255)).all()
     if not sound or (values.max() < _BRIGHT and (values != np.rint(values)).any()):
         raise ImageError(
             f"the image has mode F and values from {values.min():g} to {values.max():g}; give floats in [0, 1], "
             f"or in 0..255, whole or with some from {_BRIGHT} on: scale and clamp it first"
         )
-    return np.asarray(np.rint(values), np.uint8)
+    return levels(values) if exact else np.asarray(np.rint(values), np.uint8)
 
 
-def _deep_array(image: Image.Image, white: int) -> NDArray[np.uint8]:
-    """A 16-bit grey image as H×W uint8, or H×W×2 if one grey stands for transparent."""
+def _deep_array(image: Image.Image, white: int) -> NDArray[Any]:
+    """A 16-bit grey image as H×W uint8, or H×W×2 if one grey stands for transparent; with ``white`` 0 as uint16."""
     samples = np.asarray(image)
+    grey = to_eight_bits(samples, white) if white else samples.astype(np.uint16)
     key = image.info.get("transparency")
     if key is None:
-        return to_eight_bits(samples, white)
-    alpha = np.where(samples == key, 0, 255).astype(np.uint8)
-    return np.stack([to_eight_bits(samples, white), alpha], axis=2)
+        return grey
+    return np.stack([grey, np.where(samples == key, 0, np.iinfo(grey.dtype).max).astype(grey.dtype)], axis=2)
 
 
 def to_eight_bits(samples: NDArray[Any], white: int = 65535) -> NDArray[np.uint8]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,12 +11,13 @@ import torch
 from torch import Tensor
 
 from recodec import _core
-from recodec.container.core import MAX_ITERATIONS
+from recodec.container.core import CODES, MAX_ITERATIONS
 from recodec.errors import ImageError
-from recodec.families.lossless.header import StripFileHeader, write_fields
-from recodec.families.lossless.strips import Samples, encode_strip, memory_of
+from recodec.families.lossless.fields import DEFAULT_EFFORT, DEPTHS, StripFields
+from recodec.families.lossless.header import StripFileHeader
+from recodec.families.lossless.strips import Samples, encode_strip
 from recodec.io.pictures import Picture
-from recodec.limits import Limits, check_pixels, too_much_memory
+from recodec.limits import PLAIN_BYTES, Limits, check_pixels, too_much_memory
 from recodec.ops.backend import Backend
 from recodec.runtime.tiling import Region
 
@@ -46,11 +48,13 @@ class LosslessEngine:
         """Raise :class:`LimitError` for too many pixels."""
         check_pixels(width, height, limits.max_pixels)
 
-    def encoder(
-        self, picture: Picture, header: _core.Header, limits: Limits, **options: Any
-    ) -> LosslessEncoder:
-        """Begin a picture. Raises :class:`ImageError` for samples that are no whole numbers."""
-        return LosslessEncoder(picture, limits)
+    def encoder(self, picture: Picture, header: _core.Header, limits: Limits, **options: Any) -> StripEncoder:
+        """Begin a picture; ``effort``, which counts in EFFORTS, is the only option. Raises :class:`ImageError`."""
+        encoder = StripEncoder(picture, **options)
+        needed = PLAIN_BYTES + encoder.memory
+        if needed > limits.max_memory:
+            raise too_much_memory(needed, limits.max_memory)
+        return encoder
 
     def decoder(
         self, header: StripFileHeader, limits: Limits, *, progressive: bool = False, threads: int = 1
@@ -65,54 +69,58 @@ class LosslessEngine:
         """Nothing is."""
 
 
-class LosslessEncoder:
-    """Of one picture, strip by strip."""
+class StripEncoder:
+    """Of one picture, strip by strip, as chunks of a type."""
 
     batch_key = None
 
-    def __init__(self, picture: Picture, limits: Limits):
+    def __init__(self, picture: Picture, effort: int = DEFAULT_EFFORT, chunk_type: int = CODES):
+        if picture.depth not in DEPTHS:
+            raise ImageError(
+                f"the picture has samples of {picture.depth} bits, and lossless files keep those of "
+                f"{' or '.join(map(str, DEPTHS))} only; reduce it yourself, and encode what comes of it"
+            )
+        if picture.alpha is not None and picture.alpha.dtype != np.uint8:
+            raise ImageError(
+                "the picture has an alpha channel of more than 8 bits, which lossless files do not keep; reduce it "
+                "yourself, and encode what comes of it"
+            )
         least = -(-picture.height // MAX_ITERATIONS)
-        self._rows = min(picture.height, max(least, -(-_STRIP_PIXELS // picture.width)))
-        needed = memory_of(picture.width, picture.height, self._rows, picture.channels)
-        if needed > limits.max_memory:
-            raise too_much_memory(needed, limits.max_memory)
-        self._samples = _whole(picture.samples)
+        rows = min(picture.height, max(least, -(-_STRIP_PIXELS // picture.width)))
+        self._fields = StripFields(rows, effort, picture.channels, picture.depth)
+        self._picture, self._chunk_type = picture, chunk_type
         self._done = 0
 
     @property
     def fields(self) -> bytes:
-        """Version and rows of a strip."""
-        return write_fields(self._rows)
+        """Those of strips."""
+        return self._fields.to_bytes()
+
+    @property
+    def memory(self) -> int:
+        """Bytes that it takes beside what the process has."""
+        return self._fields.memory(self._picture.width, self._picture.height)
+
+    @cached_property
+    def _samples(self) -> Samples:
+        return np.ascontiguousarray(self._picture.samples.permute(1, 2, 0).cpu().numpy())
 
     def next(self) -> bytes | None:
         """Payload of the next strip."""
-        if self._done == len(self._samples):
+        if self._done == self._picture.height:
             return None
-        strip = self._samples[self._done : self._done + self._rows]
+        number = self._done // self._fields.strip_rows
+        strip = self._samples[self._done : self._done + self._fields.strip_rows]
         self._done += len(strip)
-        return encode_strip(np.ascontiguousarray(strip), torch.get_num_threads())
+        return encode_strip(strip, number, self._fields, torch.get_num_threads(), self._chunk_type)
 
     def squared_error(self) -> float:
         """Nothing, once all strips are there; without some the picture is none."""
-        return 0.0 if self._done == len(self._samples) else 255.0**2
+        return 0.0 if self._done == self._picture.height else 255.0**2
 
     def least_error(self) -> float:
         """Everything can be said."""
         return 0.0
-
-
-def _whole(samples: Tensor) -> Samples:
-    """(C, H, W) samples as (H, W, C) bytes, if they are whole numbers of 1/255."""
-    samples = samples.detach().cpu()
-    if samples.dtype != torch.uint8:
-        scaled = samples.double() * 255
-        levels = scaled.round()
-        if bool(((scaled - levels).abs() > 1e-3).any()):
-            raise ImageError(
-                "the picture has samples between the 256 levels, which no lossless file keeps; round them to uint8"
-            )
-        samples = levels.to(torch.uint8)
-    return np.ascontiguousarray(samples.permute(1, 2, 0).numpy())
 
 
 class LosslessDecoder:

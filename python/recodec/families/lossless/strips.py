@@ -1,70 +1,104 @@
-"""Strips of rows to the payloads of code chunks and back."""
+"""Strips of rows to the payloads of chunks and back."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recodec import _core
-from recodec.container.core import CHECKSUM_BYTES, CODES, core_errors
+from recodec.container.core import CHECKSUM_BYTES, CODES, STRIP, core_errors
 from recodec.errors import ChecksumError, FormatError
-from recodec.limits import PLAIN_BYTES
+from recodec.families.lossless.fields import StripFields
 
-Samples = NDArray[np.uint8]
+# (rows, width, channels), uint8 or uint16 as the fields' depth has it.
+Samples = NDArray[Any]
 
-# Rows that are not there yet.
-_GREY = 128
-
-
-def memory_of(width: int, height: int, strip_rows: int, channels: int) -> int:
-    """Bytes that the process takes for a picture of (height, width, channels) samples and one strip at work."""
-    return PLAIN_BYTES + 2 * width * height * channels + _core.strip_memory(strip_rows, width, channels)
+_NAMES = {CODES: "code chunk", STRIP: "strip"}
 
 
-def encode_strip(samples: Samples, threads: int) -> bytes:
-    """The payload of a code chunk: a checksum of coded bytes and (rows, width, channels) samples, and these bytes."""
-    coded = _core.encode_strip(samples, threads)
-    return _checksum(coded, samples) + coded
+# The two calls of the coder: it takes no effort and no depth yet, so all efforts code alike, 8 bits.
+def _encode(samples: Samples, fields: StripFields, threads: int) -> bytes:
+    return _core.encode_strip(samples, threads)
 
 
-def _checksum(coded: bytes | memoryview, samples: Samples) -> bytes:
-    value = _core.crc32c(samples.reshape(-1).data, _core.crc32c(coded, _core.crc32c(bytes([CODES]))))
+def _decode(coded: memoryview, rows: int, width: int, fields: StripFields, threads: int) -> Samples:
+    return _core.decode_strip(coded, rows, width, fields.channels, threads)
+
+
+def encode_strip(
+    samples: Samples, number: int, fields: StripFields, threads: int, chunk_type: int = CODES
+) -> bytes:
+    """The payload of a chunk: a checksum of coded bytes and (rows, width, channels) samples, and these bytes.
+
+    ``number`` counts strips from 0.
+    """
+    coded = _encode(samples, fields, threads)
+    return _checksum(chunk_type, number, coded, samples) + coded
+
+
+def _checksum(chunk_type: int, number: int, coded: bytes | memoryview, samples: Samples) -> bytes:
+    # With the number, or a strip at the place of another would be sound: each is coded by itself.
+    value = _core.crc32c(coded, _core.crc32c(bytes([chunk_type, number])))
+    little = samples.reshape(-1).astype(samples.dtype.newbyteorder("<"), copy=False)
+    value = _core.crc32c(little.view(np.uint8).data, value)
     return value.to_bytes(CHECKSUM_BYTES, "little")
 
 
-class StripDecoder:
-    """Of one file, strip by strip. ``samples`` are (height, width, channels), grey where no strip is known yet."""
+class StripChecker:
+    """Of the strips of one picture, in order from the top; ``rows`` are known so far."""
 
-    def __init__(self, width: int, height: int, channels: int, strip_rows: int, threads: int):
-        self._shape, self._strip_rows, self._threads = (height, width, channels), strip_rows, threads
+    def __init__(
+        self, width: int, height: int, fields: StripFields, threads: int = 1, chunk_type: int = CODES
+    ):
+        self.width, self.height, self.fields = width, height, fields
+        self._threads, self._chunk_type = threads, chunk_type
+        self.rows = 0
+
+    def take(self, payloads: Iterable[bytes]) -> None:
+        """Decode the strips that come next. Raises :class:`ChecksumError` and :class:`FormatError`."""
+        for _ in self.decode(payloads):
+            pass
+
+    def decode(self, payloads: Iterable[bytes]) -> Iterator[Samples]:
+        """The samples of the strips that come next; ``rows`` counts them with the next one."""
+        for payload in payloads:
+            rows = min(self.fields.strip_rows, self.height - self.rows)
+            number, name = -(-self.rows // self.fields.strip_rows), _NAMES[self._chunk_type]
+            if rows == 0:
+                raise FormatError(f"the file has more {name}s than the {number} strips of its picture")
+            if len(payload) < CHECKSUM_BYTES:
+                raise FormatError(f"{name} {number + 1} has {len(payload)} bytes; its checksum takes 4")
+            coded = memoryview(payload)[CHECKSUM_BYTES:]
+            with core_errors():
+                strip = _decode(coded, rows, self.width, self.fields, self._threads)
+            if _checksum(self._chunk_type, number, coded, strip) != payload[:CHECKSUM_BYTES]:
+                raise ChecksumError(f"{name} {number + 1} is damaged: its checksum does not match")
+            yield strip
+            self.rows += rows
+
+
+class StripDecoder(StripChecker):
+    """The same with the picture: ``samples`` are (height, width, channels), grey where no strip is known yet."""
+
+    def __init__(
+        self, width: int, height: int, fields: StripFields, threads: int = 1, chunk_type: int = CODES
+    ):
+        super().__init__(width, height, fields, threads, chunk_type)
         self._samples: Samples | None = None
-        self._rows = 0
 
     @property
     def samples(self) -> Samples:
         """The picture as far as it is known."""
         if self._samples is None:
-            self._samples = np.full(self._shape, _GREY, np.uint8)
+            kind = np.uint8 if self.fields.depth == 8 else np.uint16
+            shape = self.height, self.width, self.fields.channels
+            self._samples = np.full(shape, 1 << self.fields.depth - 1, kind)
         return self._samples
 
-    def take(self, payloads: Sequence[bytes]) -> None:
+    def take(self, payloads: Sequence[bytes]) -> None:  # type: ignore[override]
         """Decode the strips that come next. Raises :class:`ChecksumError` and :class:`FormatError`."""
-        height, width, channels = self._shape
-        for payload in payloads:
-            rows = min(self._strip_rows, height - self._rows)
-            number = self._rows // self._strip_rows + 1
-            if rows == 0:
-                raise FormatError(
-                    f"the file has more code chunks than the {number - 1} strips of its picture"
-                )
-            if len(payload) < CHECKSUM_BYTES:
-                raise FormatError(f"code chunk {number} has {len(payload)} bytes; its checksum takes 4")
-            coded = memoryview(payload)[CHECKSUM_BYTES:]
-            with core_errors():
-                strip = _core.decode_strip(coded, rows, width, channels, self._threads)
-            if _checksum(coded, strip) != payload[:CHECKSUM_BYTES]:
-                raise ChecksumError(f"code chunk {number} is damaged: its checksum does not match")
-            self.samples[self._rows : self._rows + rows] = strip
-            self._rows += rows
+        for strip in self.decode(payloads):
+            self.samples[self.rows : self.rows + len(strip)] = strip

@@ -1,0 +1,150 @@
+"""Exact rows over a lossy picture: EXACT and STRIP chunks, whatever family the code chunks are of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from recodec.container.core import CODES, EXACT, STRIP
+from recodec.container.reader import Chunk
+from recodec.errors import FormatError
+from recodec.families.lossless.fields import StripDetails, StripFields
+from recodec.families.lossless.strips import Samples, StripChecker, StripDecoder
+from recodec.families.protocol import Decoder, FileHeader
+from recodec.limits import Limits
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from recodec.runtime.tiling import Region
+
+
+class ExactIndex:
+    """What the chunks of a file say of its exact rows, without decoding any.
+
+    ``fields`` are those of the strips, None where a file announces none.
+    """
+
+    def __init__(self, header: FileHeader):
+        self._common = header.common
+        # Files of strips have nothing to lay more of them over.
+        self._ignored = header.details.by_rows
+        self._first = True
+        self._codes = self._strips = 0
+        self.fields: StripFields | None = None
+
+    @property
+    def details(self) -> StripDetails | None:
+        """What :func:`recodec.info` says of them."""
+        return None if self.fields is None else self.fields.details(self._common.height)
+
+    def take(self, chunk: Chunk) -> None:
+        """Look at the next chunk, of any type. Raises :class:`FormatError` for one at the wrong place."""
+        first, self._first = self._first, False
+        if self._ignored:
+            return
+        if chunk.type == EXACT:
+            if not first:
+                raise FormatError(
+                    "an exact chunk stands behind other chunks; it must be the first, and the only one"
+                )
+            self.fields = StripFields.read(chunk.verified(), self._common)
+        elif chunk.type == CODES:
+            if self._strips:
+                raise FormatError("a code chunk comes after strips of exact rows: the file is damaged")
+            self._codes += 1
+        elif chunk.type == STRIP:
+            self._strips += 1
+            if self.fields is None or not self._codes:
+                before = "code chunks" if self.fields else "the exact chunk"
+                raise FormatError(
+                    f"a strip of exact rows comes without {before} before it: the file is damaged"
+                )
+            if self._strips > (number := self.fields.strips(self._common.height)):
+                raise FormatError(f"the file has more strips than the {number} of its picture")
+
+
+class ExactChecker(ExactIndex):
+    """The same, with the strips decoded and forgotten."""
+
+    def __init__(self, header: FileHeader, limits: Limits, threads: int = 1):
+        super().__init__(header)
+        self._limits, self._threads = limits, threads
+        self._decoder: StripChecker | None = None
+
+    @property
+    def rest(self) -> Limits:
+        """What is left for the lossy picture. Raises :class:`LimitError`."""
+        if self.fields is None:
+            return self._limits
+        return self._limits.less(self.fields.memory(self._common.width, self._common.height))
+
+    def take(self, chunk: Chunk) -> None:
+        """Decode a strip; of other chunks, take notice. Raises :class:`ChecksumError` and :class:`FormatError`."""
+        super().take(chunk)
+        if chunk.type == STRIP and self.fields is not None:
+            if self._decoder is None:
+                self._decoder = self._begin(self.fields)
+            self._decoder.take([chunk.payload])
+
+    def _begin(self, fields: StripFields) -> StripChecker:
+        return StripChecker(self._common.width, self._common.height, fields, self._threads, STRIP)
+
+
+class ExactRows(ExactChecker):
+    """The same, with the rows laid over what a decoder shows."""
+
+    _picture: StripDecoder | None = None
+    _filled = False
+
+    def _begin(self, fields: StripFields) -> StripChecker:
+        common = self._common
+        self._picture = StripDecoder(common.width, common.height, fields, self._threads, STRIP)
+        return self._picture
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing of the lossy picture is to be seen."""
+        return self._picture is not None and self._picture.rows == self._common.height
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of all pictures of the file, so that they are of one kind."""
+        import torch
+
+        depth = self._common.bit_depth if self.fields is None else self.fields.depth
+        return torch.uint8 if depth == 8 else torch.uint16
+
+    def over(self, decoder: Decoder) -> Iterator[tuple[Region, Tensor]]:
+        """Region by region, the picture: rows that are exact, and below them what ``decoder`` shows."""
+        import torch
+
+        from recodec.runtime.tiling import Region
+
+        if self._picture is None:
+            for region, part in decoder.show():
+                yield region, part if part.dtype == self.dtype else torch.from_numpy(_deep(part))
+            return
+        samples = self._picture.samples
+        # Once is enough: no code chunk comes after a strip.
+        if not self._filled and not self.complete:
+            for region, part in decoder.show():
+                _fill(samples, self._picture.rows, region, part)
+        self._filled = True
+        yield Region(0, 0, *samples.shape[:2]), torch.from_numpy(samples).permute(2, 0, 1)
+
+
+def _fill(samples: Samples, known: int, region: Region, part: Tensor) -> None:
+    """Samples below the known rows, from a part of the picture."""
+    top = max(region.top, known)
+    below = part[:, top - region.top :].cpu()
+    target = samples[top : region.top + region.height, region.left : region.left + region.width]
+    target[:] = (below.numpy() if samples.dtype == np.uint8 else _deep(below)).transpose(1, 2, 0)
+
+
+def _deep(part: Tensor) -> Samples:
+    """Samples of 8 bits as those of 16."""
+    return part.cpu().numpy().astype(np.uint16) * 257

@@ -1,0 +1,92 @@
+"""What is known of strips before any of them: the coder's version, rows of a strip, effort, channels and bit depth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from recodec import _core
+from recodec.container.core import MAX_ITERATIONS, core_errors
+from recodec.container.info import Details
+from recodec.errors import FormatError, UnsupportedError
+
+# 0 until the coder is released: files of this version may need the release that made them.
+VERSION = 0
+EFFORTS = ("fast", "default", "best")
+DEFAULT_EFFORT = EFFORTS.index("default")
+DEPTHS = (8,)
+
+
+@dataclass(frozen=True)
+class StripDetails(Details):
+    """What a file says of its strips: all of ``strip_rows`` rows but the last, which may have fewer."""
+
+    strip_rows: int
+    strips: int
+    effort: str
+
+    by_rows: ClassVar[bool] = True
+
+    def rows(self) -> dict[str, str]:
+        """For a reader."""
+        return {"strips": f"{self.strips} of {self.strip_rows} rows, effort {self.effort}"}
+
+    def is_exact(self, chunks: int) -> bool:
+        """Whether so many strips are all."""
+        return chunks == self.strips
+
+
+@dataclass(frozen=True, slots=True)
+class StripFields:
+    """Of the strips of one picture. ``effort`` counts in :data:`EFFORTS`, ``channels`` are those that strips hold."""
+
+    strip_rows: int
+    effort: int
+    channels: int
+    depth: int = 8
+
+    def to_bytes(self) -> bytes:
+        """As FORMAT.md has them, section 3."""
+        samples = self.depth - 1 << 4 | self.channels
+        return bytes([VERSION]) + _core.write_varint(self.strip_rows) + bytes([self.effort, samples])
+
+    @classmethod
+    def read(cls, data: bytes, common: _core.Header) -> StripFields:
+        """Those of strips of a file with this header. Raises :class:`FormatError` and :class:`UnsupportedError`."""
+        if data[:1] and data[0] != VERSION:
+            raise UnsupportedError(
+                f"version of the lossless coder is {data[0]}; this version knows {VERSION}"
+            )
+        with core_errors():
+            strip_rows = _core.read_varint(data, 1) if data else None
+        # The varint is in its shortest form.
+        rest = b"" if strip_rows is None else data[1 + len(_core.write_varint(strip_rows)) :]
+        if strip_rows is None or len(rest) < 2:
+            raise FormatError("the fields of the lossless coder are cut")
+        least = -(-common.height // MAX_ITERATIONS)
+        if not least <= strip_rows <= common.height:
+            raise FormatError(f"field strip rows is {strip_rows}; it must lie in {least}..{common.height}")
+        found = cls(strip_rows, rest[0], rest[1] & 15, (rest[1] >> 4) + 1)
+        if found.effort >= len(EFFORTS):
+            raise UnsupportedError(
+                f"field effort is {found.effort}; this version knows 0 to {len(EFFORTS) - 1}"
+            )
+        if found.channels != common.channels or found.depth not in DEPTHS:
+            raise UnsupportedError(
+                f"strips hold {found.channels} channels of {found.depth} bits; this version knows those of colours, "
+                f"here {common.channels}, of {' or '.join(map(str, DEPTHS))} bits"
+            )
+        return found
+
+    def details(self, height: int) -> StripDetails:
+        """What :func:`recodec.info` says of them."""
+        return StripDetails(self.strip_rows, self.strips(height), EFFORTS[self.effort])
+
+    def strips(self, height: int) -> int:
+        """How many a picture of so many rows has."""
+        return -(-height // self.strip_rows)
+
+    def memory(self, width: int, height: int) -> int:
+        """Bytes that a picture of these samples takes, twice, and one strip at work."""
+        picture = width * height * self.channels * (self.depth // 8)
+        return 2 * picture + _core.strip_memory(self.strip_rows, width, self.channels)
