@@ -30,6 +30,11 @@ public:
         }
     }
 
+    // Mixers learn fast at first.
+    void begin_row(std::uint32_t y) {
+        rate_ = kRate + static_cast<std::int32_t>(kFirstRate * kRows / (kRows + y));
+    }
+
     // `node` is the decision's kind, `selectors` below kSelectors choose weights.
     template <class Bits>
     bool code(Bits& bits, bool bit, std::size_t node, const std::array<std::int32_t, Distributions>& distributions,
@@ -46,7 +51,7 @@ public:
         bit = bits.put(bit, p);
         const std::int32_t truth = bit ? 65536 : 0;
         kernels_->adapt(kLogits, logits.data(), mixers,
-                        {truth - logistic(last.logits[0]), truth - logistic(last.logits[1])});
+                        {truth - logistic(last.logits[0]), truth - logistic(last.logits[1])}, rate_);
         last.learn(&final_[2 * node], truth - p, kFinalRate);
         for (RowCounter* counter : counters) counter->learn(bit);
         return bit;
@@ -57,9 +62,11 @@ private:
     static constexpr std::size_t kLogits = (Distributions + Counters + kLanes - 1) / kLanes * kLanes;
     // Q16: 0.9 and 0.1.
     static constexpr std::int32_t kDistributionsWeight = 58982, kCountersWeight = 6554, kHalf = 32768;
-    static constexpr std::int32_t kFinalRate = 131;
+    static constexpr std::int32_t kFinalRate = 131, kRate = 200;
+    static constexpr std::uint32_t kFirstRate = 1200, kRows = 32;
 
     const Kernels* kernels_;
+    std::int32_t rate_ = 0;
     std::array<std::vector<std::int32_t>, 2> mixers_;
     std::vector<std::int32_t> final_;
 };

@@ -53,9 +53,9 @@ struct Mixers {
 struct Kernels {
     // Sums of products, Q12, within -kLogitLimit..kLogitLimit.
     std::array<std::int32_t, 2> (*mix)(std::size_t lanes, const std::int32_t* logits, const Mixers& mixers);
-    // After errors in Q16.
+    // After errors in Q16, at a rate in Q16 below 4096.
     void (*adapt)(std::size_t lanes, const std::int32_t* logits, const Mixers& mixers,
-                  const std::array<std::int32_t, 2>& errors);
+                  const std::array<std::int32_t, 2>& errors, std::int32_t rate);
     // Sums fade, and take what the samples of a group add.
     void (*add)(const Layout& layout, const Fading& fading, const Samples& samples, std::int32_t* down,
                 std::int32_t* here);

@@ -35,15 +35,15 @@ std::array<std::int32_t, 2> mix(std::size_t lanes, const std::int32_t* logits, c
 }
 
 void adapt(std::size_t lanes, const std::int32_t* logits, const Mixers& mixers,
-           const std::array<std::int32_t, 2>& errors) {
-    const __m256i rate = _mm256_set1_epi32(kMixerRate), half = _mm256_set1_epi32(32768);
+           const std::array<std::int32_t, 2>& errors, std::int32_t rate) {
+    const __m256i by_rate = _mm256_set1_epi32(rate), half = _mm256_set1_epi32(32768);
     const __m256i most = _mm256_set1_epi32(kMostMixerWeight), least = _mm256_set1_epi32(-kMostMixerWeight);
     const __m256i by_first = _mm256_set1_epi32(errors[0]), by_second = _mm256_set1_epi32(errors[1]);
     for (std::size_t i = 0; i < lanes; i += 8) {
         const __m256i values = load(logits + i);
         const auto learn = [&](std::int32_t* weights, __m256i error) {
             const __m256i gradient = _mm256_srai_epi32(_mm256_mullo_epi32(error, values), 12);
-            const __m256i change = _mm256_srai_epi32(_mm256_add_epi32(_mm256_mullo_epi32(gradient, rate), half), 16);
+            const __m256i change = _mm256_srai_epi32(_mm256_add_epi32(_mm256_mullo_epi32(gradient, by_rate), half), 16);
             const __m256i sum = _mm256_add_epi32(load(weights), change);
             store(weights, _mm256_max_epi32(least, _mm256_min_epi32(most, sum)));
         };

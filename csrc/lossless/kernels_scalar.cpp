@@ -20,10 +20,10 @@ std::array<std::int32_t, 2> mix(std::size_t lanes, const std::int32_t* logits, c
 }
 
 void adapt(std::size_t lanes, const std::int32_t* logits, const Mixers& mixers,
-           const std::array<std::int32_t, 2>& errors) {
+           const std::array<std::int32_t, 2>& errors, std::int32_t rate) {
     const auto learn = [&](std::int32_t* weights, std::int32_t error) {
         for (std::size_t i = 0; i < lanes; ++i) {
-            const std::int32_t change = ((error * logits[i] >> 12) * kMixerRate + 32768) >> 16;
+            const std::int32_t change = ((error * logits[i] >> 12) * rate + 32768) >> 16;
             weights[i] = std::clamp(weights[i] + change, -kMostMixerWeight, kMostMixerWeight);
         }
     };

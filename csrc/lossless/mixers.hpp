@@ -7,8 +7,8 @@
 namespace recodec::lossless {
 namespace {
 
-// Q16: 0.008, and 16. Errors are below 2^16 and logits below 2^15, so that all products stay within 31 bits.
-constexpr std::int32_t kMixerRate = 524, kMostMixerWeight = 1 << 20;
+// Q16. Errors are below 2^16 and logits below 2^15, so that all products stay within 31 bits.
+constexpr std::int32_t kMostMixerWeight = 1 << 20;
 // Q12, just below 10.
 constexpr std::int32_t kMostMixed = 40959;
 

@@ -70,6 +70,7 @@ private:
         SamplePlane& samples = planes_.at_work().samples;
         samples.begin_row(y);
         predictors_.begin_row();
+        decisions_.begin_row(y);
         std::uint16_t* row = samples.at(y, 0);
         for (std::uint32_t x = 0; x < width_; ++x) {
             const Prediction prediction = predictors_.predict(y, x);

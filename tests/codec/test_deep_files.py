@@ -1,4 +1,4 @@
-"""Files of 16 bits on every way, with samples as they are in the place of the coder's strips."""
+"""Files of 16 bits on every way."""
 
 from __future__ import annotations
 
@@ -14,24 +14,15 @@ from PIL import Image
 
 import recodec
 import recodec.pillow
-from recodec.families.lossless import engine, fields, strips
+from recodec.families.lossless import engine
 from tests.cli.running import run
 
 DEEP = (np.arange(40 * 30 * 3) * 1093 % 65536).astype(np.uint16).reshape(40, 30, 3)
 GREY = DEEP[:, :, 0]
 
 
-def decoded(coded: Any, rows: int, width: int, own: fields.StripFields, threads: int) -> NDArray[Any]:
-    assert own.depth == 16
-    return np.frombuffer(coded, "<u2").reshape(rows, width, own.channels).astype(np.uint16)
-
-
 @pytest.fixture(autouse=True)
-def raw_strips(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fields, "DEPTHS", (8, 16))
-    monkeypatch.setattr(engine, "DEPTHS", (8, 16))
-    monkeypatch.setattr(strips, "_encode", lambda samples, *_: samples.astype("<u2").tobytes())
-    monkeypatch.setattr(strips, "_decode", decoded)
+def several_strips(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "_STRIP_PIXELS", 16 * 30)
 
 

@@ -1,20 +1,22 @@
-"""Strips come back exactly, with every set of instructions and any number of threads, in the same bytes."""
+"""Strips come back exactly, with every effort and set of instructions and any number of threads, in the same bytes."""
 
 from __future__ import annotations
 
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from recodec import _core
 
-Samples = NDArray[np.uint8]
+Samples = NDArray[Any]
+FAST, DEFAULT, BEST = EFFORTS = (0, 1, 2)
 
 
-def photo(height: int, width: int, channels: int) -> Samples:
+def photo(height: int, width: int, channels: int, depth: int = 8) -> Samples:
     with Image.open(str(files("recodec") / "demo" / "photo.png")) as image:
         samples = np.asarray(image.convert("RGB").crop((200, 80, 200 + width, 80 + height)))
     if channels < 3:
@@ -22,12 +24,31 @@ def photo(height: int, width: int, channels: int) -> Samples:
     if channels in (2, 4):
         y, x = np.mgrid[:height, :width]
         samples = np.dstack([samples, ((x + 2 * y) % 256).astype(np.uint8)])
+    if depth == 16:
+        noise = np.random.default_rng(5).integers(0, 200, samples.shape)
+        samples = np.minimum(samples.astype(np.int64) * 257 + noise, 65535).astype(np.uint16)
     return np.ascontiguousarray(samples)
 
 
-def decode(data: bytes, like: Samples, threads: int = 1) -> Samples:
+def text(channels: int) -> Samples:
+    image = Image.new("RGB", (150, 90), (250, 248, 240))
+    draw = ImageDraw.Draw(image)
+    for row in range(6):
+        draw.text((3, 14 * row), "to be, or not to be", fill=(20, 30, 90), font=ImageFont.load_default(size=13))
+    return np.ascontiguousarray(np.asarray(image)[..., :channels])
+
+
+def decode(data: bytes, like: Samples, effort: int = DEFAULT, threads: int = 1) -> Samples:
     height, width, channels = like.shape
-    return _core.decode_strip(data, height, width, channels, threads)
+    return _core.decode_strip(data, height, width, channels, 8 * like.itemsize, effort, threads)
+
+
+def assert_comes_back(samples: Samples, effort: int = DEFAULT) -> int:
+    data = _core.encode_strip(samples, effort)
+    found = decode(data, samples, effort)
+    assert found.dtype == samples.dtype
+    np.testing.assert_array_equal(found, samples)
+    return len(data)
 
 
 def drawn(name: str, shape: tuple[int, int, int]) -> Samples:
@@ -45,47 +66,104 @@ def drawn(name: str, shape: tuple[int, int, int]) -> Samples:
     return np.repeat(values.astype(np.uint8)[..., None], shape[2], 2)
 
 
+DRAWN = ["black", "white", "checkerboard", "edges", "ramp", "noise", "dots"]
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize("effort", EFFORTS)
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @pytest.mark.parametrize("size", [(1, 1), (1, 2), (2, 1), (1, 99), (99, 1), (3, 3), (17, 31), (40, 52)])
-def test_every_sample_comes_back(size: tuple[int, int], channels: int) -> None:
-    samples = photo(*size, channels)
-    np.testing.assert_array_equal(decode(_core.encode_strip(samples), samples), samples)
+def test_every_sample_comes_back(size: tuple[int, int], channels: int, effort: int, depth: int) -> None:
+    assert_comes_back(photo(*size, channels, depth), effort)
 
 
-@pytest.mark.parametrize("name", ["black", "white", "checkerboard", "edges", "ramp", "noise", "dots"])
-def test_drawn_pictures_come_back(name: str) -> None:
+@pytest.mark.parametrize("effort", EFFORTS)
+@pytest.mark.parametrize("name", DRAWN)
+def test_drawn_pictures_come_back(name: str, effort: int) -> None:
     samples = drawn(name, (37, 45, 3))
-    data = _core.encode_strip(samples)
-    np.testing.assert_array_equal(decode(data, samples), samples)
     # Three equal planes, of which two follow from the first; of noise that has to be found out.
-    assert len(data) < samples.size / 2
+    assert assert_comes_back(samples, effort) < samples.size / 2
 
 
-def test_photographs_take_less_than_half() -> None:
-    samples = photo(96, 128, 3)
-    assert len(_core.encode_strip(samples)) < samples.size / 2
+@pytest.mark.parametrize("name", DRAWN)
+def test_drawn_pictures_of_16_bits_come_back(name: str) -> None:
+    samples = drawn(name, (37, 45, 3))
+    assert_comes_back((samples.astype(np.uint16) * 257)[..., :2].copy())
+    assert_comes_back(np.random.default_rng(1).integers(0, 65536, (21, 33, 3)).astype(np.uint16))
 
 
-@pytest.mark.parametrize("channels", [1, 4])
-def test_instructions_and_threads_make_the_same_bytes(channels: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    samples = photo(48, 61, channels)
-    expected = _core.encode_strip(samples)
+def test_photographs_take_less_with_more_effort() -> None:
+    samples = photo(160, 200, 3)
+    sizes = [assert_comes_back(samples, effort) for effort in EFFORTS]
+    assert sizes[FAST] > sizes[DEFAULT] > sizes[BEST]
+    assert sizes[FAST] < samples.size / 2
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_text_that_recurs_takes_little(channels: int) -> None:
+    samples = text(channels)
+    assert assert_comes_back(samples) < 900
+
+
+def test_few_colours_are_a_palette_whatever_they_are() -> None:
+    rng = np.random.default_rng(9)
+    colours = rng.integers(0, 65536, (200, 3)).astype(np.uint16)
+    indices = np.repeat(np.repeat(rng.integers(0, 200, (12, 15)), 8, 0), 8, 1)
+    # 600 values of the colours take 1,200 bytes by themselves.
+    assert assert_comes_back(np.ascontiguousarray(colours[indices])) < 2300
+
+
+@pytest.mark.parametrize("scale", [257, 16, 1000])
+def test_values_that_are_left_out_cost_little(scale: int) -> None:
+    """Samples of fewer bits in 16 take what they take by themselves, and a list of levels."""
+    samples = photo(96, 128, 3) // 4
+    plain = len(_core.encode_strip(samples))
+    assert assert_comes_back(samples.astype(np.uint16) * scale) < plain + 300
+
+
+@pytest.mark.parametrize("effort", EFFORTS)
+@pytest.mark.parametrize("kind", ["grey", "rgba", "deep", "text"])
+def test_instructions_and_threads_make_the_same_bytes(
+    kind: str, effort: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples = {
+        "grey": lambda: photo(48, 61, 1),
+        "rgba": lambda: photo(48, 61, 4),
+        "deep": lambda: photo(30, 41, 3, 16),
+        "text": lambda: np.where(text(3) > 200, photo(90, 150, 3), text(3)),
+    }[kind]()
+    expected = _core.encode_strip(samples, effort)
     for name in _core.instructions():
         monkeypatch.setenv("RECODEC_INSTRUCTIONS", name)
         for threads in (1, 2, 7):
-            assert _core.encode_strip(samples, threads) == expected
-            np.testing.assert_array_equal(decode(expected, samples, threads), samples)
+            assert _core.encode_strip(samples, effort, threads) == expected
+            np.testing.assert_array_equal(decode(expected, samples, effort, threads), samples)
 
 
-def test_any_bytes_are_some_samples() -> None:
+def test_wide_rows_share_sums() -> None:
+    """Sums of least squares have a bound, so that memory is in proportion to the picture, or below some limit."""
+    rng = np.random.default_rng(2)
+    assert_comes_back(np.cumsum(rng.integers(-2, 3, (2, 70_000, 1)), 1).astype(np.uint8), FAST)
+    assert _core.strip_memory(1, 1 << 26, 3) < 30 * 3 * (1 << 26)
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize("effort", EFFORTS)
+def test_any_bytes_are_some_samples(effort: int, depth: int) -> None:
     rng = np.random.default_rng(3)
-    like = np.zeros((9, 14, 1), np.uint8)
+    like = np.zeros((9, 14, 1), np.uint8 if depth == 8 else np.uint16)
     for size in (0, 1, 5, 300):
-        assert decode(rng.bytes(size), like).shape == like.shape
+        for _ in range(20):
+            assert decode(b"\0" + rng.bytes(size), like, effort).shape == like.shape
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"\x05", b"\x80\x80", b"\x05\x05", b"\xff\xff\xff\xff\x0f\x00", b"\x80\x00"]
+    "data",
+    [
+        *(b"\0", b"\0\x05", b"\0\x80\x80", b"\0\x05\x05", b"\0\xff\xff\xff\xff\x0f\x00", b"\0\x80\x00"),
+        # Palettes without colours, of too many, longer than the strip; and kinds that there are none.
+        *(b"\1", b"\1\x05", b"\1\xff\xff\x03\x00", b"\1\x80\x02\x00", b"\1\x05\x70\x00", b"\2", b"\xff"),
+    ],
 )
 def test_strips_that_cannot_be(data: bytes) -> None:
     with pytest.raises(_core.CoreError) as caught:
@@ -97,3 +175,10 @@ def test_strips_that_cannot_be(data: bytes) -> None:
 def test_channels_that_cannot_be(channels: int) -> None:
     with pytest.raises((_core.CoreError, ValueError)):
         _core.encode_strip(np.zeros((4, 4, channels), np.uint8))
+
+
+def test_efforts_and_depths_that_cannot_be() -> None:
+    with pytest.raises(_core.CoreError):
+        _core.encode_strip(np.zeros((4, 4, 1), np.uint8), 3)
+    with pytest.raises(_core.CoreError):
+        _core.decode_strip(b"", 4, 4, 1, 12)

@@ -14,7 +14,7 @@ from recodec.errors import FormatError, UnsupportedError
 VERSION = 0
 EFFORTS = ("fast", "default", "best")
 DEFAULT_EFFORT = EFFORTS.index("default")
-DEPTHS = (8,)
+DEPTHS = (8, 16)
 
 
 @dataclass(frozen=True)
@@ -89,4 +89,4 @@ class StripFields:
     def memory(self, width: int, height: int) -> int:
         """Bytes that a picture of these samples takes, twice, and one strip at work."""
         picture = width * height * self.channels * (self.depth // 8)
-        return 2 * picture + _core.strip_memory(self.strip_rows, width, self.channels)
+        return 2 * picture + _core.strip_memory(self.strip_rows, width, self.channels, self.depth, self.effort)

@@ -19,15 +19,6 @@ Samples = NDArray[Any]
 _NAMES = {CODES: "code chunk", STRIP: "strip"}
 
 
-# The two calls of the coder: it takes no effort and no depth yet, so all efforts code alike, 8 bits.
-def _encode(samples: Samples, fields: StripFields, threads: int) -> bytes:
-    return _core.encode_strip(samples, threads)
-
-
-def _decode(coded: memoryview, rows: int, width: int, fields: StripFields, threads: int) -> Samples:
-    return _core.decode_strip(coded, rows, width, fields.channels, threads)
-
-
 def encode_strip(
     samples: Samples, number: int, fields: StripFields, threads: int, chunk_type: int = CODES
 ) -> bytes:
@@ -35,7 +26,7 @@ def encode_strip(
 
     ``number`` counts strips from 0.
     """
-    coded = _encode(samples, fields, threads)
+    coded = _core.encode_strip(samples, fields.effort, threads)
     return _checksum(chunk_type, number, coded, samples) + coded
 
 
@@ -64,16 +55,19 @@ class StripChecker:
 
     def decode(self, payloads: Iterable[bytes]) -> Iterator[Samples]:
         """The samples of the strips that come next; ``rows`` counts them with the next one."""
+        fields = self.fields
         for payload in payloads:
-            rows = min(self.fields.strip_rows, self.height - self.rows)
-            number, name = -(-self.rows // self.fields.strip_rows), _NAMES[self._chunk_type]
+            rows = min(fields.strip_rows, self.height - self.rows)
+            number, name = -(-self.rows // fields.strip_rows), _NAMES[self._chunk_type]
             if rows == 0:
                 raise FormatError(f"the file has more {name}s than the {number} strips of its picture")
             if len(payload) < CHECKSUM_BYTES:
                 raise FormatError(f"{name} {number + 1} has {len(payload)} bytes; its checksum takes 4")
             coded = memoryview(payload)[CHECKSUM_BYTES:]
             with core_errors():
-                strip = _decode(coded, rows, self.width, self.fields, self._threads)
+                strip = _core.decode_strip(
+                    coded, rows, self.width, fields.channels, fields.depth, fields.effort, self._threads
+                )
             if _checksum(self._chunk_type, number, coded, strip) != payload[:CHECKSUM_BYTES]:
                 raise ChecksumError(f"{name} {number + 1} is damaged: its checksum does not match")
             yield strip
