@@ -129,6 +129,8 @@ def outcome(job: Job, data: bytes, noticed: Sequence[recodec.RecodecWarning]) ->
     info = recodec.info(data)
     dropped = [name for warning in noticed for name in getattr(warning, "dropped", ())]
     said = [str(warning) for warning in noticed]
+    # Of the model, which is that of every file.
+    of_run = [str(warning) for warning in noticed if isinstance(warning, recodec.HiddenModelWarning)]
     record = {
         "output": job.target,
         "bytes": len(data),
@@ -139,4 +141,5 @@ def outcome(job: Job, data: bytes, noticed: Sequence[recodec.RecodecWarning]) ->
     }
     iterations = output.counted(info.iterations, "iteration")
     text = f"{job.shown}: {len(data)} bytes, {info.bpp:.3f} bpp, {iterations}"
-    return Outcome(record, text, "; ".join(said), data)
+    of_file = [line for line in said if line not in of_run]
+    return Outcome(record, text, "; ".join(of_file), data, tuple(of_run))
