@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from typing import Any, TypeAlias
+from typing import Any, TypedDict
 
 from PIL import ExifTags, Image, ImageCms
 
@@ -44,8 +44,15 @@ _TIFF_LAYOUT = (
 )  # fmt: skip
 
 
-# By key of Pillow's ``info``, metadata that count instead of an image's own; None and nothing leave them out.
-Given: TypeAlias = Mapping[str, bytes | None]
+class Given(TypedDict, total=False):
+    """By key of Pillow's ``info``, what counts instead of an image's own; None and nothing leave metadata out."""
+
+    icc_profile: bytes | None
+    exif: bytes | None
+    xmp: bytes | None
+    dpi: tuple[float, float] | None
+
+
 NOTHING_GIVEN: Given = {}
 
 
@@ -67,8 +74,11 @@ def metadata_of(
         _upright(given["exif"], turned=turn is not None) if "exif" in given else _exif_of(image, told)
     )
     # Who leaves EXIF out wants none.
-    if given.get("exif", b"-") and (resolution := resolution_of(image.info, turn)):
-        exif, more = with_resolution(exif, resolution)
+    dpi = given.get("dpi")
+    if (dpi or given.get("exif", b"-")) and (resolution := resolution_of(image.info, turn, dpi)):
+        # Neither EXIF that are given nor what is only handed on from another place.
+        instead = dpi is not None and "exif" not in given and dpi != image.info.get("dpi")
+        exif, more = with_resolution(exif, resolution, instead=instead)
         said += more
     icc = given.get("icc_profile")
     if profile and "icc_profile" not in given:
