@@ -74,7 +74,9 @@ def metadata_of(
     exif, said = _upright(given["exif"], turned) if "exif" in given else _exif_of(image, told, turned)
     # Who leaves EXIF out wants none.
     dpi = given.get("dpi")
-    if (dpi or given.get("exif", b"-")) and (resolution := resolution_of(image.info, turn, dpi)):
+    if (dpi or given.get("exif", b"-")) and (
+        resolution := resolution_of(told.density | image.info, turn, dpi)
+    ):
         # Neither EXIF that are given nor what is only handed on from another place.
         instead = dpi is not None and "exif" not in given and dpi != image.info.get("dpi")
         exif, more = with_resolution(exif, resolution, instead=instead)

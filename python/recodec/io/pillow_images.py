@@ -168,7 +168,7 @@ def read_image(
         turn = turn_of(image, exif, given.get("xmp") or (xmp if image.format else None))
         upright = image if turn is None else image.transpose(turn)
         array = _samples(image, upright, told)
-        said = further_pictures(image, xmp or b"", told.items)
+        said = [*told.said, *further_pictures(image, xmp or b"", told.items)]
         if strip:
             return array, {}, said
         # A profile of colours that the picture no longer has would spoil it.
