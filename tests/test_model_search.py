@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 import shutil
 import warnings
@@ -62,6 +63,21 @@ def test_the_command_warns_of_hidden_models(picture: Image.Image, own: Path, tmp
         assert "are not the 'dev-1' that comes with recodec" in line
     with warnings.catch_warnings(action="error"):
         recodec.encode(picture, model="rnn-1", iterations=1)
+
+
+def test_a_run_warns_of_a_hidden_model_once(picture: Image.Image, own: Path, tmp_path: Path) -> None:
+    (photos := tmp_path / "photos").mkdir()
+    (out := tmp_path / "out").mkdir()
+    for name in "abc":
+        picture.save(photos / f"{name}.png")
+    for processes in (1, 2):
+        arguments = ("encode", photos, "--output-dir", out, "--model", "dev-1", "--iterations", 1, "--json")
+        result = run(*arguments, "--jobs", processes)
+        (line,) = result.stderr.splitlines()
+        assert line.startswith("recodec: these weights are not the 'dev-1'")
+        records = list(map(json.loads, result.stdout.splitlines()))
+        assert len(records) == 3
+        assert all("are not the 'dev-1'" in " ".join(record["warnings"]) for record in records)
 
 
 def test_weights_are_found_under_another_name(tiny_model: str, picture: Image.Image, own: Path) -> None:

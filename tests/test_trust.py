@@ -1,6 +1,7 @@
 """What people must be able to rely on: killed, repeated and moved to other machines, it does no harm.
 
-``RECODEC_KILLS`` and ``RECODEC_ROUND_TRIPS`` set how many of each are done; the full numbers are 200 and 1000.
+``RECODEC_KILLS``, ``RECODEC_ROUND_TRIPS`` and ``RECODEC_MIXED_DECODES`` set how many of each are done; the full numbers
+are 200, 1000 and 2000.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from .golden.make import codes_digest
 EXPECTED = json.loads((GOLDEN / "expected.json").read_text())["good"]
 KILLS = int(os.environ.get("RECODEC_KILLS", "8"))
 ROUND_TRIPS = int(os.environ.get("RECODEC_ROUND_TRIPS", "300"))
+MIXED_DECODES = int(os.environ.get("RECODEC_MIXED_DECODES", "400"))
 
 
 def photograph(box: tuple[int, int, int, int] = (200, 80, 520, 300)) -> Image.Image:
@@ -125,6 +127,42 @@ def test_kill_leaves_no_partial_file(tmp_path: Path) -> None:
     print(f"{killed} kills, {interrupted} with some outputs done, {len(stale)} temporary files left")
 
 
+# --- full disk
+
+_FULL_DISK = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)
+from recodec.cli import main
+main(sys.argv[2:], standalone_mode=False)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="sets a limit on the size of files")
+def test_a_full_disk_leaves_no_partial_file(tiny_model: str, tmp_path: Path) -> None:
+    """What a file system takes no more of in the middle of a file, here by a limit, is not there at all."""
+    sources, coded = tmp_path / "sources", tmp_path / "coded"
+    sources.mkdir()
+    coded.mkdir()
+    boxes = {"large": (100, 50, 700, 450), "small": (200, 80, 232, 112), "there": (100, 50, 700, 450)}
+    for name, box in boxes.items():
+        photograph(box).save(sources / f"{name}.png")
+    arguments = ("encode", sources, "--output-dir", coded, "--model", "tiny", "--iterations", "8", "--json")
+    run_python(_FULL_DISK, 1 << 30, *arguments)
+    whole = {path.name: path.read_bytes() for path in coded.iterdir()}
+    (coded / "large.rcd").unlink()
+    (coded / "small.rcd").unlink()
+    assert len(whole["small.rcd"]) < 2000 < len(whole["large.rcd"])
+    found = {
+        Path(r["file"]).stem: r
+        for r in map(json.loads, run_python(_FULL_DISK, 2000, *arguments).splitlines())
+    }
+    for name in ("large", "there"):
+        assert found[name]["error"] == "OutputError"
+        assert "cannot be written: File too large" in found[name]["message"]
+    del whole["large.rcd"]
+    assert {path.name: path.read_bytes() for path in coded.iterdir()} == whole
+
+
 # --- memory
 
 _ROUND_TRIPS = """
@@ -152,6 +190,70 @@ def test_memory_does_not_grow() -> None:
     """Resident memory after a fifth of the round trips and after all of them, in MiB."""
     resident = [float(word) for word in run_python(_ROUND_TRIPS, ROUND_TRIPS).split()]
     print("MiB resident after each tenth:", *(f"{value:.1f}" for value in resident))
+    assert resident[-1] - resident[1] < 4
+
+
+_MIXED_DECODES = """
+import gc, io, os, random, resource, sys, warnings
+from pathlib import Path
+import recodec, recodec.pillow
+from PIL import Image
+from recodec import _core
+
+count = int(sys.argv[1])
+rng = random.Random(3)
+warnings.simplefilter("ignore")
+# But for the one with the default model, which takes tens of MiB for as long as it is among the last that were used.
+names = [path for path in sorted(Path(sys.argv[2]).glob("*.rcd")) if path.stem != "short-header"]
+files = [path.read_bytes() for path in names if path.stat().st_size < 20_000]
+
+def load(data):
+    with Image.open(io.BytesIO(data), formats=["RECODEC"]) as image:
+        image.load()
+
+ways = [
+    lambda data: recodec.decode(data, like=rng.choice(("pil", "numpy", "torch"))),
+    lambda data: recodec.decode(data, iterations=1),
+    lambda data: list(recodec.progressive(io.BytesIO(data))),
+    recodec.verify,
+    recodec.info,
+    load,
+]
+done, resident, descriptors = 0, [], set()
+for number in range(count):
+    data = rng.choice(files)
+    if rng.random() < 0.3:
+        data = data[: rng.randrange(len(data) + 1)]
+    if rng.random() < 0.2:
+        at = rng.randrange(len(data) + 1)
+        data = data[:at] + rng.randbytes(4) + data[at + 4 :]
+    try:
+        rng.choice(ways)(data)
+        done += 1
+    except (recodec.RecodecError, OSError, Image.DecompressionBombError):
+        pass
+    if (number + 1) % (count // 10) == 0:
+        # What is free and what is not would otherwise be a matter of the last picture.
+        gc.collect()
+        _core.release_free_memory()
+        with open("/proc/self/statm") as file:
+            resident.append(int(file.read().split()[1]) * resource.getpagesize() / 2**20)
+        descriptors.add(len(os.listdir("/proc/self/fd")))
+print(done, len(descriptors), *resident)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
+def test_mixed_decodes_keep_nothing() -> None:
+    """Sound, cut and damaged files on every way: MiB after a fifth and after all, and open files."""
+    output = run_python(_MIXED_DECODES, MIXED_DECODES, GOLDEN / "good")
+    done, descriptors, *resident = (float(word) for word in output.split())
+    print(
+        f"{done:.0f} pictures; MiB after each tenth:",
+        *(f"{value:.1f}" for value in resident),
+    )
+    assert MIXED_DECODES // 4 < done < MIXED_DECODES
+    assert descriptors == 1
     assert resident[-1] - resident[1] < 4
 
 

@@ -116,7 +116,7 @@ void check(const Case& what, std::size_t least) {
 
 int main(int count, char** words) {
     std::size_t least = 100000;
-    if (count == 3 && std::strcmp(words[1], "--codes") == 0) least = std::strtoull(words[2], nullptr, 10);
+    if (count == 3 && std::strcmp(words[1], "--codes") == 0) least = std::strtoul(words[2], nullptr, 10);
     if ((count != 1 && count != 3) || least == 0) {
         std::fputs("usage: conformance [--codes N]\n", stderr);
         return 2;

@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "../sizes.hpp"
+
 namespace recodec::lossless {
 
 template <class T>
@@ -18,12 +20,13 @@ public:
         : height_(height),
           width_(width),
           stride_(static_cast<std::ptrdiff_t>(width) + 2 * kBorder),
-          values_(static_cast<std::size_t>(stride_) * (height + 2 * kBorder), outside) {}
+          values_(size_product({width + std::size_t{2 * kBorder}, height + std::size_t{2 * kBorder}}), outside) {}
 
     std::ptrdiff_t stride() const { return stride_; }
     T* at(std::uint32_t y, std::uint32_t x) { return const_cast<T*>(std::as_const(*this).at(y, x)); }
     const T* at(std::uint32_t y, std::uint32_t x) const {
-        return values_.data() + (y + kBorder) * stride_ + x + kBorder;
+        // Signed as a whole: where addresses have 32 bits, an unsigned factor would make all of it unsigned.
+        return values_.data() + (static_cast<std::ptrdiff_t>(y) + kBorder) * stride_ + x + kBorder;
     }
 
     // Before row y is coded: what lies left of it is what begins the row above.

@@ -86,6 +86,10 @@ class InputWarning(RecodecWarning):
     """Something of an input is not in the file, or not as it was."""
 
 
+class IgnoredOptionWarning(RecodecWarning):
+    """A keyword argument of Pillow's ``save`` is none of recodec's, so it changes nothing."""
+
+
 class UnsuitablePictureWarning(RecodecWarning):
     """A picture is of a kind that the model cannot show well: ``psnr`` (dB) is about its best, at any rate."""
 

@@ -3,10 +3,11 @@
     with Image.open("photo.rcd") as image:  # the header and the metadata; no model is loaded
         image.draft(None, (320, 240))  # fewer iterations do for a smaller picture
         image.load()
-    image.save("copy.rcd", quality=60)  # or bpp=, max_bytes=, psnr=, iterations=; model=, exif=, ...
+    image.save("copy.rcd", quality=60)  # or bpp=, max_bytes=, psnr=, iterations=; model=, exif=, dpi=, ...
     image.save("exact.rcd", lossless=True)  # every sample; effort=, preview=
 
-Importing it loads no torch; the first picture that is decoded or saved does.
+What other formats of Pillow take and recodec does not, such as ``optimize``, is ignored with a warning. Importing this
+module loads no torch; the first picture that is decoded or saved does.
 """
 
 from __future__ import annotations
@@ -27,10 +28,13 @@ from recodec.container.reader import Chunk, Reader, keep_metadata
 from recodec.errors import FormatError, ImageError, InputWarning, RecodecError
 from recodec.families.registry import read_file_header
 from recodec.io.declared import declared
+from recodec.io.further_pictures import frames_of
 from recodec.io.metadata import INFO_KEYS, as_bytes, as_info, written_exif
+from recodec.io.resolution import asked_dpi
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS
 from recodec.lossless_mode import LOSSLESS, lossless_mode
 from recodec.notices import warn
+from recodec.options import ignored_options
 
 # Image.open takes no options, so these are the module's: the largest picture that load() decodes, and the memory that
 # the process may take for it.
@@ -200,8 +204,11 @@ def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
 
     given: dict[str, Any] = im.encoderinfo
     names = EncodeOptions.__optional_keys__ | {"model"}
+    if ignored := ignored_options(given, {*names, *INFO_KEYS, "dpi", "append_images"}):
+        warn(ignored)
     options: Any = {name: value for name, value in given.items() if name in names}
-    metadata = {key: _metadata(key, given[key]) for key in INFO_KEYS if key in given}
+    metadata: Any = {key: _metadata(key, given[key]) for key in INFO_KEYS if key in given}
+    metadata["dpi"] = asked_dpi(given.get("dpi"))
     # As with all of Pillow's writers, the current frame is meant.
     told = replace(declared(im), frames=1)
     convert, strip = bool(options.get("convert")), bool(options.get("strip"))
@@ -211,6 +218,13 @@ def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
         fp.write(encode(picture, **options))
     except ImageError as error:
         raise OSError(f"cannot write mode {im.mode} as RECODEC: {error}") from error
+
+
+def _save_all(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
+    count = frames_of(im) + len(list(im.encoderinfo.get("append_images") or ()))
+    if count > 1:
+        raise OSError(f"cannot write {count} pictures as RECODEC, which stores one; save the one you want")
+    _save(im, fp, filename)
 
 
 def _metadata(key: str, value: Any) -> bytes | None:
@@ -225,5 +239,6 @@ def _metadata(key: str, value: Any) -> bytes | None:
 
 Image.register_open(RecodecImageFile.format, RecodecImageFile, _accept)
 Image.register_save(RecodecImageFile.format, _save)
+Image.register_save_all(RecodecImageFile.format, _save_all)
 Image.register_extension(RecodecImageFile.format, ".rcd")
 Image.register_mime(RecodecImageFile.format, "image/x-recodec")

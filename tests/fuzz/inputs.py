@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.random import Generator
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, PngImagePlugin
 
 from recodec.container.attachments import encode_alpha
 from recodec.container.core import ALPHA, attached_chunk, end_chunk
@@ -173,8 +173,24 @@ def _pictures() -> list[bytes]:
         _saved(colour, "TIFF", compression="tiff_lzw", **metadata),
         *(_saved(image, "BMP") for image in (colour, palette)),
         *(_saved(image, "PPM") for image in (colour, deep)),
+        _saved(colour, "PNG", pnginfo=_texts(exif.tobytes())),
+        *(_saved(image, "ICO", sizes=[(13, 9), (6, 4)]) for image in (colour, palette, alpha)),
+        *(_saved(image, "DDS") for image in (colour, alpha)),
+        _saved(colour, "JPEG2000"),
     ]
     return made
+
+
+def _texts(exif: bytes) -> PngImagePlugin.PngInfo:
+    """Metadata as ImageMagick writes them."""
+    texts = PngImagePlugin.PngInfo()
+    for name, content in (
+        ("APP1", exif),
+        ("xmp", b"<x tiff:Orientation='6'/>"),
+        ("iptc", b"\x1c\2\x78\0\1a"),
+    ):
+        texts.add_text(f"Raw profile type {name}", f"\n{name}\n{len(content):8}\n{content.hex()}\n")
+    return texts
 
 
 def _saved(image: Image.Image, kind: str, **options: object) -> bytes:

@@ -60,10 +60,6 @@ def test_save_takes_the_targets_of_encode(
     assert saved(picture, **{"iterations": None} | options) == expected
 
 
-def test_unknown_options_are_ignored_as_pillow_does(tiny_model: str, picture: Image.Image) -> None:
-    assert saved(picture, optimize=True, dpi=(72, 72)) == saved(picture)
-
-
 @pytest.mark.parametrize("options", [{"quality": 101}, {"bpp": -1}, {"iterations": 99}, {"model": "none"}])
 def test_failed_save_leaves_no_file(
     tiny_model: str, picture: Image.Image, tmp_path: Path, options: dict[str, Any]

@@ -149,6 +149,8 @@ def outcome(job: Job, data: bytes, noticed: Sequence[recodec.RecodecWarning]) ->
     info = recodec.info(data)
     dropped = [name for warning in noticed for name in getattr(warning, "dropped", ())]
     said = [str(warning) for warning in noticed]
+    # Of the model, which is that of every file.
+    of_run = [str(warning) for warning in noticed if isinstance(warning, recodec.HiddenModelWarning)]
     record = {
         "output": job.target,
         "bytes": len(data),
@@ -159,4 +161,5 @@ def outcome(job: Job, data: bytes, noticed: Sequence[recodec.RecodecWarning]) ->
         "warnings": said,
     }
     text = f"{job.shown}: {len(data)} bytes, {info.bpp:.3f} bpp, {output.contents(info)}"
-    return Outcome(record, text, "; ".join(said), data)
+    of_file = [line for line in said if line not in of_run]
+    return Outcome(record, text, "; ".join(of_file), data, tuple(of_run))

@@ -58,12 +58,16 @@ class Jobs(list[Job]):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a job has to say, for programs and for people, and what is still to be written to its output."""
+    """What a job has to say, for programs and for people, and what is still to be written to its output.
+
+    ``notices`` concern the whole run, and are said once in it.
+    """
 
     record: dict[str, Any]
     text: str
     warning: str = ""
     data: bytes | None = None
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +208,7 @@ def run(
             output.say(json.dumps({"file": file, "left_out": kind}))
     codes = []
     counts = Counter[str]()
+    noticed = set[str]()
     with contextlib.closing(_results(jobs, work, processes, not no_overwrite)) as results:
         try:
             for job, result in _progress(results, len(jobs), quiet):
@@ -218,6 +223,9 @@ def run(
                     continue
                 if result.warning:
                     warn(job.source, result.warning)
+                for notice in sorted({*result.notices} - noticed):
+                    notify(notice)
+                noticed.update(result.notices)
                 if shown:
                     tell(result.text)
                 counts["skipped" if result.record.get("skipped") else "done"] += 1
@@ -288,8 +296,13 @@ def one_line_errors(name: str, concerned: Iterable[Job] = ()) -> Iterator[None]:
 
 def warn(name: str, message: str) -> None:
     """Print one line about a file on standard error."""
+    notify(f"{name}: {message}")
+
+
+def notify(message: str) -> None:
+    """Print one line about the run on standard error."""
     # Not click.echo: it writes past the progress bar, which print goes through.
-    print(f"recodec: {output.displayed(name)}: {output.displayed(message)}", file=sys.stderr)
+    print(f"recodec: {output.displayed(message)}", file=sys.stderr)
 
 
 def _progress(

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
 from PIL import Image
 
+from recodec.io import icons
 from recodec.io.bit_depth import bits_of
 from recodec.io.boxes import Items, boxes, items
 from recodec.io.colours import CodePoints, nclx_code_points, png_code_points
-from recodec.io.further_pictures import frames_of, preview_of
+from recodec.io.densities import density_of
+from recodec.io.further_pictures import beside, frames_of, preview_of
 
 # Methods of a colr box in JPEG 2000: a profile for some colours or for any, and code points.
 _PROFILES, _CODE_POINTS = (2, 3), 5
@@ -22,6 +24,7 @@ _UUIDS = {
     b"JpgTiffExif->JP2": "exif",
     bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38"): "iptc",
 }
+_INFO_KEYS = ("icc_profile", "exif", "xmp")
 _RESOURCES = {1028: "iptc", 1058: "exif", 1060: "xmp"}
 # A bitmap's header of version 5, and where it says that a profile is in the file.
 _BMP_HEADER, _BMP_V5, _BMP_EMBEDDED = 14, 124, b"DEBM"
@@ -31,7 +34,8 @@ _BMP_HEADER, _BMP_V5, _BMP_EMBEDDED = 14, 124, b"DEBM"
 class Declared:
     """Bits per sample; what samples mean; what a file holds beside them, and how many pictures.
 
-    ``metadata`` has the keys of Pillow's ``info``, and "iptc". ``preview_of`` is what the picture is a preview of.
+    ``metadata`` has the keys of Pillow's ``info``, and "iptc". ``preview_of`` is what the picture is a preview of,
+    ``said`` what is to be said of the rest of the file, ``density`` what Pillow's ``info`` lacks of its resolution.
     """
 
     bits: int = 8
@@ -40,6 +44,8 @@ class Declared:
     items: Items = field(default_factory=Items)
     frames: int = 1
     preview_of: str | None = None
+    said: tuple[str, ...] = ()
+    density: dict[str, Any] = field(default_factory=dict)
 
 
 def declared(image: Image.Image) -> Declared:
@@ -49,6 +55,9 @@ def declared(image: Image.Image) -> Declared:
     nothing does.
     """
     with _unread(image) as found, _file_of(found) as file:
+        said = beside(found, file)
+        if file is not None and (inside := icons.file_inside(found, file)) is not None:
+            return _of_icon(inside, said)
         parts, metadata, points = Items(), dict[str, bytes](), None
         # Damage is for Pillow's reader to name.
         with suppress(Exception):
@@ -70,8 +79,24 @@ def declared(image: Image.Image) -> Declared:
         if points is None and isinstance(told := image.info.get("nclx_profile"), dict):
             points = CodePoints(told.get("color_primaries", 2), told.get("transfer_characteristics", 2))
         return Declared(
-            bits_of(found, file, parts), points, metadata, parts, frames_of(image), preview_of(found, file)
+            bits_of(found, file, parts),
+            points,
+            metadata,
+            parts,
+            frames_of(image),
+            preview_of(found, file),
+            tuple(said),
+            density_of(found, file),
         )
+
+
+def _of_icon(inside: Image.Image, said: list[str]) -> Declared:
+    """What the file inside an icon declares; Pillow passes on none of it."""
+    own = {key: content for key in _INFO_KEYS if isinstance(content := inside.info.get(key), bytes)}
+    if "transparency" in inside.info:
+        said.append("the transparency of the icon, which Pillow does not read, is not in the file")
+    told = declared(inside)
+    return replace(told, metadata=own | told.metadata, frames=1, said=tuple(said))
 
 
 @contextmanager

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import struct
+from contextlib import suppress
 from typing import IO, Any
 
 from PIL import Image
 
+from recodec.io import icons
 from recodec.io.boxes import Items
 from recodec.io.directories import INTEGERS, directories, entries_at, order_of
 
@@ -27,10 +29,16 @@ _ALPHA = (
     b"urn:mpeg:avc:2015:auxid:1",
     b"urn:mpeg:hevc:2015:auxid:1",
 )
+# What DDS has more surfaces for.
+_SURFACES = {0x200: "the other faces of its cube", 0x200000: "the other slices of its volume"}
+_CREDENTIALS = b"c2pa"
 _GAIN_MAP = b"tmap"
 _GAIN_MAP_SEGMENT = b"urn:iso:std:iso:ts:21496:-1\0"
 # What XMP promises.
 _GAIN_MAP_IN_XMP = b"hdrgm:Version"
+# Of Google's containers, in which pictures stand one behind another; of some of them more is known.
+_IN_CONTAINER = re.compile(rb"Item:Semantic\s*(?:=\s*[\"']|>)\s*(\w+)")
+_ELSEWHERE = {"Primary", "GainMap", "MotionPhoto"}
 _VIDEO_IN_XMP = re.compile(rb"Camera:(MotionPhoto|MicroVideo)\s*(=\s*[\"']|>)\s*1")
 
 
@@ -75,6 +83,47 @@ def _is_whole(file: IO[bytes], order: str, place: int, image: Image.Image) -> bo
     return found.get(_PHOTOMETRIC) in _RAW or max(size) > max(image.size)
 
 
+def beside(image: Image.Image, file: IO[bytes] | None) -> list[str]:
+    """What is to be said of what else a file of an image that is not loaded holds, beside what its XMP tells."""
+    said = []
+    # Damage is for Pillow's reader to name.
+    with suppress(Exception):
+        if image.format in icons.FORMATS and (count := icons.sizes_of(image, file) - 1) > 0:
+            said.append(f"further sizes of the icon ({count}) are not in the file")
+        elif image.format == "PCD":
+            said.append("larger versions, of which Pillow reads none, are not in the file")
+        elif image.format == "DDS" and file is not None:
+            said += [f"{what} are not in the file" for flag, what in _SURFACES.items() if _caps(file) & flag]
+        elif image.format == "BMP" and file is not None:
+            said += _colours_of_bmp(file)
+        elif image.format == "PSD" and file is not None:
+            file.seek(12)
+            if int.from_bytes(file.read(2)) > len(image.getbands()):
+                said.append("a further channel, such as a mask or a spot colour, is not in the file")
+    segments: Any = [*getattr(image, "applist", ()), *getattr(image, "private_chunks", ())]
+    if any(_CREDENTIALS in content for name, content, *_ in segments if name in ("APP11", b"caBX")):
+        said.append("its content credentials (C2PA) are not in the file")
+    return said
+
+
+def _colours_of_bmp(file: IO[bytes]) -> list[str]:
+    file.seek(14)
+    header = file.read(108)
+    if int.from_bytes(header[:4], "little") < 108:
+        return []
+    if header[56:60] == b"KNIL":
+        return ["its ICC profile is in another file, and is not in this one"]
+    # Endpoints and curves of its own; programs write zeros where there are none.
+    if not any(header[56:60]) and any(header[60:]):
+        return ["colours are those of a calibration in the bitmap: they will be taken for sRGB"]
+    return []
+
+
+def _caps(file: IO[bytes]) -> int:
+    file.seek(112)
+    return int.from_bytes(file.read(4), "little")
+
+
 def further_pictures(image: Image.Image, xmp: bytes, items: Items) -> list[str]:
     """What is to be said of pictures, and the like, that are not in the file."""
     said = []
@@ -88,6 +137,8 @@ def further_pictures(image: Image.Image, xmp: bytes, items: Items) -> list[str]:
         said.append("the gain map, which makes it HDR, is not in the file")
     if auxiliary := _auxiliary(image, items):
         said.append(f"auxiliary pictures ({', '.join(sorted(auxiliary))}) are not in the file")
+    if kinds := sorted({kind.decode() for kind in _IN_CONTAINER.findall(xmp)} - _ELSEWHERE):
+        said.append(f"pictures that its XMP lists ({', '.join(kinds)}) are not in the file")
     if _VIDEO_IN_XMP.search(xmp):
         said.append("the video of this motion photo is not in the file")
     tags: Any = getattr(image, "tag_v2", {})

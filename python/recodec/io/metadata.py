@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from typing import Any, TypeAlias
+from typing import Any, TypedDict
 
 from PIL import ExifTags, Image, ImageCms
 
@@ -14,7 +14,7 @@ from recodec.errors import ImageError
 from recodec.io.colours import profile_of
 from recodec.io.declared import Declared
 from recodec.io.orientation import TAG as ORIENTATION
-from recodec.io.orientation import tags_of, turn_of, upright_exif, upright_xmp
+from recodec.io.orientation import tags_of, upright_exif, upright_xmp
 from recodec.io.resolution import resolution_of, with_resolution
 
 # Where Pillow's readers leave a type of chunk.
@@ -44,8 +44,15 @@ _TIFF_LAYOUT = (
 )  # fmt: skip
 
 
-# By key of Pillow's ``info``, metadata that count instead of an image's own; None and nothing leave them out.
-Given: TypeAlias = Mapping[str, bytes | None]
+class Given(TypedDict, total=False):
+    """By key of Pillow's ``info``, what counts instead of an image's own; None and nothing leave metadata out."""
+
+    icc_profile: bytes | None
+    exif: bytes | None
+    xmp: bytes | None
+    dpi: tuple[float, float] | None
+
+
 NOTHING_GIVEN: Given = {}
 
 
@@ -63,33 +70,35 @@ def metadata_of(
     ``told`` is what its file declares beside, ``given`` what counts instead. Without ``profile`` the ICC profile is
     left out.
     """
-    exif, said = (
-        _upright(given["exif"], turned=turn is not None) if "exif" in given else _exif_of(image, told)
-    )
+    turned = turn is not None
+    exif, said = _upright(given["exif"], turned) if "exif" in given else _exif_of(image, told, turned)
     # Who leaves EXIF out wants none.
-    if given.get("exif", b"-") and (resolution := resolution_of(image.info, turn)):
-        exif, more = with_resolution(exif, resolution)
+    dpi = given.get("dpi")
+    if (dpi or given.get("exif", b"-")) and (
+        resolution := resolution_of(told.density | image.info, turn, dpi)
+    ):
+        # Neither EXIF that are given nor what is only handed on from another place.
+        instead = dpi is not None and "exif" not in given and dpi != image.info.get("dpi")
+        exif, more = with_resolution(exif, resolution, instead=instead)
         said += more
     icc = given.get("icc_profile")
     if profile and "icc_profile" not in given:
         own = as_bytes("icc_profile", image.info.get("icc_profile") or told.metadata.get("icc_profile"))
         icc, more = profile_of(image, own, told.code_points, grey=grey)
         said += more
-    xmp = xmp_of(image.info, told, given)
+    xmp = given["xmp"] if "xmp" in given else xmp_of(image.info, told)
     found = {ICC: icc, EXIF: exif, XMP: upright_xmp(xmp) if xmp else None}
     return {chunk_type: content for chunk_type, content in found.items() if content}, said + _left_out(
         image, told, xmp
     )
 
 
-def xmp_of(info: Mapping[Any, Any], told: Declared, given: Given) -> bytes | None:
-    """XMP as it is."""
-    if "xmp" in given:
-        return given["xmp"]
+def xmp_of(info: Mapping[Any, Any], told: Declared) -> bytes | None:
+    """An image's own XMP as it is."""
     for key in ("xmp", "XML:com.adobe.xmp"):
         if found := as_bytes("xmp", info.get(key)):
             return found
-    return _raw_profile(info, "xmp") or told.metadata.get("xmp")
+    return told.metadata.get("xmp")
 
 
 def _left_out(image: Image.Image, told: Declared, xmp: bytes | None) -> list[str]:
@@ -99,9 +108,8 @@ def _left_out(image: Image.Image, told: Declared, xmp: bytes | None) -> list[str
     if _EXTENSION_IN_XMP in (xmp or b"") or any(content.startswith(_EXTENDED_XMP) for _, content in segments):
         said.append("the extended part of its XMP is not in the file, though XMP names it")
     photoshop = image.info.get("photoshop")
-    iptc = [photoshop.get(_IPTC) if isinstance(photoshop, dict) else None, told.metadata.get("iptc")]
-    iptc += [_raw_profile(image.info, name) for name in ("iptc", "8bim")]
-    if any(_is_caption(content) for content in iptc):
+    iptc = photoshop.get(_IPTC) if isinstance(photoshop, dict) else None
+    if _is_caption(iptc) or _is_caption(told.metadata.get("iptc")):
         said.append("IPTC captions are not in the file")
     extension = image.info.get("extension")
     if isinstance(extension, tuple) and (name := _IN_GIF.get(extension[0])):
@@ -117,20 +125,20 @@ def _is_caption(iptc: bytes | None) -> bool:
     return not names or bool(names - _IPTC_VERSIONS)
 
 
-def _exif_of(image: Image.Image, told: Declared) -> tuple[bytes | None, list[str]]:
+def _exif_of(image: Image.Image, told: Declared, turned: bool) -> tuple[bytes | None, list[str]]:
     """EXIF data from their TIFF header on, upright, and what is to be said of them.
 
     They are those that were read, byte for byte, unless the image has none as bytes, as TIFF files have, or its tags
     were changed since.
     """
-    raw = _raw_exif(image.info)
+    raw = _raw_exif(image.info, told)
     if _changed(tags_of(image), raw or b""):
         # Without what the coded picture no longer is: turned, or laid out in a TIFF file.
         return written_exif(tags_of(image), {ORIENTATION, *(_TIFF_LAYOUT if image.format == "TIFF" else ())})
-    return _upright(told.metadata.get("exif") or raw, turned=turn_of(image) is not None)
+    return _upright(told.metadata.get("exif") or raw, turned)
 
 
-def _upright(exif: bytes | None, *, turned: bool) -> tuple[bytes | None, list[str]]:
+def _upright(exif: bytes | None, turned: bool) -> tuple[bytes | None, list[str]]:
     if not exif:
         return None, []
     upright = upright_exif(exif := exif.removeprefix(_EXIF_PREFIX))
@@ -141,18 +149,12 @@ def _upright(exif: bytes | None, *, turned: bool) -> tuple[bytes | None, list[st
     return upright or exif, []
 
 
-def _raw_exif(info: Mapping[Any, Any]) -> bytes | None:
-    """EXIF as the file has them."""
-    block = as_bytes("exif", info.get("exif")) or _raw_profile(info, "exif")
+def _raw_exif(info: Mapping[Any, Any], told: Declared) -> bytes | None:
+    """EXIF as the file has them where Pillow looks for tags."""
+    block = as_bytes("exif", info.get("exif"))
+    if block is None and "Raw profile type exif" in info:
+        block = told.metadata.get("exif")
     return block.removeprefix(_EXIF_PREFIX) if block else None
-
-
-def _raw_profile(info: Mapping[Any, Any], name: str) -> bytes | None:
-    """What ImageMagick writes into PNG as text, in hexadecimal."""
-    text = info.get(f"Raw profile type {name}")
-    with suppress(ValueError):
-        return bytes.fromhex("".join(text.split("\n")[3:])) if isinstance(text, str) else None
-    return None
 
 
 def _changed(exif: Image.Exif, raw: bytes) -> bool:

@@ -22,9 +22,8 @@ _NAME = "tiff:Orientation"
 _WIDE = {"utf-16-le": 2, "utf-16-be": 2, "utf-32-le": 4, "utf-32-be": 4}
 # As an attribute in either quote, or as an element, which may have attributes of its own.
 _IN_XMP = re.compile(r"""(tiff:Orientation(?:\s*=\s*["']|(?:\s[^<>]*)?>)\s*)([1-8])(?=\s*(?:["']|</))""")
-# Of these Pillow's readers have turned the pixels by what the container says, or give it as EXIF; of an image that
-# is no file's, ``ImageOps.exif_transpose`` may have.
-_TURNED_BY_READER = ("TIFF", "AVIF", "HEIF", None)
+# Of these Pillow's readers have turned the pixels by what the container says, or give it as EXIF.
+_TURNED_BY_READER = ("TIFF", "AVIF", "HEIF")
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -45,10 +44,10 @@ def tags_of(image: Image.Image) -> Image.Exif:
     return Image.Exif()
 
 
-def turn_of(image: Image.Image, exif: bytes | None = None) -> Image.Transpose | None:
-    """How a picture has to be turned, as its EXIF says or, without one there, its XMP; None if it is upright.
+def turn_of(image: Image.Image, exif: bytes | None, xmp: bytes | None) -> Image.Transpose | None:
+    """How a picture has to be turned, as its EXIF says or, without one there, its ``xmp``; None if it is upright.
 
-    ``exif`` are to be asked instead of the image's own.
+    ``exif`` are to be asked instead of the tags that Pillow has of the image.
     """
     tags = Image.Exif() if exif else tags_of(image)
     if exif:
@@ -56,9 +55,8 @@ def turn_of(image: Image.Image, exif: bytes | None = None) -> Image.Transpose | 
             tags.load(exif)
     orientation = tags.get(TAG)
     # Pillow itself reads one form of it, in an image's own.
-    if orientation is None and (exif or image.format not in _TURNED_BY_READER):
-        xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
-        found = _IN_XMP.search(_text(xmp.encode() if isinstance(xmp, str) else xmp)[0])
+    if orientation is None and image.format not in _TURNED_BY_READER:
+        found = _IN_XMP.search(_text(xmp or b"")[0])
         orientation = int(found[2]) if found else None
     return _TURNS.get(orientation) if isinstance(orientation, int) else None
 

@@ -10,6 +10,7 @@ import io
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
@@ -24,6 +25,7 @@ from recodec.io.exact import check_mode, levels
 from recodec.io.further_pictures import further_pictures
 from recodec.io.metadata import INFO_KEYS, NOTHING_GIVEN, Given, as_bytes, metadata_of, xmp_of
 from recodec.io.orientation import tags_of, turn_of
+from recodec.io.raw_profiles import raw_profiles
 
 # Raises LimitError for a width and a height.
 CheckSize: TypeAlias = Callable[[int, int], None]
@@ -171,17 +173,24 @@ def read_image(
         )
     with _unreadable(name):
         image.load()
-        turn = turn_of(image, given.get("exif") or (None if tags_of(image) else told.metadata.get("exif")))
+        # Some of them stand behind the pixels.
+        profiles, unread = raw_profiles(image.info)
+        profiles = {key: content for key, content in profiles.items() if not image.info.get(key)}
+        told = replace(told, metadata=profiles | told.metadata)
+        exif = given.get("exif") or (None if tags_of(image) else told.metadata.get("exif"))
+        xmp = xmp_of(image.info, told)
+        # An image that is no file's ``ImageOps.exif_transpose`` may have turned.
+        turn = turn_of(image, exif, given.get("xmp") or (xmp if image.format else None))
         upright = image if turn is None else image.transpose(turn)
         array = _samples(image, upright, told, exact=exact)
-        said = further_pictures(image, xmp_of(image.info, told, given) or b"", told.items)
+        said = [*told.said, *further_pictures(image, xmp or b"", told.items)]
         if strip:
             return array, {}, said
         # A profile of colours that the picture no longer has would spoil it.
         grey = array.ndim == 2 or array.shape[2] < 3
         profile = image.mode not in _OTHER_COLOURS
         metadata, lost = metadata_of(image, told, turn, given, grey=grey, profile=profile)
-    return array, metadata, said + lost
+    return array, metadata, said + unread + lost
 
 
 def _samples(image: Image.Image, upright: Image.Image, told: Declared, *, exact: bool) -> NDArray[Any]:

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
+from recodec.errors import ImageError
 from recodec.io.directories import ENTRY_BYTES, RATIONAL, SHORT, Entry, directories, order_of
 
-_X, _Y, _UNIT = 0x011A, 0x011B, 0x0128
+_TAGS = _X, _Y, _UNIT = 0x011A, 0x011B, 0x0128
 _RATIO, _INCH, _CENTIMETRE = 1, 2, 3
 # What programs write where nobody said anything: one, or that of screens.
 _USUAL, _SAME = (1, 72, 96), 0.5
@@ -36,13 +37,18 @@ class Resolution(NamedTuple):
         return f"{self.x:g} x {self.y:g}{unit}"
 
 
-def resolution_of(info: Mapping[Any, Any], turn: Image.Transpose | None) -> Resolution | None:
+def resolution_of(
+    info: Mapping[Any, Any], turn: Image.Transpose | None, asked: tuple[float, float] | None = None
+) -> Resolution | None:
     """The resolution of a picture after a ``turn``, from Pillow's ``info``; None if it says nothing.
 
-    1, 72 and 96 dpi are what is written by default, and a ratio of 1 is that of any picture.
+    1, 72 and 96 dpi are what is written by default, and a ratio of 1 is that of any picture. What is ``asked`` for, in
+    dpi, counts instead, whatever it is.
     """
     dpi, ratio = _pair(info.get("dpi")), _ratio(info)
-    if dpi is not None and not any(
+    if asked is not None:
+        found = Resolution(*asked, _INCH)
+    elif dpi is not None and not any(
         max(abs(dpi[0] - usual), abs(dpi[1] - usual)) <= _SAME for usual in _USUAL
     ):
         found = Resolution(*dpi, _INCH)
@@ -51,6 +57,16 @@ def resolution_of(info: Mapping[Any, Any], turn: Image.Transpose | None) -> Reso
     else:
         return None
     return Resolution(found.y, found.x, found.unit) if turn in _SIDEWAYS else found
+
+
+def asked_dpi(value: Any) -> tuple[float, float] | None:
+    """An argument in dpi; None for none, and for the zeros by which some say so. Raises :class:`ImageError`."""
+    pair = _pair(value)
+    if pair is None and value is not None and value != (0, 0):
+        raise ImageError(
+            f"dpi is {value!r}; give two positive numbers, those of horizontal and vertical pixels per inch"
+        )
+    return pair
 
 
 def _ratio(info: Mapping[Any, Any]) -> tuple[float, float] | None:
@@ -73,11 +89,13 @@ def _pair(value: Any) -> tuple[float, float] | None:
     return (x, y) if 0 < x <= _LARGEST and 0 < y <= _LARGEST else None
 
 
-def with_resolution(exif: bytes | None, found: Resolution) -> tuple[bytes | None, list[str]]:
+def with_resolution(
+    exif: bytes | None, found: Resolution, *, instead: bool = False
+) -> tuple[bytes | None, list[str]]:
     """EXIF with a resolution, and what is to be said of it.
 
-    Where there is one already it stays. Otherwise the first directory is written once more, behind all else, so that
-    whatever the data point to is where it was.
+    Where there is one already it stays, unless this one counts ``instead``. Otherwise the first directory is written
+    once more, behind all else, so that whatever the data point to is where it was.
     """
     if exif is None:
         return _appended(struct.pack("<4sI", b"II*\0", 8), "<", b"", 0, found), []
@@ -86,12 +104,14 @@ def with_resolution(exif: bytes | None, found: Resolution) -> tuple[bytes | None
     if order is None or first is None or first.next is None:
         return exif, [f"the resolution, {found}, is not in the file, as nothing can be added to its EXIF"]
     tags = {entry.tag: entry for entry in first.entries}
-    if _X in tags or _Y in tags:
+    if not instead and (_X in tags or _Y in tags):
         there = _read(exif, order, tags)
         if there is None or _same(there, found):
             return exif, []
         return exif, [f"the resolution, {found}, is not in the file, whose EXIF says {there}"]
-    kept = b"".join(exif[entry.at : entry.at + ENTRY_BYTES] for entry in first.entries if entry.tag != _UNIT)
+    kept = b"".join(
+        exif[entry.at : entry.at + ENTRY_BYTES] for entry in first.entries if entry.tag not in _TAGS
+    )
     return _appended(exif + bytes(len(exif) % 2), order, kept, first.next, found), []
 
 
