@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from recodec.errors import (
     ChecksumError,
+    DeadNetworkWarning,
     DeviceError,
     FormatError,
     HiddenModelWarning,
@@ -45,6 +46,7 @@ __version__ = version("recodec")
 __all__ = [
     "ChecksumError",
     "Codec",
+    "DeadNetworkWarning",
     "DeviceError",
     "FormatError",
     "HiddenModelWarning",

@@ -1,0 +1,111 @@
+"""Training of the network that one plane is predicted by; the only place with floats."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from recodec import _core
+from recodec.zoo.mlp.header import Settings
+from recodec.zoo.mlp.network import LAYERS, Matrix, quantised
+from recodec.zoo.mlp.planes import Samples, Weights
+
+# Of a plane at most; so many make a few megabytes.
+_MOST_EXAMPLES = 1 << 18
+_BATCH, _RATE = 1024, 5e-3
+# Of the race between seeds, and of examples that judge it.
+_RACE_STEPS, _JUDGES = 150, 4096
+# A plane with fewer samples than this many for each step has fewer steps.
+_SAMPLES_A_STEP = 32
+
+
+def fit(planes: Samples, settings: Settings) -> tuple[Weights, bool]:
+    """Weights for the last of (P, H, W) planes, and whether their predictions live: are not the same everywhere."""
+    count = planes[0].size
+    places = np.linspace(0, count - 1, min(count, _MOST_EXAMPLES)).astype(np.int64)
+    examples = _core.mlp_examples(planes, places, settings.raw)
+    inputs, targets = examples[:, :-1], examples[:, -1]
+    if settings.predictor == "linear":
+        layers = [_regression(inputs, targets)]
+    else:
+        layers = _trained(inputs, targets, settings, count)
+    judged = np.linspace(0, len(inputs) - 1, min(len(inputs), _JUDGES)).astype(np.int64)
+    seen = inputs[judged].astype(np.float64)
+    weights = quantised(layers, seen)
+    errors = _core.mlp_errors(planes, weights, settings.predictor == "linear", settings.raw)
+    return weights, _lives(planes[-1], errors, places, targets)
+
+
+def _lives(plane: Samples, errors: Samples, places: NDArray[np.int64], targets: NDArray[np.int16]) -> bool:
+    """Whether outputs differ somewhere, or nothing asks them to."""
+    folded = errors.reshape(-1)[places].astype(np.int64)
+    wrong = np.where(folded % 2, -(folded + 1) // 2, folded // 2)
+    # Differences count from a base, so what they are off by tells the output.
+    outputs = (targets - wrong + 128) % 256
+    return bool(np.ptp(outputs) > 0 or np.ptp(targets) == 0)
+
+
+def _regression(inputs: NDArray[np.int16], targets: NDArray[np.int16]) -> Matrix:
+    """Least squares, with a little that keeps weights small where inputs are the same."""
+    x, y = inputs.astype(np.float64), targets.astype(np.float64)
+    moments = x.T @ x + (1e-6 * float((x * x).sum()) / x.shape[1] + 1e-3) * np.eye(x.shape[1])
+    solution: Matrix = np.linalg.solve(moments, x.T @ y)
+    return solution[None]
+
+
+def _trained(
+    inputs: NDArray[np.int16], targets: NDArray[np.int16], settings: Settings, count: int
+) -> list[Matrix]:
+    x = torch.from_numpy(inputs).float() / 255
+    y = torch.from_numpy(targets.copy()).float()[:, None] / 255
+    steps = min(int(settings.steps), 50 + count // _SAMPLES_A_STEP)
+    racers = [_Racer(x, y, int(settings.seed) + number, steps) for number in range(int(settings.seeds))]
+    if len(racers) > 1:
+        for racer in racers:
+            racer.run(min(_RACE_STEPS, steps))
+    best = min(racers, key=lambda racer: racer.loss())
+    best.run(steps)
+    return [layer.weight.detach().double().numpy() for layer in best.layers]
+
+
+class _Racer:
+    """A network on its way. Its draws are its own, whatever else is drawn."""
+
+    def __init__(self, x: Tensor, y: Tensor, seed: int, steps: int):
+        self._x, self._y, self._steps, self._step = x, y, steps, 0
+        self._random = torch.Generator().manual_seed(seed)
+        self.layers = []
+        sizes = (x.shape[1], *LAYERS)
+        for fan_in, fan_out in zip(sizes, sizes[1:], strict=False):
+            layer = nn.Linear(fan_in, fan_out, bias=False)
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=self._random)
+            self.layers.append(layer)
+        parameters = [layer.weight for layer in self.layers]
+        self._optimizer = torch.optim.Adam(parameters, lr=_RATE)
+        self._schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self._optimizer, steps)
+
+    def _forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers[:-1]:
+            x = torch.relu(layer(x))
+        answer: Tensor = self.layers[-1](x)
+        return answer
+
+    def run(self, until: int) -> None:
+        """Train up to a step."""
+        with torch.enable_grad():
+            for self._step in range(self._step, until):
+                chosen = torch.randint(len(self._x), (_BATCH,), generator=self._random)
+                loss = (self._forward(self._x[chosen]) - self._y[chosen]).abs().mean()
+                self._optimizer.zero_grad(set_to_none=True)
+                loss.backward()  # type: ignore[no-untyped-call]
+                self._optimizer.step()
+                self._schedule.step()
+        self._step = until
+
+    @torch.no_grad()
+    def loss(self) -> float:
+        """Mean absolute error of some examples."""
+        every = -(-len(self._x) // _JUDGES)
+        return float((self._forward(self._x[::every]) - self._y[::every]).abs().mean())
