@@ -123,7 +123,7 @@ class DeadNetworkWarning(RecodecWarning):
     def __init__(self, plane: int):
         self.plane = plane
         super().__init__(
-            f"the network of plane {plane} says the same for every pixel, so nothing is predicted and the file is large; "
+            f"the network of plane {plane} says the same for every pixel: nothing is predicted and the file is large; "
             "give other or more seeds, or differences instead of raw samples"
         )
 

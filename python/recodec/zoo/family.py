@@ -31,7 +31,7 @@ class ZooFamily:
             raise UnsupportedError(
                 f"the file is of system {header.model!r} of the zoo; this version knows {', '.join(known)}"
             )
-        return find_system(header.model).header(self, header)
+        return find_system(header.model).read(self, header)
 
     def engine(
         self, model: Model | None, device: str | torch.device, dtype: str | torch.dtype, backend: Backend

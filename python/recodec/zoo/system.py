@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from recodec.errors import WeightsError
 from recodec.notices import warn
@@ -17,19 +17,13 @@ if TYPE_CHECKING:
     from recodec.io.pictures import ImageLike, Picture
 
 
-class Header(Protocol):
-    """How a system reads the family's fields. Raises :class:`FormatError` and :class:`UnsupportedError`."""
-
-    def __call__(self, family: Family, common: _core.Header, /) -> FileHeader: ...
-
-
 @dataclass(frozen=True, slots=True)
 class System:
     """A system of the zoo.
 
     ``id`` stands in its files as the model id, ``source`` says who describes it, ``mended`` what is not as described.
-    ``module`` has its ``Settings``, a frozen dataclass; ``FileHeader``, a :class:`Header`; and in the submodule
-    ``engine`` a function ``engine(family, settings)``.
+    ``module`` has its ``Settings``, a frozen dataclass, and ``FileHeader``, made of the family and the common fields;
+    its submodule ``engine`` has a function ``engine(family, settings)``.
     """
 
     id: str
@@ -44,10 +38,9 @@ class System:
         found: type[Any] = import_module(self.module).Settings
         return found
 
-    @property
-    def header(self) -> Header:
-        """The class of its headers."""
-        found: Header = import_module(self.module).FileHeader
+    def read(self, family: Family, common: _core.Header) -> FileHeader:
+        """A header of its files. Raises :class:`FormatError` and :class:`UnsupportedError`."""
+        found: FileHeader = import_module(self.module).FileHeader(family, common)
         return found
 
     def engine(self, family: Family, **settings: Any) -> Engine:

@@ -76,6 +76,8 @@ class Settings:
                 raise TargetError(f"{name} is {value!r}; it must be {' or '.join(known)}")
         for name in ("seeds", "steps"):
             positive_int(name, getattr(self, name))
+        if not isinstance(self.seed, int) or not 0 <= self.seed < 1 << 63:
+            raise TargetError(f"seed is {self.seed!r}; it must be a whole number from 0")
 
     @property
     def form(self) -> Form:

@@ -43,4 +43,5 @@ def quantised(layers: Sequence[Matrix], inputs: Matrix) -> Weights:
     if len(matrices) > 1:
         last *= min(1.0, _MOST_ROW / max(float(np.abs(last).sum()), 1e-9))
     flat = np.concatenate([matrix.reshape(-1) for matrix in matrices])
-    return np.rint(flat.clip(-_MOST_WEIGHT, _MOST_WEIGHT) * _UNIT).astype(np.int16)
+    weights: Weights = np.rint(flat.clip(-_MOST_WEIGHT, _MOST_WEIGHT) * _UNIT).astype(np.int16)
+    return weights

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -35,12 +37,15 @@ def fit(planes: Samples, settings: Settings) -> tuple[Weights, bool]:
     seen = inputs[judged].astype(np.float64)
     weights = quantised(layers, seen)
     errors = _core.mlp_errors(planes, weights, settings.predictor == "linear", settings.raw)
-    return weights, _lives(planes[-1], errors, places, targets)
+    asked = inputs.any(axis=1)
+    return weights, _lives(errors.reshape(-1)[places[asked]], targets[asked])
 
 
-def _lives(plane: Samples, errors: Samples, places: NDArray[np.int64], targets: NDArray[np.int16]) -> bool:
+def _lives(errors: Samples, targets: NDArray[np.int16]) -> bool:
     """Whether outputs differ somewhere, or nothing asks them to."""
-    folded = errors.reshape(-1)[places].astype(np.int64)
+    if len(targets) == 0:
+        return True
+    folded = errors.astype(np.int64)
     wrong = np.where(folded % 2, -(folded + 1) // 2, folded // 2)
     # Differences count from a base, so what they are off by tells the output.
     outputs = (targets - wrong + 128) % 256
@@ -55,6 +60,9 @@ def _regression(inputs: NDArray[np.int16], targets: NDArray[np.int16]) -> Matrix
     return solution[None]
 
 
+# A caller may have switched gradients off.
+@torch.inference_mode(False)
+@torch.enable_grad()
 def _trained(
     inputs: NDArray[np.int16], targets: NDArray[np.int16], settings: Settings, count: int
 ) -> list[Matrix]:
@@ -67,7 +75,7 @@ def _trained(
             racer.run(min(_RACE_STEPS, steps))
     best = min(racers, key=lambda racer: racer.loss())
     best.run(steps)
-    return [layer.weight.detach().double().numpy() for layer in best.layers]
+    return [weight.detach().double().numpy() for weight in best.layers]
 
 
 class _Racer:
@@ -77,31 +85,27 @@ class _Racer:
         self._x, self._y, self._steps, self._step = x, y, steps, 0
         self._random = torch.Generator().manual_seed(seed)
         self.layers = []
-        sizes = (x.shape[1], *LAYERS)
-        for fan_in, fan_out in zip(sizes, sizes[1:], strict=False):
-            layer = nn.Linear(fan_in, fan_out, bias=False)
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=self._random)
-            self.layers.append(layer)
-        parameters = [layer.weight for layer in self.layers]
-        self._optimizer = torch.optim.Adam(parameters, lr=_RATE)
+        for fan_in, fan_out in pairwise((x.shape[1], *LAYERS)):
+            weight = nn.Parameter(torch.empty(fan_out, fan_in))
+            nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=self._random)
+            self.layers.append(weight)
+        self._optimizer = torch.optim.Adam(self.layers, lr=_RATE)
         self._schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self._optimizer, steps)
 
     def _forward(self, x: Tensor) -> Tensor:
-        for layer in self.layers[:-1]:
-            x = torch.relu(layer(x))
-        answer: Tensor = self.layers[-1](x)
-        return answer
+        for weight in self.layers[:-1]:
+            x = torch.relu(x @ weight.T)
+        return x @ self.layers[-1].T
 
     def run(self, until: int) -> None:
         """Train up to a step."""
-        with torch.enable_grad():
-            for self._step in range(self._step, until):
-                chosen = torch.randint(len(self._x), (_BATCH,), generator=self._random)
-                loss = (self._forward(self._x[chosen]) - self._y[chosen]).abs().mean()
-                self._optimizer.zero_grad(set_to_none=True)
-                loss.backward()  # type: ignore[no-untyped-call]
-                self._optimizer.step()
-                self._schedule.step()
+        for _ in range(self._step, until):
+            chosen = torch.randint(len(self._x), (_BATCH,), generator=self._random)
+            loss = (self._forward(self._x[chosen]) - self._y[chosen]).abs().mean()
+            self._optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            self._optimizer.step()
+            self._schedule.step()
         self._step = until
 
     @torch.no_grad()
