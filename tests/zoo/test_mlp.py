@@ -150,10 +150,10 @@ def test_contexts_take_less_than_huffman() -> None:
 
 
 def test_a_network_that_died_is_noticed() -> None:
-    """Raw samples in a network without biases die with all seeds; differences live with each of these."""
+    """Whatever seed training begins with, networks that see differences come out alive."""
     samples = smooth(40, 60, 1)
-    alive = [fit(samples[None, ..., 0], Settings(seeds=1, steps=100, seed=seed))[1] for seed in range(4)]
-    assert all(alive)
+    for seed in range(6):
+        assert fit(samples[None, ..., 0], Settings(seeds=1, steps=100, seed=seed))[1]
     with pytest.warns(recodec.DeadNetworkWarning, match="plane 1 says the same") as caught:
         zoo.encode("mlp", dead_samples(), raw=True, seeds=1, steps=1)
     restored = pickle.loads(pickle.dumps(caught[0].message))

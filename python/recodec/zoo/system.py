@@ -13,6 +13,7 @@ from recodec.options import check_options
 
 if TYPE_CHECKING:
     from recodec import _core
+    from recodec.encoding import EncodeOptions
     from recodec.families.protocol import Engine, Family, FileHeader
     from recodec.io.pictures import ImageLike, Picture
 
@@ -76,17 +77,20 @@ def find_system(name: str) -> System:
     raise WeightsError(f"the zoo has no system {name!r}; it has {known}")
 
 
-def encode(system: str, image: ImageLike | Picture, **settings: Any) -> bytes:
-    """Encode one image with a system of the zoo; ``settings`` are its own. :func:`recodec.decode` reads the file.
+def encode(
+    system: str, image: ImageLike | Picture, *, options: EncodeOptions | None = None, **settings: Any
+) -> bytes:
+    """Encode one image with a system of the zoo; :func:`recodec.decode` reads the file.
 
+    ``settings`` are the system's own, ``options`` those of :meth:`recodec.Codec.encode` that are not about entropy.
     Raises :class:`WeightsError` for an unknown system, :class:`OptionError` and :class:`TargetError` for settings,
-    and what :meth:`recodec.Codec.encode` raises of images.
+    and what :meth:`recodec.Codec.encode` raises.
     """
     from recodec.encoding import encode_all
     from recodec.zoo.family import ZOO
 
     engine = find_system(system).engine(ZOO, **settings)
-    (writer,) = encode_all(engine, [image], {})
+    (writer,) = encode_all(engine, [image], options or {})
     for warning in writer.warnings:
         warn(warning)
     return writer.assembly.to_bytes()

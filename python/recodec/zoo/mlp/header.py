@@ -75,7 +75,7 @@ class Settings:
             if (value := getattr(self, name)) not in known:
                 raise TargetError(f"{name} is {value!r}; it must be {' or '.join(known)}")
         for name in ("seeds", "steps"):
-            positive_int(name, getattr(self, name))
+            object.__setattr__(self, name, positive_int(name, getattr(self, name)))
         if not isinstance(self.seed, int) or not 0 <= self.seed < 1 << 63:
             raise TargetError(f"seed is {self.seed!r}; it must be a whole number from 0")
 

@@ -19,26 +19,33 @@ _MOST_EXAMPLES = 1 << 18
 _BATCH, _RATE = 1024, 5e-3
 # Of the race between seeds, and of examples that judge it.
 _RACE_STEPS, _JUDGES = 150, 4096
+_ATTEMPTS = 4
 # A plane with fewer samples than this many for each step has fewer steps.
 _SAMPLES_A_STEP = 32
 
 
 def fit(planes: Samples, settings: Settings) -> tuple[Weights, bool]:
-    """Weights for the last of (P, H, W) planes, and whether their predictions live: are not the same everywhere."""
+    """Weights for the last of (P, H, W) planes, and whether their predictions live: are not the same everywhere.
+
+    Where they do not, other seeds are tried; not with raw samples, with which networks die of what they see.
+    """
     count = planes[0].size
     places = np.linspace(0, count - 1, min(count, _MOST_EXAMPLES)).astype(np.int64)
     examples = _core.mlp_examples(planes, places, settings.raw)
     inputs, targets = examples[:, :-1], examples[:, -1]
-    if settings.predictor == "linear":
-        layers = [_regression(inputs, targets)]
-    else:
-        layers = _trained(inputs, targets, settings, count)
     judged = np.linspace(0, len(inputs) - 1, min(len(inputs), _JUDGES)).astype(np.int64)
-    seen = inputs[judged].astype(np.float64)
-    weights = quantised(layers, seen)
-    errors = _core.mlp_errors(planes, weights, settings.predictor == "linear", settings.raw)
     asked = inputs.any(axis=1)
-    return weights, _lives(errors.reshape(-1)[places[asked]], targets[asked])
+    linear = settings.predictor == "linear"
+    for attempt in range(1 if settings.raw or linear else _ATTEMPTS):
+        first = settings.seed + attempt * settings.seeds
+        layers = (
+            [_regression(inputs, targets)] if linear else _trained(inputs, targets, settings, first, count)
+        )
+        weights = quantised(layers, inputs[judged].astype(np.float64))
+        errors = _core.mlp_errors(planes, weights, linear, settings.raw)
+        if lives := _lives(errors.reshape(-1)[places[asked]], targets[asked]):
+            break
+    return weights, lives
 
 
 def _lives(errors: Samples, targets: NDArray[np.int16]) -> bool:
@@ -64,12 +71,12 @@ def _regression(inputs: NDArray[np.int16], targets: NDArray[np.int16]) -> Matrix
 @torch.inference_mode(False)
 @torch.enable_grad()
 def _trained(
-    inputs: NDArray[np.int16], targets: NDArray[np.int16], settings: Settings, count: int
+    inputs: NDArray[np.int16], targets: NDArray[np.int16], settings: Settings, seed: int, count: int
 ) -> list[Matrix]:
     x = torch.from_numpy(inputs).float() / 255
     y = torch.from_numpy(targets.copy()).float()[:, None] / 255
-    steps = min(int(settings.steps), 50 + count // _SAMPLES_A_STEP)
-    racers = [_Racer(x, y, int(settings.seed) + number, steps) for number in range(int(settings.seeds))]
+    steps = min(settings.steps, 50 + count // _SAMPLES_A_STEP)
+    racers = [_Racer(x, y, seed + number, steps) for number in range(settings.seeds)]
     if len(racers) > 1:
         for racer in racers:
             racer.run(min(_RACE_STEPS, steps))
