@@ -39,6 +39,15 @@ Stack stack_of(const Array<std::uint8_t>& planes) {
     return {side(0), side(1), side(2)};
 }
 
+template <class Visit>
+void each_place(const Stack& stack, const Visit& visit) {
+    for (std::size_t p = 0; p < stack.planes; ++p) {
+        for (std::size_t y = 0; y < stack.height; ++y) {
+            for (std::size_t x = 0; x < stack.width; ++x) visit(p, y, x);
+        }
+    }
+}
+
 py::bytes encode_planes(const Array<std::uint8_t>& symbols, int bits, int coding, int context) {
     const Stack stack = stack_of(symbols);
     require_bits(bits);
@@ -51,15 +60,14 @@ py::bytes encode_planes(const Array<std::uint8_t>& symbols, int bits, int coding
     Bytes data;
     {
         py::gil_scoped_release release;
-        std::vector<std::uint8_t> contexts(values.size());
-        const SymbolPlanes planes{values.data(), stack.height, stack.width};
-        std::size_t i = 0;
-        for (std::size_t p = 0; p < stack.planes; ++p) {
-            for (std::size_t y = 0; y < stack.height; ++y) {
-                for (std::size_t x = 0; x < stack.width; ++x) {
-                    contexts[i++] = static_cast<std::uint8_t>(planes.context(kind, p, y, x));
-                }
-            }
+        std::vector<std::uint8_t> contexts;
+        if (uses_contexts(chosen)) {
+            contexts.resize(values.size());
+            const SymbolPlanes planes{values.data(), stack.height, stack.width};
+            std::size_t i = 0;
+            each_place(stack, [&](std::size_t p, std::size_t y, std::size_t x) {
+                contexts[i++] = static_cast<std::uint8_t>(planes.context(kind, p, y, x));
+            });
         }
         data = encode_symbols(values, contexts, bits, chosen);
     }
@@ -80,11 +88,9 @@ Array<std::uint8_t> decode_planes(const py::buffer& data, std::size_t planes, st
         const SymbolPlanes decoded{out, height, width};
         with_decoder(source, bits, chosen, [&](auto& decoder) {
             std::size_t i = 0;
-            for (std::size_t p = 0; p < planes; ++p) {
-                for (std::size_t y = 0; y < height; ++y) {
-                    for (std::size_t x = 0; x < width; ++x) out[i++] = decoder.next(decoded.context(kind, p, y, x));
-                }
-            }
+            each_place({planes, height, width}, [&](std::size_t p, std::size_t y, std::size_t x) {
+                out[i++] = decoder.next(uses_contexts(chosen) ? decoded.context(kind, p, y, x) : 0);
+            });
         });
     }
     return symbols;

@@ -175,7 +175,7 @@ void mlp_decode(const Mlp& mlp, const MlpShape& shape, std::span<const std::uint
     with_decoder(data, 8, coding, [&](auto& decoder) {
         for (std::size_t y = 0, i = 0; y < size.height; ++y) {
             for (std::size_t x = 0; x < size.width; ++x, ++i) {
-                errors[i] = decoder.next(contexts.context(Context::magnitudes, 0, y, x));
+                errors[i] = decoder.next(uses_contexts(coding) ? contexts.context(Context::magnitudes, 0, y, x) : 0);
                 plane[i] = static_cast<std::uint8_t>(predictor.at(y, x) + unfolded(errors[i]));
                 surroundings.tell(y, x, plane[i]);
             }

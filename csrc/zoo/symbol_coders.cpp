@@ -63,7 +63,7 @@ template <class Node>
 Bytes encode_paths(Symbols symbols, Symbols contexts, Trees<Node> trees) {
     RangeEncoder encoder;
     BitWriter writer(encoder);
-    for (std::size_t i = 0; i < symbols.size(); ++i) trees.code(writer, symbols[i], contexts[i]);
+    for (std::size_t i = 0; i < symbols.size(); ++i) trees.code(writer, symbols[i], contexts.empty() ? 0 : contexts[i]);
     return std::move(encoder).finish();
 }
 
@@ -75,7 +75,7 @@ FixedNode node_of(std::uint8_t level) {
     return {static_cast<Probability>(std::clamp(p, kLeastProbability, 65536 - kLeastProbability))};
 }
 
-Bytes encode_with_table(Symbols symbols, Symbols contexts, int bits) {
+Bytes encode_with_table(Symbols symbols, int bits) {
     const std::size_t size = std::size_t{1} << bits;
     std::vector<std::uint64_t> visits(2 * size, 0);
     for (const std::uint8_t symbol : symbols) {
@@ -89,7 +89,7 @@ Bytes encode_with_table(Symbols symbols, Symbols contexts, int bits) {
             std::clamp((logit(p) - kLeastLogit + kLogitStep / 2) / kLogitStep, 0, 255)));
     }
     ByteView table = data;
-    const Bytes paths = encode_paths(symbols, contexts, read_trees(table, bits));
+    const Bytes paths = encode_paths(symbols, {}, read_trees(table, bits));
     data.insert(data.end(), paths.begin(), paths.end());
     return data;
 }
@@ -102,8 +102,8 @@ Bytes encode_symbols(Symbols symbols, Symbols contexts, int bits, Coding coding)
         case Coding::huffman_contexts: return encode_huffman(symbols, contexts, bits, kContexts);
         case Coding::huffman_adaptive: return encode_adaptive_huffman(symbols, bits);
         case Coding::contexts: return encode_paths(symbols, contexts, AdaptiveTrees(bits, kContexts));
-        case Coding::range_adaptive: return encode_paths(symbols, contexts, AdaptiveTrees(bits, 1));
-        case Coding::range: return encode_with_table(symbols, contexts, bits);
+        case Coding::range_adaptive: return encode_paths(symbols, {}, AdaptiveTrees(bits, 1));
+        case Coding::range: return encode_with_table(symbols, bits);
     }
     throw Error(Errc::unsupported, "coding " + std::to_string(static_cast<int>(coding)) + " of symbols is not known");
 }

@@ -29,10 +29,12 @@ enum class Coding : std::uint8_t {
     range_adaptive = 5,    // range coder, counters learn
 };
 
+constexpr bool uses_contexts(Coding coding) { return coding == Coding::contexts || coding == Coding::huffman_contexts; }
+
 // Lengths of the words of one code, 4 bits each, two in a byte.
 inline std::size_t table_bytes(int bits) { return ((std::size_t{1} << bits) + 1) / 2; }
 
-// Of symbols that all are below 2^bits, contexts below kContexts.
+// Of symbols that all are below 2^bits; their contexts, below kContexts, are looked at where the coding uses them.
 Bytes encode_symbols(std::span<const std::uint8_t> symbols, std::span<const std::uint8_t> contexts, int bits,
                      Coding coding);
 
