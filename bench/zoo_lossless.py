@@ -3,8 +3,8 @@
     python bench/zoo_lossless.py PICTURE... [--json PATH]
 
 As the report has them, pictures are grey and 512 x 512: the shorter side becomes 512 (Lanczos), then the middle is cut
-out. Everything counts: headers, weights and tables. On differences three networks are trained for each picture; printed are
-the mean and by how much the three differ at most. Coders of imagecodecs are left out where it is not installed.
+out. Everything counts: headers, weights and tables. On differences three networks are trained for each picture, of which
+the mean is printed and by how much they differ at most. Coders of imagecodecs are left out where it is not installed.
 """
 
 from __future__ import annotations

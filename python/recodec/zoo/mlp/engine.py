@@ -20,7 +20,7 @@ from recodec.runtime.tiling import Region
 from recodec.weights import Model
 from recodec.zoo.mlp.header import MlpFileHeader, Settings, memory_of
 from recodec.zoo.mlp.planes import ORDER, Samples, encode_plane
-from recodec.zoo.mlp.training import fit
+from recodec.zoo.mlp.training import TRAINING_BYTES, fit
 
 
 def engine(family: Family, settings: Settings) -> MlpEngine:
@@ -70,7 +70,7 @@ class MlpEncoder:
     batch_key = None
 
     def __init__(self, picture: Picture, settings: Settings, limits: Limits):
-        needed = TORCH_BYTES + memory_of(picture.width, picture.height, picture.channels)
+        needed = TORCH_BYTES + TRAINING_BYTES + memory_of(picture.width, picture.height, picture.channels)
         if needed > limits.max_memory:
             raise too_much_memory(needed, limits.max_memory)
         self._settings = settings

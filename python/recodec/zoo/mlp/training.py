@@ -14,8 +14,10 @@ from recodec.zoo.mlp.header import Settings
 from recodec.zoo.mlp.network import LAYERS, Matrix, quantised
 from recodec.zoo.mlp.planes import Samples, Weights
 
-# Of a plane at most; so many make a few megabytes.
+# Of a plane at most.
 _MOST_EXAMPLES = 1 << 18
+# With 79 numbers each, in all number types that they go through.
+TRAINING_BYTES = _MOST_EXAMPLES * 79 * 16
 _BATCH, _RATE = 1024, 5e-3
 # Of the race between seeds, and of examples that judge it.
 _RACE_STEPS, _JUDGES = 150, 4096
