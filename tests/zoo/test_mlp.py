@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from recodec.zoo.mlp.network import quantised
 from recodec.zoo.mlp.training import fit
 from tests.zoo import slow_mlp
 
+CORPUS = Path(__file__).parents[1] / "fuzz" / "corpus"
 QUICK = {"steps": 60, "seeds": 1}
 FORMS: list[dict[str, Any]] = [
     QUICK,
@@ -317,3 +319,11 @@ def test_pictures_that_cannot_be() -> None:
         recodec.encode(smooth(9, 9, 1), model="mlp", bpp=1)
     with pytest.raises(recodec.LimitError, match="max_memory"):
         recodec.encode(smooth(9, 9, 1), model="mlp", max_memory=1 << 20)
+
+
+@pytest.mark.parametrize("name", ["zoo-huffman", "zoo-contexts", "zoo-network"])
+def test_files_of_the_fuzzer_are_read_as_they_were_written(name: str) -> None:
+    y, x = np.mgrid[:9, :13]
+    drawn = np.stack([x * 19, y * 28, x * y * 2], axis=2).astype(np.uint8)
+    expected = drawn[..., :1] if name == "zoo-network" else drawn
+    np.testing.assert_array_equal(recodec.decode(CORPUS / f"{name}.rcd", like="numpy"), expected)

@@ -78,7 +78,9 @@ def _trained(
     x = torch.from_numpy(inputs).float() / 255
     y = torch.from_numpy(targets.copy()).float()[:, None] / 255
     steps = min(settings.steps, 50 + count // _SAMPLES_A_STEP)
-    racers = [_Racer(x, y, seed + number, steps) for number in range(settings.seeds)]
+    start = None if settings.raw else torch.from_numpy(_regression(inputs, targets)[0]).float()
+    racers = [_Racer(x, y, _begun(x.shape[1], seed + number, start), seed + number, steps)
+              for number in range(settings.seeds)]  # fmt: skip
     if len(racers) > 1:
         for racer in racers:
             racer.run(min(_RACE_STEPS, steps))
@@ -87,18 +89,37 @@ def _trained(
     return [weight.detach().double().numpy() for weight in best.layers]
 
 
+def _begun(inputs: int, seed: int, regression: Tensor | None) -> list[nn.Parameter]:
+    """Weights at random, as they are usually begun, or so that the network is a ``regression`` to begin with.
+
+    For that units come in pairs of opposite sign, since relu(z) − relu(−z) is z, so none of them can be dead for all
+    samples; the first pair hands the regression on.
+    """
+    random = torch.Generator().manual_seed(seed)
+    layers = []
+    for number, (fan_in, fan_out) in enumerate(pairwise((inputs, *LAYERS))):
+        weight = torch.empty(fan_out, fan_in)
+        nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=random)
+        if regression is not None:
+            # Between pairs, and on both sides of each.
+            half = weight[: max(fan_out // 2, 1), : fan_in if number == 0 else fan_in // 2].clone()
+            half[0] = regression if number == 0 else 0
+            if number > 0:
+                half[0, 0] = 1
+                half = torch.stack([half, -half], dim=2).flatten(1)
+            weight = torch.stack([half, -half], dim=1).flatten(0, 1) if fan_out > 1 else half
+        layers.append(nn.Parameter(weight.contiguous()))
+    return layers
+
+
 class _Racer:
     """A network on its way. Its draws are its own, whatever else is drawn."""
 
-    def __init__(self, x: Tensor, y: Tensor, seed: int, steps: int):
-        self._x, self._y, self._steps, self._step = x, y, steps, 0
+    def __init__(self, x: Tensor, y: Tensor, layers: list[nn.Parameter], seed: int, steps: int):
+        self._x, self._y, self._step = x, y, 0
         self._random = torch.Generator().manual_seed(seed)
-        self.layers = []
-        for fan_in, fan_out in pairwise((x.shape[1], *LAYERS)):
-            weight = nn.Parameter(torch.empty(fan_out, fan_in))
-            nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=self._random)
-            self.layers.append(weight)
-        self._optimizer = torch.optim.Adam(self.layers, lr=_RATE)
+        self.layers = layers
+        self._optimizer = torch.optim.Adam(layers, lr=_RATE)
         self._schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self._optimizer, steps)
 
     def _forward(self, x: Tensor) -> Tensor:
