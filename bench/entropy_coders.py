@@ -3,9 +3,9 @@
     python bench/entropy_coders.py PICTURE... [--json PATH]
 
 Symbols are (a) errors of a linear predictor and of the zoo's network on grey pictures, (b) latents of latent-1 as
-numbers of 6 bits, (c) codes of rnn-1 as bits and as bytes. Every coder writes bytes, tables and all, that are decoded
-and compared before anything is timed; times are of one core, of whole calls: counting, making tables and finding
-contexts are in them. All are C++ of the same core; Huffman decodes by tables, the range coder bit by bit.
+numbers of 6 bits, (c) which codes of rnn-1 are not 0, as bits and as bytes. Every coder writes bytes, tables and all,
+that are decoded and compared before anything is timed; times are of one core, of whole calls: counting, making tables
+and finding contexts are in them. All are C++ of the same core; Huffman decodes by tables, the range coder bit by bit.
 """
 
 from __future__ import annotations
@@ -102,13 +102,13 @@ def latents(pictures: list[Symbols]) -> list[Symbols]:
 
 
 def codes(pictures: list[Symbols], iterations: int) -> list[Symbols]:
-    """Bits (channels · iterations, h, w): behind a channel's plane that of the next iteration."""
+    """Which are not 0, (channels · iterations, h, w): behind a channel's plane that of the next iteration."""
     codec = recodec.load("rnn-1")
     found = []
     for picture in pictures:
         data = codec.encode(picture, iterations=iterations, entropy="adaptive")
         part = codec.model.coder_part(_core.read_plane_header(Reader(data).header()))
-        bits = np.stack(read_planes(data, part)) > 0  # (iterations, channels, h, w)
+        bits = np.stack(read_planes(data, part)) != 0  # (iterations, channels, h, w)
         found.append(np.ascontiguousarray(bits.swapaxes(0, 1)).reshape(-1, *bits.shape[2:]).astype(np.uint8))
     return found
 
@@ -182,8 +182,8 @@ def main(paths: tuple[Path, ...], iterations: int, repeats: int, out: Path | Non
         Source("errors of linear regression", 8, MAGNITUDES, errors(pictures, "linear")),
         Source("errors of the network", 8, MAGNITUDES, errors(pictures, "network")),
         Source("latents of 6 bits (latent-1)", 6, MAGNITUDES, latents(pictures)),
-        Source("recurrent codes as bits (rnn-1)", 1, BITS, bits),
-        Source("recurrent codes as bytes (rnn-1)", 8, None, [bytes_of(one, iterations) for one in bits]),
+        Source("which recurrent codes are not 0, as bits (rnn-1)", 1, BITS, bits),
+        Source("the same, as bytes", 8, None, [bytes_of(one, iterations) for one in bits]),
     ]
     results = {}
     for source in sources:

@@ -18,7 +18,7 @@ import recodec
 from recodec import _core, zoo
 from recodec.container.core import CODES, end_chunk
 from recodec.container.reader import Reader
-from recodec.zoo.mlp import Settings
+from recodec.zoo.mlp import Settings, training
 from recodec.zoo.mlp.network import quantised
 from recodec.zoo.mlp.training import fit
 from tests.zoo import slow_mlp
@@ -134,6 +134,18 @@ def test_networks_predict(coder: str) -> None:
     # 120 bytes of weights against 5,204.
     assert sizes["linear"] < 0.65 * samples.size
     assert sizes["network"] - 5204 < 0.65 * samples.size
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_networks_begin_as_the_regression(seed: int) -> None:
+    """So that they end no worse: units come in pairs, of which one at least is alive."""
+    inputs, regression = torch.randn(500, 69), torch.randn(69) / 8
+    values = inputs
+    layers = training._begun(69, seed, regression)
+    for weight in layers[:-1]:
+        values = torch.relu(values @ weight.T)
+        assert (values.reshape(500, -1, 2) > 0).any(dim=2).float().mean() > 0.99
+    torch.testing.assert_close((values @ layers[-1].T)[:, 0], inputs @ regression, rtol=1e-4, atol=1e-4)
 
 
 def test_planes_are_predicted_from_those_before() -> None:
