@@ -120,6 +120,11 @@ def bytes_of(bits: Symbols, iterations: int) -> Symbols:
     return np.ascontiguousarray(packed).reshape(-1, *bits.shape[1:])
 
 
+def decoded(data: bytes, shape: tuple[int, ...], bits: int, coding: int, context: int) -> Symbols:
+    planes, height, width = shape
+    return _core.decode_symbols(data, planes, height, width, bits, coding, context)
+
+
 def timed(call: Callable[[], object], count: int, repeats: int) -> float:
     """Median nanoseconds of processor time a symbol."""
     seconds = []
@@ -144,7 +149,7 @@ def measure(source: Source, repeats: int) -> dict[str, Any]:
 
         def decode(coding: int = coding, context: int = context, data: list[bytes] = data) -> list[Symbols]:
             return [
-                _core.decode_symbols(one, *array.shape, source.bits, coding, context)
+                decoded(one, array.shape, source.bits, coding, context)
                 for one, array in zip(data, source.arrays, strict=True)
             ]
 
