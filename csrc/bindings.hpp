@@ -54,5 +54,6 @@ void bind_container(py::module_& m);
 void bind_lossless(py::module_& m);
 void bind_planes(py::module_& m);
 void bind_range_coder(py::module_& m);
+void bind_zoo(py::module_& m);
 
 }  // namespace recodec

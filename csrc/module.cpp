@@ -31,6 +31,7 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     bind_lossless(m);
     bind_planes(m);
     bind_range_coder(m);
+    bind_zoo(m);
 
     m.def(
         "release_free_memory",

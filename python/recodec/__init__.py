@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from recodec.errors import (
     ChecksumError,
+    DeadNetworkWarning,
     DeviceError,
     FormatError,
     HiddenModelWarning,
@@ -47,6 +48,7 @@ __version__ = version("recodec")
 __all__ = [
     "ChecksumError",
     "Codec",
+    "DeadNetworkWarning",
     "DeviceError",
     "FormatError",
     "HiddenModelWarning",

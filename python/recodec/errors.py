@@ -132,6 +132,23 @@ class HiddenModelWarning(RecodecWarning):
         return type(self), (self.model,)
 
 
+class DeadNetworkWarning(RecodecWarning):
+    """A network that was trained for one plane of a picture says the same everywhere; ``plane`` counts from 1.
+
+    The file is right, but its size is that of a picture without prediction.
+    """
+
+    def __init__(self, plane: int):
+        self.plane = plane
+        super().__init__(
+            f"the network of plane {plane} says the same for every pixel: nothing is predicted and the file is large; "
+            "give other or more seeds, or differences instead of raw samples"
+        )
+
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
+        return type(self), (self.plane,)
+
+
 class RecipeError(RecodecError, ValueError):
     """A training recipe cannot be read, has an unknown key or an impossible value."""
 

@@ -29,7 +29,7 @@ def test_a_family_of_a_newer_version_is_named(
     data = recodec.encode(picture, model=tiny_model, iterations=1)
     header, end = _core.read_header(data)
     header.family = 77
-    known = r"this version knows 1 \(recurrent\) and 2 \(lossless\)$"
+    known = r"this version knows 1 \(recurrent\) and 2 \(lossless\) and 3 \(zoo\)$"
     with pytest.raises(recodec.UnsupportedError, match=f"family is 77; {known}"):
         use(_core.write_header(header) + data[end:])
 

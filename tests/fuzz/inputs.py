@@ -43,6 +43,7 @@ class Seeds:
         # The large ones only take time, and take it again from every mutation.
         self.sound = [(GOLDEN / "good" / f"{name}.rcd").read_bytes() for name in _SMALL]
         self.sound += lossless_files("tiny")
+        self.sound += [path.read_bytes() for path in sorted(CORPUS.glob("zoo-*.rcd"))]
         folders = [GOLDEN / "good", GOLDEN / "bad", CORPUS, *([corpus] if corpus else [])]
         self.files = [path.read_bytes() for folder in folders for path in sorted(folder.glob("*.rcd"))]
         self.pictures = _pictures()

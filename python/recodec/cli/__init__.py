@@ -22,6 +22,7 @@ from recodec.cli.evaluate import evaluate
 from recodec.cli.inspect import info, truncate, verify
 from recodec.cli.train import train
 from recodec.cli.train_entropy import train_entropy
+from recodec.cli.zoo import zoo
 
 _EPILOG = """\b
 Exit codes:
@@ -76,5 +77,5 @@ def main() -> None:
     """Compress photographs with a progressive neural codec: any prefix of a file is a picture."""
 
 
-for command in (encode, decode, info, truncate, verify, env, demo, evaluate, train, train_entropy):
+for command in (encode, decode, info, truncate, verify, env, demo, evaluate, train, train_entropy, zoo):
     main.add_command(command)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 FAMILIES = {
     _core.PLANE_FAMILY: ("recodec.families.recurrent.family", "RECURRENT"),
     2: ("recodec.families.lossless.family", "LOSSLESS"),
+    3: ("recodec.zoo.family", "ZOO"),
 }
 
 

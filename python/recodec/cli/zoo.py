@@ -1,0 +1,125 @@
+"""``recodec zoo``."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Unpack
+
+import click
+
+from recodec.cli import jobs, options, output
+from recodec.cli.encode import caught_warnings, outcome
+from recodec.cli.jobs import Job, Outcome
+from recodec.io import picture_kinds
+
+if TYPE_CHECKING:
+    from recodec.encoding import EncodeOptions
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def zoo(context: click.Context) -> None:
+    """Other systems of the sources, to compare with; alone, list them.
+
+    Their files are .rcd files, which 'recodec decode', 'info' and 'verify' read.
+    """
+    from recodec.zoo import systems
+
+    if context.invoked_subcommand is None:
+        for system in systems():
+            output.say(f"{system.id}: {system.title}\n  source: {system.source}\n  mended: {system.mended}")
+
+
+@zoo.group()
+def encode() -> None:
+    """Encode one picture with a system."""
+
+
+@encode.command()
+@options.apply(
+    click.argument("source", metavar="IN"),
+    click.argument("target", metavar="OUT"),
+    click.option("--raw", is_flag=True, help="Networks see samples, as in the report, not differences."),
+    click.option(
+        "--predictor",
+        type=click.Choice(["network", "linear"]),
+        default="network",
+        show_default=True,
+        help="The network, or linear regression on the same samples.",
+    ),
+    click.option(
+        "--coder",
+        type=click.Choice(["huffman", "contexts"]),
+        default="huffman",
+        show_default=True,
+        help="Of errors: Huffman's code, or a range coder in 16 contexts.",
+    ),
+    click.option(
+        "--seeds",
+        type=click.IntRange(min=1, max=100),
+        default=3,
+        show_default=True,
+        metavar="N",
+        help="Networks that are begun; the best goes on.",
+    ),
+    click.option(
+        "--steps",
+        type=click.IntRange(min=1),
+        default=2500,
+        show_default=True,
+        metavar="N",
+        help="Of training, fewer for small pictures.",
+    ),
+    click.option("--seed", type=click.IntRange(min=0, max=2**32), default=0, show_default=True, metavar="N"),
+    options.convert,
+    options.strip,
+    options.max_pixels,
+    options.max_memory,
+    options.reporting,
+)
+def mlp(
+    source: str,
+    target: str,
+    raw: bool,
+    predictor: str,
+    coder: str,
+    seeds: int,
+    steps: int,
+    seed: int,
+    convert: bool,
+    strip: bool,
+    max_pixels: int,
+    max_memory: int,
+    **reporting: Unpack[options.Reporting],
+) -> None:
+    """Without loss: a small network predicts each sample, trained for each plane of the picture."""
+    settings = {
+        "raw": raw, "predictor": predictor, "coder": coder, "seeds": seeds, "steps": steps, "seed": seed
+    }  # fmt: skip
+    common: EncodeOptions = {
+        "convert": convert, "strip": strip, "max_pixels": max_pixels, "max_memory": max_memory
+    }  # fmt: skip
+    planned = jobs.plan([source, target], None, ".rcd", as_json=reporting["as_json"])
+    output.require_rcd(target)
+    jobs.run(planned, _Encode("mlp", settings, common), **reporting)
+
+
+@dataclass(frozen=True, slots=True)
+class _Encode:
+    system: str
+    settings: dict[str, Any]
+    options: EncodeOptions
+
+    def __call__(self, job: Job) -> Outcome:
+        from PIL import Image
+
+        from recodec import zoo
+
+        # --max-pixels is the limit here, as in recodec encode.
+        Image.MAX_IMAGE_PIXELS = None
+        picture_kinds.register_plugins()
+        source = io.BytesIO(output.read(job.source))
+        with caught_warnings() as caught:
+            data = zoo.encode(self.system, source, options=self.options, **self.settings)
+        return outcome(job, data, caught)

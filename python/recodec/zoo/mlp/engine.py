@@ -1,0 +1,136 @@
+"""Encoders and decoders of planes, as everything else knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recodec import _core
+from recodec.errors import DeadNetworkWarning, ImageError
+from recodec.families.protocol import Family
+from recodec.io.pictures import Picture
+from recodec.limits import TORCH_BYTES, Limits, check_pixels, too_much_memory
+from recodec.notices import warn
+from recodec.ops.backend import Backend
+from recodec.runtime.tiling import Region
+from recodec.weights import Model
+from recodec.zoo.mlp.header import MlpFileHeader, Settings, memory_of
+from recodec.zoo.mlp.planes import ORDER, Samples, encode_plane
+from recodec.zoo.mlp.training import TRAINING_BYTES, fit
+
+
+def engine(family: Family, settings: Settings) -> MlpEngine:
+    """The codec "mlp" with some settings."""
+    return MlpEngine(family, settings)
+
+
+class MlpEngine:
+    """The codec "mlp": integers on the CPU, but for training."""
+
+    id, hash = "mlp", bytes(8)
+    model: Model | None = None
+    backend: Backend = "reference"
+    iterations, at_once, exact = 3, 1, True
+
+    def __init__(self, family: Family, settings: Settings):
+        self.family, self._settings = family, settings
+        self.device, self.dtype = torch.device("cpu"), torch.uint8
+
+    def require(self, header: MlpFileHeader) -> None:
+        """Every file of the system is its own."""
+
+    def check_size(self, width: int, height: int, limits: Limits) -> None:
+        """Raise :class:`LimitError` for too many pixels."""
+        check_pixels(width, height, limits.max_pixels)
+
+    def encoder(self, picture: Picture, header: _core.Header, limits: Limits, **options: Any) -> MlpEncoder:
+        """Begin a picture. Raises :class:`ImageError` for samples that are no whole numbers."""
+        return MlpEncoder(picture, self._settings, limits)
+
+    def decoder(
+        self, header: MlpFileHeader, limits: Limits, *, progressive: bool = False, threads: int = 1
+    ) -> MlpDecoder:
+        """Begin a file."""
+        return MlpDecoder(header)
+
+    def encode_together(self, encoders: Sequence[Any], chunks: int) -> None:
+        """Nothing is."""
+
+    def decode_together(self, decoders: Sequence[Any]) -> None:
+        """Nothing is."""
+
+
+class MlpEncoder:
+    """Of one picture, plane by plane; each trains a network of its own."""
+
+    batch_key = None
+
+    def __init__(self, picture: Picture, settings: Settings, limits: Limits):
+        needed = TORCH_BYTES + TRAINING_BYTES + memory_of(picture.width, picture.height, picture.channels)
+        if needed > limits.max_memory:
+            raise too_much_memory(needed, limits.max_memory)
+        self._settings = settings
+        self._planes = _whole(picture.samples)[list(ORDER[picture.channels])]
+        self._done = 0
+
+    @property
+    def fields(self) -> bytes:
+        """Version and flags."""
+        return self._settings.form.to_bytes()
+
+    def next(self) -> bytes | None:
+        """Payload of the next plane."""
+        if self._done == len(self._planes):
+            return None
+        self._done += 1
+        planes = np.ascontiguousarray(self._planes[: self._done])
+        weights, lives = fit(planes, self._settings)
+        if not lives:
+            warn(DeadNetworkWarning(self._done))
+        form = self._settings.form
+        return encode_plane(planes, weights, raw=form.raw, linear=form.linear, contexts=form.contexts)
+
+    def squared_error(self) -> float:
+        """Nothing, once all planes are there; without some the picture is none."""
+        return 0.0 if self._done == len(self._planes) else 255.0**2
+
+    def least_error(self) -> float:
+        """Everything can be said."""
+        return 0.0
+
+
+def _whole(samples: Tensor) -> Samples:
+    """(C, H, W) samples as bytes, if they are whole numbers of 1/255."""
+    samples = samples.detach().cpu()
+    if samples.dtype != torch.uint8:
+        scaled = samples.double() * 255
+        levels = scaled.round()
+        if bool(((scaled - levels).abs() > 1e-3).any()):
+            raise ImageError(
+                "the picture has samples between the 256 levels, which no lossless file keeps; round them to uint8"
+            )
+        samples = levels.to(torch.uint8)
+    return np.ascontiguousarray(samples.numpy())
+
+
+class MlpDecoder:
+    """Of one file."""
+
+    batch_key = None
+
+    def __init__(self, header: MlpFileHeader):
+        self._planes = header.decoder()
+        self._common = header.common
+
+    def take(self, payloads: Sequence[bytes]) -> None:
+        """Decode the planes that come next."""
+        self._planes.take(payloads)
+
+    def show(self) -> Iterator[tuple[Region, Tensor]]:
+        """The picture; grey as long as its first plane is all that is known."""
+        region = Region(0, 0, self._common.height, self._common.width)
+        yield region, torch.from_numpy(self._planes.samples)

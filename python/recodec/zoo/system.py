@@ -1,0 +1,96 @@
+"""What there is in the zoo, and encoding with it. Loads no torch until asked to encode."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from recodec.errors import WeightsError
+from recodec.notices import warn
+from recodec.options import check_options
+
+if TYPE_CHECKING:
+    from recodec import _core
+    from recodec.encoding import EncodeOptions
+    from recodec.families.protocol import Engine, Family, FileHeader
+    from recodec.io.pictures import ImageLike, Picture
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A system of the zoo.
+
+    ``id`` stands in its files as the model id, ``source`` says who describes it, ``mended`` what is not as described.
+    ``module`` has its ``Settings``, a frozen dataclass, and ``FileHeader``, made of the family and the common fields;
+    its submodule ``engine`` has a function ``engine(family, settings)``.
+    """
+
+    id: str
+    title: str
+    source: str
+    mended: str
+    module: str
+
+    @property
+    def settings(self) -> type[Any]:
+        """The dataclass of what can be chosen in encoding."""
+        found: type[Any] = import_module(self.module).Settings
+        return found
+
+    def read(self, family: Family, common: _core.Header) -> FileHeader:
+        """A header of its files. Raises :class:`FormatError` and :class:`UnsupportedError`."""
+        found: FileHeader = import_module(self.module).FileHeader(family, common)
+        return found
+
+    def engine(self, family: Family, **settings: Any) -> Engine:
+        """A codec with some settings. Raises :class:`OptionError` and :class:`TargetError`."""
+        check_options(self.id, settings, [field.name for field in dataclasses.fields(self.settings)])
+        chosen = self.settings(**settings)
+        made: Engine = import_module(f"{self.module}.engine").engine(family, chosen)
+        return made
+
+
+_SYSTEMS = (
+    System(
+        "mlp",
+        "lossless: a small network predicts each sample from 60 before it, trained for each picture",
+        "student report, section 3",
+        "differences from (W + N) / 2 instead of raw pixels; integers; G, R given G, B given both",
+        "recodec.zoo.mlp",
+    ),
+)
+
+
+def systems() -> tuple[System, ...]:
+    """All of them."""
+    return _SYSTEMS
+
+
+def find_system(name: str) -> System:
+    """By its id. Raises :class:`WeightsError`."""
+    for system in _SYSTEMS:
+        if system.id == name:
+            return system
+    known = ", ".join(system.id for system in _SYSTEMS)
+    raise WeightsError(f"the zoo has no system {name!r}; it has {known}")
+
+
+def encode(
+    system: str, image: ImageLike | Picture, *, options: EncodeOptions | None = None, **settings: Any
+) -> bytes:
+    """Encode one image with a system of the zoo; :func:`recodec.decode` reads the file.
+
+    ``settings`` are the system's own, ``options`` those of :meth:`recodec.Codec.encode` that are not about entropy.
+    Raises :class:`WeightsError` for an unknown system, :class:`OptionError` and :class:`TargetError` for settings,
+    and what :meth:`recodec.Codec.encode` raises.
+    """
+    from recodec.encoding import encode_all
+    from recodec.zoo.family import ZOO
+
+    engine = find_system(system).engine(ZOO, **settings)
+    (writer,) = encode_all(engine, [image], options or {})
+    for warning in writer.warnings:
+        warn(warning)
+    return writer.assembly.to_bytes()
