@@ -89,4 +89,6 @@ class StripFields:
     def memory(self, width: int, height: int) -> int:
         """Bytes that a picture of these samples takes, twice, and one strip at work."""
         picture = width * height * self.channels * (self.depth // 8)
-        return 2 * picture + _core.strip_memory(self.strip_rows, width, self.channels, self.depth, self.effort)
+        return 2 * picture + _core.strip_memory(
+            self.strip_rows, width, self.channels, self.depth, self.effort
+        )
