@@ -60,7 +60,7 @@ def test_runs_begin_with_a_model_or_say_why_not(
     )
     trainer = running.make_trainer(recipe, photographs, tmp_path / "run")
     assert isinstance(trainer.task, EmbeddedEntropyTask)
-    with pytest.raises(TrainingError, match="of width 16 and embedding width 8.*of 8 and 16"):
+    with pytest.raises(TrainingError, match=r"of width 16 and embedding width 8.*of 8 and 16"):
         trainer.start_from(model)
     for without in (bare, load_model("dev-1")):
         with pytest.raises(TrainingError, match="no entropy network of embedded planes"):

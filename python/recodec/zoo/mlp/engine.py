@@ -70,11 +70,17 @@ class MlpEncoder:
     batch_key = None
 
     def __init__(self, picture: Picture, settings: Settings, limits: Limits):
+        alpha = picture.alpha
+        if picture.depth != 8 or (alpha is not None and alpha.dtype != np.uint8):
+            raise ImageError(
+                "the picture has more than 8 bits per sample, which this system does not keep; use "
+                "lossless=True, which does, or reduce it yourself"
+            )
         needed = TORCH_BYTES + TRAINING_BYTES + memory_of(picture.width, picture.height, picture.channels)
         if needed > limits.max_memory:
             raise too_much_memory(needed, limits.max_memory)
         self._settings = settings
-        self._planes = _whole(picture.samples)[list(ORDER[picture.channels])]
+        self._planes: Samples = picture.samples.cpu().numpy()[list(ORDER[picture.channels])]
         self._done = 0
 
     @property
@@ -101,20 +107,6 @@ class MlpEncoder:
     def least_error(self) -> float:
         """Everything can be said."""
         return 0.0
-
-
-def _whole(samples: Tensor) -> Samples:
-    """(C, H, W) samples as bytes, if they are whole numbers of 1/255."""
-    samples = samples.detach().cpu()
-    if samples.dtype != torch.uint8:
-        scaled = samples.double() * 255
-        levels = scaled.round()
-        if bool(((scaled - levels).abs() > 1e-3).any()):
-            raise ImageError(
-                "the picture has samples between the 256 levels, which no lossless file keeps; round them to uint8"
-            )
-        samples = levels.to(torch.uint8)
-    return np.ascontiguousarray(samples.numpy())
 
 
 class MlpDecoder:
