@@ -25,7 +25,7 @@ struct FastSetting {
     static constexpr std::array<Window, 1> kWindows = {{{{{3, 5}, {1, 7}}, kMostInputs, 1024}}};
     static constexpr std::array<std::size_t, 2> kDistributions = {0, 2};
     static constexpr std::array<std::size_t, 3> kCounters = {0, 1, 4};
-    static constexpr Reach kAlone = {12, 0, 0}, kAfter = {8, 9, 1};
+    static constexpr Reach kAlone = {8, 0, 0}, kAfter = {6, 5, 1};
 };
 
 struct StandardSetting {
