@@ -8,7 +8,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, PngImagePlugin
 
 import recodec
 from recodec.errors import ImageError
@@ -152,3 +152,15 @@ def test_aspect_of_gif(tiny_model: str, picture: Image.Image) -> None:
     assert found is not None
     assert found[2] == 1
     assert found[1] / found[0] == 2
+
+
+@pytest.mark.parametrize(
+    "keyword", ["icc_profile", "exif", "xmp", "transparency", "interlace", "dpi", "gamma"]
+)
+def test_text_with_the_name_of_something_else_is_text(keyword: str) -> None:
+    image, text = Image.new("RGB", (8, 8), (10, 200, 30)), PngImagePlugin.PngInfo()
+    text.add_text(keyword, "hello")
+    file, plain = io.BytesIO(), io.BytesIO()
+    image.save(file, "PNG", pnginfo=text)
+    image.save(plain, "PNG")
+    assert recodec.encode(file) == recodec.encode(plain)

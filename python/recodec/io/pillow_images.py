@@ -27,6 +27,8 @@ from recodec.io.metadata import INFO_KEYS, NOTHING_GIVEN, Given, as_bytes, metad
 from recodec.io.orientation import tags_of, turn_of
 from recodec.io.raw_profiles import raw_profiles
 
+_NAMES_OF_PILLOW = frozenset({*INFO_KEYS, "transparency", "interlace", "dpi", "gamma", "srgb", "aspect"})
+
 # Raises LimitError for a width and a height.
 CheckSize: TypeAlias = Callable[[int, int], None]
 
@@ -81,7 +83,13 @@ def opened(source: str | os.PathLike[str] | BinaryIO, check_size: CheckSize) -> 
 
 def _open(source: str | os.PathLike[str] | BinaryIO, name: str) -> Image.Image:
     try:
-        return Image.open(source)
+        image = Image.open(source)
+        # PNG's text may have the name of what Pillow keeps in the same place, and is none of that. The property ``text``
+        # would read the whole file.
+        for key, text in getattr(getattr(image, "png", None), "im_text", {}).items():
+            if key in _NAMES_OF_PILLOW and image.info.get(key) in (text, text.encode("latin-1", "replace")):
+                del image.info[key]
+        return image
     except UnidentifiedImageError as error:
         if bits := odd_tiff_bits(source):
             raise ImageError(
