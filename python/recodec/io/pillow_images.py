@@ -84,8 +84,8 @@ def opened(source: str | os.PathLike[str] | BinaryIO, check_size: CheckSize) -> 
 def _open(source: str | os.PathLike[str] | BinaryIO, name: str) -> Image.Image:
     try:
         image = Image.open(source)
-        # PNG's text may have the name of what Pillow keeps in the same place, and is none of that. The property ``text``
-        # would read the whole file.
+        # PNG's text may have the name of what Pillow keeps in the same place, and is none of that. The property
+        # ``text`` would read the whole file.
         for key, text in getattr(getattr(image, "png", None), "im_text", {}).items():
             if key in _NAMES_OF_PILLOW and image.info.get(key) in (text, text.encode("latin-1", "replace")):
                 del image.info[key]
