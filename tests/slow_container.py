@@ -63,7 +63,7 @@ def read_strip_fields(data: bytes, height: int, channels: int) -> SimpleNamespac
     """3, family 2."""
     body, f = Reader(data), SimpleNamespace()
     try:
-        reject_unless(body.u8() == 0, "version of the lossless coder")
+        reject_unless(body.u8() == 1, "version of the lossless coder")
         f.rows, f.effort, samples = body.varint(), body.u8(), body.u8()
     except EOFError:
         raise RejectedError("fields of strips") from None

@@ -209,7 +209,18 @@ def test_chunks_at_the_wrong_place(data: bytes) -> None:
 
 @pytest.mark.parametrize(
     "fields",
-    ["", "00", "09100273", "00100973", "00000273", "00800a0273", "00100271", "00100253", "001002f3"],
+    [
+        "",
+        "01",
+        "00100273",
+        "09100273",
+        "01100973",
+        "01000273",
+        "01800a0273",
+        "01100271",
+        "01100253",
+        "011002f3",
+    ],
 )
 def test_claims_about_strips(data: bytes, fields: str) -> None:
     (start, end), *_ = chunk_ranges(data)

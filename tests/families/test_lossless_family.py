@@ -126,8 +126,8 @@ def test_fields() -> None:
     header = _core.Header()
     header.width, header.height, header.channels = 9, 400, 3
     for fields, text in (
-        (StripFields(2, 0, 3), "00020073"),
-        (StripFields(300, 2, 3), "00ac020273"),
+        (StripFields(2, 0, 3), "01020073"),
+        (StripFields(300, 2, 3), "01ac020273"),
     ):
         assert fields.to_bytes().hex() == text
         assert StripFields.read(fields.to_bytes(), header) == fields
@@ -139,14 +139,15 @@ def test_fields() -> None:
     ("data", "kind", "message"),
     [
         ("", recodec.FormatError, "are cut"),
-        ("00", recodec.FormatError, "are cut"),
-        ("000202", recodec.FormatError, "are cut"),
+        ("01", recodec.FormatError, "are cut"),
+        ("010202", recodec.FormatError, "are cut"),
+        ("00020073", recodec.UnsupportedError, "version of the lossless coder is 0"),
         ("09020073", recodec.UnsupportedError, "version of the lossless coder is 9"),
-        ("00010073", recodec.FormatError, "strip rows is 1; it must lie in 2..400"),
-        ("0091030073", recodec.FormatError, "strip rows is 401; it must lie in 2..400"),
-        ("00020373", recodec.UnsupportedError, "effort is 3; this version knows 0 to 2"),
-        ("00020074", recodec.UnsupportedError, "strips hold 4 channels of 8 bits"),
-        ("00020053", recodec.UnsupportedError, "strips hold 3 channels of 6 bits"),
+        ("01010073", recodec.FormatError, "strip rows is 1; it must lie in 2..400"),
+        ("0191030073", recodec.FormatError, "strip rows is 401; it must lie in 2..400"),
+        ("01020373", recodec.UnsupportedError, "effort is 3; this version knows 0 to 2"),
+        ("01020074", recodec.UnsupportedError, "strips hold 4 channels of 8 bits"),
+        ("01020053", recodec.UnsupportedError, "strips hold 3 channels of 6 bits"),
     ],
 )
 def test_bad_fields(data: str, kind: type[Exception], message: str) -> None:

@@ -10,8 +10,8 @@ from recodec.container.core import MAX_ITERATIONS, core_errors
 from recodec.container.info import Details
 from recodec.errors import FormatError, UnsupportedError
 
-# 0 until the coder is released: files of this version may need the release that made them.
-VERSION = 0
+# 0 was that of drafts.
+VERSION = 1
 EFFORTS = ("fast", "default", "best")
 DEFAULT_EFFORT = EFFORTS.index("default")
 DEPTHS = (8, 16)
