@@ -219,7 +219,7 @@ def test_chunks_at_the_wrong_place(data: bytes) -> None:
         "01800a0273",
         "01100271",
         "01100253",
-        "011002f3",
+        "01100274",
     ],
 )
 def test_claims_about_strips(data: bytes, fields: str) -> None:
