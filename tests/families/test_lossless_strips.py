@@ -34,7 +34,9 @@ def text(channels: int) -> Samples:
     image = Image.new("RGB", (150, 90), (250, 248, 240))
     draw = ImageDraw.Draw(image)
     for row in range(6):
-        draw.text((3, 14 * row), "to be, or not to be", fill=(20, 30, 90), font=ImageFont.load_default(size=13))
+        draw.text(
+            (3, 14 * row), "to be, or not to be", fill=(20, 30, 90), font=ImageFont.load_default(size=13)
+        )
     return np.ascontiguousarray(np.asarray(image)[..., :channels])
 
 

@@ -6,18 +6,11 @@ import functools
 import math
 from collections.abc import Callable, Sequence
 
-from tests.slow_coder import (
-    LEAST,
-    LOGIT_LIMIT,
-    WEIGHT_LIMIT,
-    Counter,
-    RangeDecoder,
-    clamp,
-    logistic,
-    logit,
-    round_shift,
-)
+import numpy as np
 
+from tests.slow_coder import LEAST, LOGIT_LIMIT, WEIGHT_LIMIT, Counter, RangeDecoder, clamp, logistic, logit
+
+from .predictors import Numbers
 from .statistics import Distribution
 
 # Node, and for a value or none of a sample whether it comes to the decision and what it would be; logits.
@@ -110,8 +103,8 @@ class Mixers:
     def __init__(self, decoder: RangeDecoder, distributions: int, counters: int) -> None:
         self.decoder = decoder
         self.start = [58982 // distributions] * distributions + [6554 // counters] * counters
-        self.weights: dict[tuple[int, int, int], list[int]] = {}
-        self.last: dict[int, list[int]] = {}
+        self.weights: dict[tuple[int, int, int], Numbers] = {}
+        self.last: dict[int, Numbers] = {}
 
     def begin_row(self, y: int) -> None:
         self.rate = 200 + 38400 // (32 + y)
@@ -119,29 +112,28 @@ class Mixers:
     def decode(
         self, node: int, logits: list[int], counters: Sequence[Counter], selectors: tuple[int, int]
     ) -> bool:
-        inputs = logits + [logit(counter.probability) for counter in counters]
+        inputs = np.array(logits + [logit(counter.probability) for counter in counters], np.int64)
         chosen = [
-            self.weights.setdefault((s, node, selector), list(self.start))
+            self.weights.setdefault((s, node, selector), np.array(self.start, np.int64))
             for s, selector in enumerate(selectors)
         ]
-        said = [_mixed(weights, inputs) for weights in chosen]
-        last = self.last.setdefault(node, [32768, 32768])
+        said = np.array([_mixed(weights, inputs) for weights in chosen], np.int64)
+        last = self.last.setdefault(node, np.array([32768, 32768], np.int64))
         p = clamp(logistic(_mixed(last, said)), LEAST, 65536 - LEAST)
         truth = 65536 * self.decoder.decode(p)
         for weights, one in zip(chosen, said, strict=True):
-            _learn(weights, inputs, truth - logistic(one), self.rate)
+            _learn(weights, inputs, truth - logistic(int(one)), self.rate)
         _learn(last, said, truth - p, 131)
         for counter in counters:
             counter.learn(truth)
         return truth > 0
 
 
-def _mixed(weights: list[int], inputs: list[int]) -> int:
-    total = sum(weight * value for weight, value in zip(weights, inputs, strict=True))
-    return clamp(total >> 16, -LOGIT_LIMIT, LOGIT_LIMIT)
+def _mixed(weights: Numbers, inputs: Numbers) -> int:
+    return clamp(int(weights @ inputs) >> 16, -LOGIT_LIMIT, LOGIT_LIMIT)
 
 
-def _learn(weights: list[int], inputs: list[int], error: int, rate: int) -> None:
-    for i, value in enumerate(inputs):
-        change = round_shift((error * value >> 12) * rate, 16)
-        weights[i] = clamp(weights[i] + change, -WEIGHT_LIMIT, WEIGHT_LIMIT)
+def _learn(weights: Numbers, inputs: Numbers, error: int, rate: int) -> None:
+    weights += ((error * inputs >> 12) * rate + 32768) >> 16
+    np.minimum(weights, WEIGHT_LIMIT, out=weights)
+    np.maximum(weights, -WEIGHT_LIMIT, out=weights)

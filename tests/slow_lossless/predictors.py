@@ -124,7 +124,7 @@ class Gradient:
 
 
 class Predictors:
-    """Of the last of ``planes``: ``each`` is what they make of a sample, in order, ``recent`` what they missed nearby."""
+    """Of the last of ``planes``: ``each`` is what they make of a sample, ``recent`` what they missed nearby."""
 
     def __init__(self, planes: list[Plane], effort: Effort) -> None:
         self.planes, self.plane = planes, planes[-1]
