@@ -169,7 +169,7 @@ def _header(engine: Engine, picture: Picture) -> _core.Header:
     header.width, header.height, header.channels = picture.width, picture.height, picture.channels
     header.bit_depth = picture.depth
     header.colour = int(ICC in picture.metadata)
-    header.alpha = int(picture.alpha is not None)
+    header.alpha = 0 if picture.alpha is None else engine.family.alpha_method
     header.family, header.model, header.model_hash = engine.family.number, engine.id, engine.hash
     return header
 

@@ -15,7 +15,7 @@ from recodec.container.core import CODES, MAX_ITERATIONS
 from recodec.errors import ImageError
 from recodec.families.lossless.fields import DEFAULT_EFFORT, DEPTHS, StripFields
 from recodec.families.lossless.header import StripFileHeader
-from recodec.families.lossless.strips import Samples, encode_strip
+from recodec.families.lossless.strips import Samples, encode_strip, of_depth
 from recodec.io.pictures import Picture
 from recodec.limits import PLAIN_BYTES, Limits, check_pixels, too_much_memory
 from recodec.ops.backend import Backend
@@ -80,14 +80,13 @@ class StripEncoder:
                 f"the picture has samples of {picture.depth} bits, and lossless files keep those of "
                 f"{' or '.join(map(str, DEPTHS))} only; reduce it yourself, and encode what comes of it"
             )
-        if picture.alpha is not None and picture.alpha.dtype != np.uint8:
-            raise ImageError(
-                "the picture has an alpha channel of more than 8 bits, which lossless files do not keep; reduce it "
-                "yourself, and encode what comes of it"
-            )
         least = -(-picture.height // MAX_ITERATIONS)
         rows = min(picture.height, max(least, -(-_STRIP_PIXELS // picture.width)))
-        self._fields = StripFields(rows, effort, picture.channels, picture.depth)
+        # Behind a preview, whose ALPHA chunk has it, only where its 8 bits are not all.
+        self._with_alpha = picture.alpha is not None and (
+            chunk_type == CODES or picture.alpha.dtype != np.uint8
+        )
+        self._fields = StripFields(rows, effort, picture.channels + self._with_alpha, picture.depth)
         self._picture, self._chunk_type = picture, chunk_type
         self._done = 0
 
@@ -103,7 +102,10 @@ class StripEncoder:
 
     @cached_property
     def _samples(self) -> Samples:
-        return np.ascontiguousarray(self._picture.samples.permute(1, 2, 0).cpu().numpy())
+        samples, alpha = self._picture.samples.permute(1, 2, 0).cpu().numpy(), self._picture.alpha
+        if self._with_alpha and alpha is not None:
+            samples = np.dstack([samples, of_depth(alpha, self._fields.depth)])
+        return np.ascontiguousarray(samples)
 
     def next(self) -> bytes | None:
         """Payload of the next strip."""

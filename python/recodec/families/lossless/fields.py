@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from recodec import _core
-from recodec.container.core import MAX_ITERATIONS, core_errors
+from recodec.container.core import ALPHA_IN_STRIPS, MAX_ITERATIONS, core_errors
 from recodec.container.info import Details
 from recodec.errors import FormatError, UnsupportedError
 
@@ -38,7 +38,10 @@ class StripDetails(Details):
 
 @dataclass(frozen=True, slots=True)
 class StripFields:
-    """Of the strips of one picture. ``effort`` counts in :data:`EFFORTS`, ``channels`` are those that strips hold."""
+    """Of the strips of one picture.
+
+    ``effort`` counts in :data:`EFFORTS`, ``channels`` are those that strips hold, of which alpha is the last.
+    """
 
     strip_rows: int
     effort: int
@@ -71,10 +74,10 @@ class StripFields:
             raise UnsupportedError(
                 f"field effort is {found.effort}; this version knows 0 to {len(EFFORTS) - 1}"
             )
-        if found.channels != common.channels or found.depth not in DEPTHS:
+        if found.channels not in (held := _held(common)) or found.depth not in DEPTHS:
             raise UnsupportedError(
-                f"strips hold {found.channels} channels of {found.depth} bits; this version knows those of colours, "
-                f"here {common.channels}, of {' or '.join(map(str, DEPTHS))} bits"
+                f"strips hold {found.channels} channels of {found.depth} bits; this version knows "
+                f"{' or '.join(map(str, held))} in such a file, of {' or '.join(map(str, DEPTHS))} bits"
             )
         return found
 
@@ -89,4 +92,15 @@ class StripFields:
     def memory(self, width: int, height: int) -> int:
         """Bytes that a picture of these samples takes, twice, and one strip at work."""
         picture = width * height * self.channels * (self.depth // 8)
-        return 2 * picture + _core.strip_memory(self.strip_rows, width, self.channels, self.depth, self.effort)
+        return 2 * picture + _core.strip_memory(
+            self.strip_rows, width, self.channels, self.depth, self.effort
+        )
+
+
+def _held(common: _core.Header) -> tuple[int, ...]:
+    """How many channels strips may hold of the picture of a header."""
+    colours = common.channels
+    if common.alpha == ALPHA_IN_STRIPS:
+        return (colours + 1,)
+    # Behind an ALPHA chunk, which has 8 bits, they hold alpha where it has more.
+    return (colours, colours + 1) if common.alpha else (colours,)

@@ -19,6 +19,11 @@ Samples = NDArray[Any]
 _NAMES = {CODES: "code chunk", STRIP: "strip"}
 
 
+def of_depth(samples: Samples, depth: int) -> Samples:
+    """Samples of 8 bits, or of 16, as those of so many, which are no fewer."""
+    return samples if 8 * samples.dtype.itemsize == depth else samples.astype(np.uint16) * 257
+
+
 def encode_strip(
     samples: Samples, number: int, fields: StripFields, threads: int, chunk_type: int = CODES
 ) -> bytes:
@@ -75,7 +80,7 @@ class StripChecker:
 
 
 class StripDecoder(StripChecker):
-    """The same with the picture: ``samples`` are (height, width, channels), grey where no strip is known yet."""
+    """The same with the picture: ``samples`` are (height, width, channels), grey and transparent before they are known."""
 
     def __init__(
         self, width: int, height: int, fields: StripFields, threads: int = 1, chunk_type: int = CODES
@@ -90,6 +95,8 @@ class StripDecoder(StripChecker):
             kind = np.uint8 if self.fields.depth == 8 else np.uint16
             shape = self.height, self.width, self.fields.channels
             self._samples = np.full(shape, 1 << self.fields.depth - 1, kind)
+            if self.fields.channels % 2 == 0:
+                self._samples[:, :, -1] = 0
         return self._samples
 
     def take(self, payloads: Sequence[bytes]) -> None:  # type: ignore[override]
