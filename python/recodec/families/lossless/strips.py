@@ -80,7 +80,7 @@ class StripChecker:
 
 
 class StripDecoder(StripChecker):
-    """The same with the picture: ``samples`` are (height, width, channels), grey and transparent before they are known."""
+    """The same with the picture: ``samples`` are (height, width, channels), grey and transparent until known."""
 
     def __init__(
         self, width: int, height: int, fields: StripFields, threads: int = 1, chunk_type: int = CODES
