@@ -132,6 +132,7 @@ def _read(
         content.take(chunk, exact=iterations is None)
         if _is_code_chunk(engine, reader, chunk) and len(payloads) < wanted:
             payloads.append(chunk.payload)
+    content.rows.decode()
     if strict and not reader.ended:
         raise TruncatedError(f"the file is cut after {reader.whole}; decode without strict to use them")
     if not payloads:
@@ -187,6 +188,7 @@ def progressive(
             content = _Content(engine, file, progressive=True, threads=torch.get_num_threads())
         for chunk in reader.chunks():
             content.take(chunk)
+            content.rows.decode()
             if _is_code_chunk(engine, reader, chunk):
                 content.decoder.take([chunk.payload])
             elif chunk.type != STRIP or content.rows.fields is None:

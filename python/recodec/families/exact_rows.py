@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from recodec.container.core import CODES, EXACT, STRIP
 from recodec.container.reader import Chunk
 from recodec.errors import FormatError
-from recodec.families.lossless.fields import StripDetails, StripFields
-from recodec.families.lossless.strips import Samples, StripChecker, StripDecoder, of_depth
+from recodec.families.lossless.fields import MEMORY_SHARE, StripDetails, StripFields
+from recodec.families.lossless.strips import Samples, StripChecker, StripDecoder, Workers, of_depth
 from recodec.families.protocol import Decoder, FileHeader
 from recodec.limits import Limits
 
@@ -71,24 +71,37 @@ class ExactChecker(ExactIndex):
         super().__init__(header)
         self._limits, self._threads = limits, threads
         self._decoder: StripChecker | None = None
+        self._waiting: list[bytes] = []
 
     @property
     def rest(self) -> Limits:
         """What is left for the lossy picture. Raises :class:`LimitError`."""
         if self.fields is None:
             return self._limits
-        return self._limits.less(self.fields.memory(self._common.width, self._common.height))
+        width, height = self._common.width, self._common.height
+        return self._limits.less(self.fields.memory(width, height, self._workers(self.fields).at_once))
 
     def take(self, chunk: Chunk) -> None:
-        """Decode a strip; of other chunks, take notice. Raises :class:`ChecksumError` and :class:`FormatError`."""
+        """Look at the next chunk, as above; strips wait for :meth:`decode`."""
         super().take(chunk)
         if chunk.type == STRIP and self.fields is not None:
+            self._waiting.append(chunk.payload)
+
+    def decode(self) -> None:
+        """Decode the strips that were taken. Raises :class:`ChecksumError` and :class:`FormatError`."""
+        payloads, self._waiting = self._waiting, []
+        if payloads and self.fields is not None:
             if self._decoder is None:
                 self._decoder = self._begin(self.fields)
-            self._decoder.take([chunk.payload])
+            self._decoder.take(payloads)
+
+    def _workers(self, fields: StripFields) -> Workers:
+        width, height = self._common.width, self._common.height
+        memory = int(self._limits.max_memory * MEMORY_SHARE)
+        return Workers(fields.at_once(width, height, self._threads, memory), self._threads)
 
     def _begin(self, fields: StripFields) -> StripChecker:
-        return StripChecker(self._common.width, self._common.height, fields, self._threads, STRIP)
+        return StripChecker(self._common.width, self._common.height, fields, self._workers(fields), STRIP)
 
 
 class ExactRows(ExactChecker):
@@ -99,7 +112,7 @@ class ExactRows(ExactChecker):
 
     def _begin(self, fields: StripFields) -> StripChecker:
         common = self._common
-        self._picture = StripDecoder(common.width, common.height, fields, self._threads, STRIP)
+        self._picture = StripDecoder(common.width, common.height, fields, self._workers(fields), STRIP)
         return self._picture
 
     @property

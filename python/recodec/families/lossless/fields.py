@@ -15,6 +15,8 @@ VERSION = 0
 EFFORTS = ("fast", "default", "best")
 DEFAULT_EFFORT = EFFORTS.index("default")
 DEPTHS = (8, 16)
+# Of the memory that may be taken, what strips get beside a lossy picture; one strip at work may take more.
+MEMORY_SHARE = 1 / 4
 
 
 @dataclass(frozen=True)
@@ -89,12 +91,18 @@ class StripFields:
         """How many a picture of so many rows has."""
         return -(-height // self.strip_rows)
 
-    def memory(self, width: int, height: int) -> int:
-        """Bytes that a picture of these samples takes, twice, and one strip at work."""
+    def at_once(self, width: int, height: int, threads: int, memory: int) -> int:
+        """Strips to work on at once, one at least: no more than threads, nor than take so many bytes."""
+        more = max(0, memory - self.memory(width, height)) // self._strip_memory(width)
+        return min(threads, self.strips(height), 1 + more)
+
+    def memory(self, width: int, height: int, at_once: int = 1) -> int:
+        """Bytes that a picture of these samples takes, twice, and so many strips at work."""
         picture = width * height * self.channels * (self.depth // 8)
-        return 2 * picture + _core.strip_memory(
-            self.strip_rows, width, self.channels, self.depth, self.effort
-        )
+        return 2 * picture + at_once * self._strip_memory(width)
+
+    def _strip_memory(self, width: int) -> int:
+        return _core.strip_memory(self.strip_rows, width, self.channels, self.depth, self.effort)
 
 
 def _held(common: _core.Header) -> tuple[int, ...]:
