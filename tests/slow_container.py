@@ -59,8 +59,8 @@ def reject_unless(condition: bool, what: str) -> None:
         raise RejectedError(what)
 
 
-def read_strip_fields(data: bytes, height: int, channels: int) -> SimpleNamespace:
-    """3, family 2."""
+def read_strip_fields(data: bytes, height: int, channels: tuple[int, ...]) -> SimpleNamespace:
+    """3, family 2; ``channels`` are what they may be."""
     body, f = Reader(data), SimpleNamespace()
     try:
         reject_unless(body.u8() == 1, "version of the lossless coder")
@@ -69,7 +69,7 @@ def read_strip_fields(data: bytes, height: int, channels: int) -> SimpleNamespac
         raise RejectedError("fields of strips") from None
     reject_unless(-(-height // 255) <= f.rows <= height, "strip rows")
     reject_unless(f.effort <= 2, "effort")
-    reject_unless((samples & 15, samples >> 4) == (channels, 7), "samples of strips")
+    reject_unless(samples & 15 in channels and samples >> 4 in (7, 15), "samples of strips")
     f.count = -(-height // f.rows)
     return f
 
@@ -155,7 +155,9 @@ class ExactRows:
             reject_unless(self.kinds == [], "exact chunk is not the first")
             reject_unless(len(payload) >= 4, "exact chunk")
             reject_unless(int.from_bytes(payload[:4], "little") == crc32c(b"\x06" + payload[4:]), "exact CRC")
-            self.fields = read_strip_fields(payload[4:], self.header.height, self.header.channels)
+            colours = self.header.channels
+            held = (colours, colours + 1) if self.header.alpha == 1 else (colours,)
+            self.fields = read_strip_fields(payload[4:], self.header.height, held)
         elif kind == 7:
             reject_unless(6 in self.kinds and 1 in self.kinds, "strip without chunks before it")
             reject_unless(len(self.strips) < self.fields.count and len(payload) >= 4, "strip")

@@ -48,7 +48,7 @@ class MlpEngine:
         check_pixels(width, height, limits.max_pixels)
 
     def encoder(self, picture: Picture, header: _core.Header, limits: Limits, **options: Any) -> MlpEncoder:
-        """Begin a picture. Raises :class:`ImageError` for samples that are no whole numbers."""
+        """Begin a picture. Raises :class:`ImageError` for samples of 16 bits."""
         return MlpEncoder(picture, self._settings, limits)
 
     def decoder(
@@ -104,17 +104,13 @@ class MlpEncoder:
 
 
 def _whole(samples: Tensor) -> Samples:
-    """(C, H, W) samples as bytes, if they are whole numbers of 1/255."""
-    samples = samples.detach().cpu()
-    if samples.dtype != torch.uint8:
-        scaled = samples.double() * 255
-        levels = scaled.round()
-        if bool(((scaled - levels).abs() > 1e-3).any()):
-            raise ImageError(
-                "the picture has samples between the 256 levels, which no lossless file keeps; round them to uint8"
-            )
-        samples = levels.to(torch.uint8)
-    return np.ascontiguousarray(samples.numpy())
+    """(C, H, W) samples as bytes."""
+    if samples.dtype == torch.uint16:
+        raise ImageError(
+            "the picture has samples of type uint16, and files of 'mlp' keep those of 8 bits only; reduce it yourself, "
+            "or encode it with lossless=True"
+        )
+    return np.ascontiguousarray(samples.cpu().numpy())
 
 
 class MlpDecoder:
