@@ -309,7 +309,8 @@ def test_slow_reader_agrees(data: bytes, picture: Image.Image) -> None:
     header, planes, truncated = decode_file(data)
     info = recodec.info(data)
     assert (len(planes), truncated, len(header.exact.strips)) == (info.iterations, False, STRIPS)
-    assert vars(header.exact.fields) == {"rows": ROWS, "effort": 2, "count": STRIPS}
+    expected = {"rows": ROWS, "effort": 2, "channels": 3, "depth": 8, "count": STRIPS}
+    assert vars(header.exact.fields) == expected
     for number, payload in enumerate(header.exact.strips):
         rows = np.asarray(picture)[ROWS * number : ROWS * (number + 1)]
         check_strip(payload, STRIP, number, rows.tobytes())
