@@ -1,5 +1,5 @@
-// A sample as binary decisions: on which side of the centre it lies, in which bucket of distances, where in the bucket. Defined
-// in FORMAT.md.
+// A sample as binary decisions: on which side of the centre it lies, in which bucket of distances, where in the bucket.
+// FORMAT.md, section 14.8.
 #pragma once
 
 #include <algorithm>

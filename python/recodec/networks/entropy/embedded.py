@@ -168,7 +168,9 @@ class EmbeddedEntropyModel(IntegerTwin):
         return {
             (channel, plane): code
             for layout in self._layouts
-            for code, channel, plane, held in zip(*(part.flatten().tolist() for part in layout), strict=True)
+            for code, channel, plane, held in zip(
+                *(part.flatten().tolist() for part in layout), strict=True
+            )
             if held
         }
 

@@ -54,9 +54,7 @@ class EmbeddedEntropyTask(EntropyTask):
         if model.order is None or not model.tables:
             raise TrainingError(f"model {model.id} has no entropy network of embedded planes to start from")
         other = EmbeddedEntropyModel.from_tables(model.network.planes, model.tables)
-        wanted, found = (
-            tuple(network.own.shape) + tuple(network.inner.shape) for network in (self.network, other)
-        )
+        wanted, found = (tuple(network.own.shape) + tuple(network.inner.shape) for network in (self.network, other))
         if wanted != found:
             raise TrainingError(
                 f"the entropy network of {model.id} is for {found[1]} channels, of width {found[4]} and embedding width "
