@@ -17,7 +17,7 @@ from tests.slow_lossless.strips import decode_strip
 
 Samples = NDArray[Any]
 EFFORTS = (0, 1, 2)
-_SECTION = (Path(__file__).parents[2] / "FORMAT.md").read_text(encoding="utf-8").split("\n## ")[14]
+_SECTIONS = (Path(__file__).parents[2] / "FORMAT.md").read_text(encoding="utf-8").split("\n## ")
 
 
 def smooth(height: int, width: int, channels: int, depth: int = 8, seed: int = 0) -> Samples:
@@ -163,8 +163,15 @@ def test_strips_that_cannot_be(data: str) -> None:
 
 @pytest.mark.parametrize(("name", "table"), [("U", softplus_table()), ("V", share_table())])
 def test_tables_are_their_formulas(name: str, table: list[int]) -> None:
-    found = re.search(rf"^    {name} =\n((?: {{8}}[-\d ]+\n)+)", _SECTION, re.MULTILINE)
+    found = re.search(rf"^    {name} =\n((?: {{8}}[-\d ]+\n)+)", _SECTIONS[14], re.MULTILINE)
     assert found is not None
     assert list(map(int, found[1].split())) == table
     # They are said to have it.
-    assert f"{crc32c(np.array(table, '<i4').tobytes()):08X}" in _SECTION
+    assert f"{crc32c(np.array(table, '<i4').tobytes()):08X}" in _SECTIONS[14]
+
+
+def test_example_of_format_md() -> None:
+    data, *rows = re.findall(r"^    ([0-9A-F ]+)$", _SECTIONS[15].split("**A strip**")[1], re.MULTILINE)
+    like = np.array([row.split() for row in rows], np.uint8)[..., None]
+    for found in (_core.decode_strip(bytes.fromhex(data), *like.shape), slow(bytes.fromhex(data), like, 1)):
+        np.testing.assert_array_equal(found, like)
