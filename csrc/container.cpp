@@ -29,7 +29,9 @@ void check(const Header& h) {
     require(h.bit_depth == 8 || deep, Errc::unsupported, "bit depth", h.bit_depth,
             "this version knows 8, and 16 without loss");
     require(h.colour <= 1, Errc::unsupported, "colour", h.colour, "this version knows 0 (sRGB) and 1 (ICC)");
-    require(h.alpha <= 1, Errc::unsupported, "alpha method", h.alpha, "this version knows 0 (none) and 1 (PNG)");
+    const std::uint8_t with_alpha = h.family == kLosslessFamily ? kAlphaInStrips : kAlphaAsPng;
+    require(h.alpha == 0 || h.alpha == with_alpha, Errc::unsupported, "alpha method", h.alpha,
+            "this version knows 0 (none) and 1 (PNG), but without loss 2 (a channel of strips) instead of 1");
     if (!valid_model_name(h.model)) {
         throw Error(Errc::format, "the model id must be 1 to 32 characters out of a-z, 0-9 and '-'");
     }

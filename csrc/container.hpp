@@ -18,6 +18,7 @@ inline constexpr std::size_t kMaxHeaderBody = 512;
 inline constexpr std::size_t kMaxModelName = 32;
 inline constexpr std::size_t kChecksumBytes = 4;
 inline constexpr std::uint8_t kLosslessFamily = 2;
+inline constexpr std::uint8_t kAlphaAsPng = 1, kAlphaInStrips = 2;
 
 enum class ChunkType : std::uint8_t {
     end = 0,

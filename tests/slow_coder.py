@@ -336,6 +336,7 @@ def decode_file(
         header = read_header(reader)
     except EOFError:
         raise RejectedError("header") from None
+    reject_unless(header.family == 1, "family")
     decoder = decoder_for(header, tables, order)
     planes: list[list[int]] = []
     ended = False

@@ -59,17 +59,18 @@ def reject_unless(condition: bool, what: str) -> None:
         raise RejectedError(what)
 
 
-def read_strip_fields(data: bytes, height: int, channels: int) -> SimpleNamespace:
-    """3, family 2."""
+def read_strip_fields(data: bytes, height: int, channels: tuple[int, ...]) -> SimpleNamespace:
+    """3, family 2; ``channels`` are what they may be."""
     body, f = Reader(data), SimpleNamespace()
     try:
-        reject_unless(body.u8() == 0, "version of the lossless coder")
+        reject_unless(body.u8() == 1, "version of the lossless coder")
         f.rows, f.effort, samples = body.varint(), body.u8(), body.u8()
     except EOFError:
         raise RejectedError("fields of strips") from None
     reject_unless(-(-height // 255) <= f.rows <= height, "strip rows")
     reject_unless(f.effort <= 2, "effort")
-    reject_unless((samples & 15, samples >> 4) == (channels, 7), "samples of strips")
+    f.channels, f.depth = samples & 15, (samples >> 4) + 1
+    reject_unless(f.channels in channels and f.depth in (8, 16), "samples of strips")
     f.count = -(-height // f.rows)
     return f
 
@@ -100,18 +101,24 @@ def read_body(body: Reader) -> SimpleNamespace:
     reject_unless(1 <= h.width <= 1 << 30 and 1 <= h.height <= 1 << 30, "size")
     samples, colour = body.u8(), body.u8()
     h.channels, h.bit_depth, h.colour, h.alpha = samples & 15, (samples >> 4) + 1, colour & 15, colour >> 4
-    reject_unless(h.channels in (1, 3) and h.bit_depth == 8, "samples")
-    reject_unless(h.colour in (0, 1) and h.alpha in (0, 1), "colour")
+    reject_unless(h.channels in (1, 3) and h.colour in (0, 1), "channels, colour")
     if flags & 2:
         number = body.varint()
         reject_unless(number in PRESETS, "preset")
         body = Reader(bytes.fromhex(PRESETS[number]) + body.data[body.at :])
     h.family = body.u8()
-    reject_unless(h.family == 1, "family")
+    reject_unless(h.family in (1, 2), "family")
+    depths, alphas = ((8,), (0, 1)) if h.family == 1 else ((8, 16), (0, 2))
+    reject_unless(h.bit_depth in depths and h.alpha in alphas, "samples, alpha")
     h.model = body.take(body.u8())
     reject_unless(1 <= len(h.model) <= 32, "model id")
     reject_unless(set(h.model) <= set(b"abcdefghijklmnopqrstuvwxyz0123456789-"), "model id")
     h.model_hash = body.take(8)
+    if h.family == 2:
+        reject_unless(h.model == b"lossless" and h.model_hash == bytes(8), "model")
+        h.strips = read_strip_fields(body.data[body.at :], h.height, (h.channels + (h.alpha == 2),))
+        reject_unless(h.strips.depth == h.bit_depth, "bit depth")
+        return h
     h.stride, h.depth = body.u8(), body.varint()
     reject_unless(h.stride >= 1 and 1 <= h.depth <= 256, "stride, depth")
     h.entropy, h.entropy_version = body.u8(), body.u8()
@@ -155,7 +162,9 @@ class ExactRows:
             reject_unless(self.kinds == [], "exact chunk is not the first")
             reject_unless(len(payload) >= 4, "exact chunk")
             reject_unless(int.from_bytes(payload[:4], "little") == crc32c(b"\x06" + payload[4:]), "exact CRC")
-            self.fields = read_strip_fields(payload[4:], self.header.height, self.header.channels)
+            colours = self.header.channels
+            held = (colours, colours + 1) if self.header.alpha == 1 else (colours,)
+            self.fields = read_strip_fields(payload[4:], self.header.height, held)
         elif kind == 7:
             reject_unless(6 in self.kinds and 1 in self.kinds, "strip without chunks before it")
             reject_unless(len(self.strips) < self.fields.count and len(payload) >= 4, "strip")

@@ -64,7 +64,9 @@ def repair_strips(data: bytearray, max_samples: int = 1 << 16) -> None:
         rows = min(fields.strip_rows, header.height - number * fields.strip_rows)
         coded = bytes(data[chunk.payload + 4 : chunk.next])
         try:
-            samples = _core.decode_strip(coded, rows, header.width, header.channels)
+            samples = _core.decode_strip(
+                coded, rows, header.width, fields.channels, fields.depth, fields.effort
+            )
         except _core.CoreError:
             continue
         covered = bytes([kind, number]) + coded + samples.tobytes()

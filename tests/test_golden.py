@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 import recodec
+from recodec.container.core import STRIP
 from recodec.errors import RecodecError
 from recodec.families.recurrent.family import read_planes
 from recodec.families.recurrent.planes import NETWORK
@@ -16,11 +17,15 @@ from recodec.weights import load_model
 from tests.plane_files import read_header
 
 from .conftest import GOLDEN
-from .golden.make import coder_part, codes_digest
+from .golden.make import coder_part, codes_digest, samples_digest
 from .slow_coder import decode_file
 from .slow_container import RejectedError
+from .slow_lossless import files as slow_files
 
 EXPECTED = json.loads((GOLDEN / "expected.json").read_text())
+
+CODES = sorted(name for name, expected in EXPECTED["good"].items() if "codes" in expected)
+SAMPLES = sorted(name for name, expected in EXPECTED["good"].items() if "samples" in expected)
 
 # Codes are exact; pixels may drift by rounding in the network's arithmetic on other hardware.
 PEAK_LIMIT, RMSE_LIMIT = 3, 0.25
@@ -32,7 +37,7 @@ def test_model_never_changes(tiny_model: str, name: str) -> None:
     assert load_model(path.name).hash.hex() == path.with_suffix(".hash").read_text().strip()
 
 
-@pytest.mark.parametrize("name", sorted(EXPECTED["good"]))
+@pytest.mark.parametrize("name", CODES)
 def test_good_file_keeps_codes_and_picture(tiny_model: str, name: str) -> None:
     expected = EXPECTED["good"][name]
     data = (GOLDEN / "good" / f"{name}.rcd").read_bytes()
@@ -59,7 +64,48 @@ def test_good_file_is_verified_unless_cut(tiny_model: str, name: str) -> None:
         recodec.verify(path)
 
 
-@pytest.mark.parametrize("name", sorted(EXPECTED["good"]))
+@pytest.mark.parametrize("name", SAMPLES)
+def test_good_file_without_loss_keeps_samples_and_picture(tiny_model: str, name: str) -> None:
+    expected = EXPECTED["good"][name]
+    data = (GOLDEN / "good" / f"{name}.rcd").read_bytes()
+    assert recodec.info(data).iterations == expected["iterations"]
+    assert samples_digest(data) == expected["samples"]
+    path = GOLDEN / "good" / f"{name}.png"
+    if path.exists():
+        with Image.open(path) as golden:
+            picture = recodec.decode(data)
+            assert (picture.mode, picture.size) == (golden.mode, golden.size)
+            np.testing.assert_array_equal(np.asarray(picture), np.asarray(golden))
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_slow_decoder_of_strips_agrees(tiny_model: str, name: str) -> None:
+    data = (GOLDEN / "good" / f"{name}.rcd").read_bytes()
+    if recodec.info(data).family == "lossless":
+        header, rows, truncated = slow_files.decode_file(data)
+    else:
+        header, _, truncated = decode_file(data)
+        rows = slow_files.decode_strips(header.exact.strips, STRIP, header.exact.fields, header)
+    assert truncated == recodec.info(data).truncated
+    shown = recodec.decode(data, like="numpy")
+    np.testing.assert_array_equal(np.array(rows).reshape(shown.shape), shown)
+
+
+@pytest.mark.parametrize(
+    "name",
+    # It holds no limits.
+    [
+        name
+        for name, error in EXPECTED["bad"].items()
+        if name.startswith("lossless") and error != "LimitError"
+    ],
+)
+def test_slow_decoder_rejects_bad_strips(name: str) -> None:
+    with pytest.raises(RejectedError):
+        slow_files.decode_file((GOLDEN / "bad" / f"{name}.rcd").read_bytes())
+
+
+@pytest.mark.parametrize("name", CODES)
 def test_slow_decoder_agrees(tiny_model: str, name: str) -> None:
     data = (GOLDEN / "good" / f"{name}.rcd").read_bytes()
     fields, _ = read_header(data)

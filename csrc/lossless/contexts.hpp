@@ -1,4 +1,4 @@
-// Which statistics a sample's decisions are made by. Defined in FORMAT.md.
+// Which statistics a sample's decisions are made by. FORMAT.md, section 14.7.
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
 // One binary decision of a sample: logits of distributions and of adaptive counters, mixed by weights of two contexts.
-// Defined in FORMAT.md.
+// FORMAT.md, section 14.9.
 #pragma once
 
 #include <algorithm>

@@ -1,8 +1,8 @@
-// Logits of what a logistic distribution says of integers: on which side of a value they lie, and in which of two intervals.
-// Defined in FORMAT.md.
+// Logits of what a logistic distribution says of integers: on which side of a value they lie, and in which of two
+// intervals. FORMAT.md, section 14.11.
 //
-// The share of a distribution beyond a point z scales away is exp(-softplus(z)), so that ratios of shares are differences of
-// softplus, and no small number is ever divided by another.
+// The share of a distribution beyond a point z scales away is exp(-softplus(z)), so that ratios of shares are
+// differences of softplus, and no small number is ever divided by another.
 #pragma once
 
 #include <algorithm>

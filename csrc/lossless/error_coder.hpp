@@ -1,5 +1,5 @@
-// A sample as binary decisions: on which side of the centre it lies, in which bucket of distances, where in the bucket. Defined
-// in FORMAT.md.
+// A sample as binary decisions: on which side of the centre it lies, in which bucket of distances, where in the bucket.
+// FORMAT.md, section 14.8.
 #pragma once
 
 #include <algorithm>
@@ -20,7 +20,7 @@ inline constexpr auto kBounds = [] {
     return bounds;
 }();
 
-// Buckets reach from any sample of 8 bits, or 16, to any other.
+// Buckets reach from any sample of 8 bits, or with Deep of 16, to any other.
 template <bool Deep, std::size_t Distributions>
 struct ErrorCoder {
     static constexpr std::size_t kBuckets = Deep ? 31 : 15;

@@ -1,5 +1,5 @@
-// Counters of drawn pictures: by what exactly lies around a sample, and by what followed the last time that it did. Defined in
-// FORMAT.md.
+// Counters of drawn pictures: by what exactly lies around a sample, and by what followed the last time that it did.
+// FORMAT.md, section 14.10.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,5 @@
-// A linear prediction whose weights follow the gradient of its squared error, normalised (NLMS). Defined in FORMAT.md.
+// A linear prediction whose weights follow the gradient of its squared error, normalised (NLMS). FORMAT.md, section
+// 14.6.
 #pragma once
 
 #include <algorithm>

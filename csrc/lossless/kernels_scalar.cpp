@@ -1,4 +1,4 @@
-// The definition of the kernels.
+// The definition of the kernels. FORMAT.md, sections 14.5 and 14.9.
 #include <algorithm>
 #include <cstdlib>
 

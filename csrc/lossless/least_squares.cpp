@@ -13,9 +13,7 @@ LeastSquares::LeastSquares(std::size_t inputs, std::size_t width, const Fading& 
       down_((width + columns_ - 1) / columns_ * layout_.size),
       around_(down_.size()),
       here_(layout_.size),
-      passing_(layout_.size) {
-    std::fill_n(weights_.begin(), std::min<std::size_t>(inputs, 4), std::int16_t{1024});
-}
+      passing_(layout_.size) {}
 
 void LeastSquares::begin_row() { std::ranges::fill(here_, 0); }
 

@@ -1,8 +1,8 @@
-// Weights of a linear prediction by least squares over a window that fades in two dimensions, in integers. Defined in
-// FORMAT.md.
+// Weights of a linear prediction by least squares over a window that fades in two dimensions, in integers. FORMAT.md,
+// section 14.5.
 //
-// Products of inputs of four neighbouring samples are added up, fade down the picture by columns of groups and are spread
-// sideways once per row, so that no window is ever summed again. What the current row adds has sums of its own.
+// Products of inputs of eight neighbouring samples are added up, fade down the picture by columns of groups and are
+// spread sideways once per row, so that no window is ever summed again. What the current row adds has sums of its own.
 #pragma once
 
 #include <array>
@@ -18,7 +18,7 @@ class LeastSquares {
 public:
     static constexpr std::size_t kMostSlots = 4096;
 
-    // Of rows of `width` samples. The first four inputs begin with a quarter each, the others with nothing.
+    // Of rows of `width` samples.
     LeastSquares(std::size_t inputs, std::size_t width, const Fading& fading, const Kernels& kernels);
 
     void begin_row();

@@ -1,5 +1,5 @@
-// The values that the samples of a plane take, where they leave out many: their ranks are coded in their place. Defined in
-// FORMAT.md.
+// The values that the samples of a plane take, where they leave out many: their ranks are coded in their place.
+// FORMAT.md, section 14.2.
 #pragma once
 
 #include <algorithm>

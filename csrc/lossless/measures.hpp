@@ -1,4 +1,4 @@
-// Small numbers that stand for large ones, by which statistics are chosen. Defined in FORMAT.md.
+// Small numbers that stand for large ones, by which statistics are chosen. FORMAT.md, section 14.7.
 #pragma once
 
 #include <algorithm>

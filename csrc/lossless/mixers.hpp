@@ -1,4 +1,4 @@
-// The numbers of mixers, which all sets of instructions share. Defined in FORMAT.md.
+// The numbers of mixers, which all sets of instructions share. FORMAT.md, section 14.9.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Which samples predict a sample, and how they are told to the predictors.
+// Which samples predict a sample, and how they are told to the predictors. FORMAT.md, section 14.4.
 #pragma once
 
 #include <array>

@@ -1,4 +1,4 @@
-// The colours of a strip that has few. Defined in FORMAT.md.
+// The colours of a strip that has few. FORMAT.md, section 14.1.
 #pragma once
 
 #include <array>

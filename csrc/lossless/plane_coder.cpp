@@ -222,7 +222,7 @@ std::unique_ptr<PlaneCoder> make_plane_coder(const PlanesSoFar& planes, std::uin
         return std::make_unique<Coder<Setting, Deep, false>>(planes, height, width, range, kernels);
     };
     const auto with = [&]<class Setting>() {
-        return range.most > 255 ? of.template operator()<Setting, true>() : of.template operator()<Setting, false>();
+        return planes.deep() ? of.template operator()<Setting, true>() : of.template operator()<Setting, false>();
     };
     switch (effort) {
         case Effort::fast: return with.template operator()<FastSetting>();

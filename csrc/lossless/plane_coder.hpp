@@ -1,5 +1,5 @@
-// One plane of samples, each predicted from those that are known, and what was missed coded in binary decisions. Defined in
-// FORMAT.md.
+// One plane of samples, each predicted from those that are known, and what was missed coded in binary decisions.
+// FORMAT.md, section 14.
 #pragma once
 
 #include <cstdint>

@@ -52,8 +52,7 @@ public:
     // The next plane, whose samples are to be coded, or come of it if there are none.
     void add(PlaneMode mode, std::span<const std::uint16_t> samples) {
         const SampleRange range = mode.range();
-        const auto outside = static_cast<std::uint16_t>((range.most + 1) / 2);
-        planes_.push_back(std::make_unique<PlanePair>(shape_.height, shape_.width, outside));
+        planes_.push_back(std::make_unique<PlanePair>(shape_.height, shape_.width, range.most));
         std::size_t i = 0;
         for (std::uint32_t y = 0; y < shape_.height && !samples.empty(); ++y) {
             std::uint16_t* row = planes_.back()->samples.at(y, 0);

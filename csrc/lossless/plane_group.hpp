@@ -1,4 +1,4 @@
-// Planes that are coded together, each from those before it, as streams side by side. Defined in FORMAT.md.
+// Planes that are coded together, each from those before it, as streams side by side. FORMAT.md, section 14.1.
 #pragma once
 
 #include <cstddef>

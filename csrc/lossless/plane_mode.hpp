@@ -1,4 +1,4 @@
-// How a plane is coded, and what of that its stream begins with. Defined in FORMAT.md.
+// How a plane is coded, and what of that its stream begins with. FORMAT.md, section 14.2.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,7 @@
 // The planes of a strip that a coder knows.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -13,11 +14,14 @@ namespace recodec::lossless {
 // Of predictions, Q6.
 inline constexpr std::int32_t kUnit = 64;
 
-// A plane and what was missed of it.
+// A plane of samples of 0..most, and what was missed of it.
 struct PlanePair {
-    PlanePair(std::uint32_t height, std::uint32_t width, std::uint16_t outside)
-        : samples(height, width, outside), errors(height, width, std::int16_t{0}) {}
+    PlanePair(std::uint32_t height, std::uint32_t width, std::int32_t most_sample)
+        : most(most_sample),
+          samples(height, width, static_cast<std::uint16_t>((most + 1) / 2)),
+          errors(height, width, std::int16_t{0}) {}
 
+    std::int32_t most;
     SamplePlane samples;
     ErrorPlane errors;
 };
@@ -31,6 +35,11 @@ public:
     PlanePair& at_work() const { return *planes_.back(); }
     PlanePair& before() const { return *planes_[planes_.size() - 2]; }
     PlanePair& first() const { return *planes_.front(); }
+
+    // Whether samples of any of them take more than 8 bits, whatever those of the one at work take.
+    bool deep() const {
+        return std::ranges::any_of(planes_, [](const PlanePair* plane) { return plane->most > 255; });
+    }
 
     std::vector<const SamplePlane*> samples() const {
         std::vector<const SamplePlane*> found;

@@ -1,4 +1,5 @@
-// What several linear predictors make of a sample, and their blend by what each missed nearby. Defined in FORMAT.md.
+// What several linear predictors make of a sample, and their blend by what each missed nearby. FORMAT.md, sections 14.4
+// to 14.6.
 #pragma once
 
 #include <algorithm>

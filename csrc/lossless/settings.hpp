@@ -1,4 +1,4 @@
-// What an effort spends on a sample. Defined in FORMAT.md.
+// What an effort spends on a sample. FORMAT.md, section 14.3.
 #pragma once
 
 #include <array>
@@ -20,7 +20,7 @@ struct Window {
     std::int32_t trust;  // 16 times that of a sample all of whose neighbours are predicted exactly
 };
 
-// Distributions and counters of a decision by their numbers in FORMAT.md.
+// Distributions and counters of a decision by their numbers.
 struct FastSetting {
     static constexpr std::array<Window, 1> kWindows = {{{{{3, 5}, {1, 7}}, kMostInputs, 1024}}};
     static constexpr std::array<std::size_t, 2> kDistributions = {0, 2};

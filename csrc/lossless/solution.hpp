@@ -1,4 +1,4 @@
-// The numbers of a solution by Cholesky's factors, which all sets of instructions share. Defined in FORMAT.md.
+// The numbers of a solution by Cholesky's factors, which all sets of instructions share. FORMAT.md, section 14.5.
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// A strip of rows of a picture, exactly: its planes one after the other, each with a stream of its own, or one plane of indices
-// to a palette. Defined in FORMAT.md.
+// A strip of rows of a picture, exactly: its planes one after the other, each with a stream of its own, or one plane of
+// indices to a palette. FORMAT.md, section 14.1.
 #pragma once
 
 #include <cstddef>

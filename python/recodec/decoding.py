@@ -15,6 +15,7 @@ from recodec.container.reader import Chunk, Reader
 from recodec.container.targets import positive_int
 from recodec.errors import FormatError, TruncatedError, WeightsError
 from recodec.families.exact_rows import ExactRows
+from recodec.families.lossless.strips import of_depth
 from recodec.families.protocol import Decoder, Engine, FileHeader
 from recodec.families.registry import read_file_header
 from recodec.io.output_images import Like, Output, make_image
@@ -131,6 +132,7 @@ def _read(
         content.take(chunk, exact=iterations is None)
         if _is_code_chunk(engine, reader, chunk) and len(payloads) < wanted:
             payloads.append(chunk.payload)
+    content.rows.decode()
     if strict and not reader.ended:
         raise TruncatedError(f"the file is cut after {reader.whole}; decode without strict to use them")
     if not payloads:
@@ -154,11 +156,16 @@ def _is_code_chunk(engine: Engine, reader: Reader, chunk: Chunk) -> bool:
 def _show(engine: Engine, content: _Content, like: Like) -> Output:
     """The image that a caller would like from its parts."""
     common = content.header.common
-    size = (common.channels, common.height, common.width)
-    samples = torch.empty(size, dtype=content.rows.dtype, device=engine.device)
-    for region, part in content.rows.over(content.decoder):
-        region.of(samples)[:] = part
-    return make_image(samples, content.attachments.alpha, like, content.attachments.metadata)
+    size = (common.channels + bool(common.alpha), common.height, common.width)
+    rows, attachments = content.rows, content.attachments
+    dtype = torch.uint8 if rows.depth == 8 else torch.uint16
+    samples = torch.empty(size, dtype=dtype, device=engine.device)
+    # Before the parts: those that have alpha themselves have more of it.
+    if attachments.alpha is not None:
+        samples[-1] = torch.from_numpy(of_depth(attachments.alpha, rows.depth))
+    for region, part in rows.over(content.decoder):
+        region.of(samples)[: len(part)] = part
+    return make_image(samples, like, attachments.metadata)
 
 
 def progressive(
@@ -181,6 +188,7 @@ def progressive(
             content = _Content(engine, file, progressive=True, threads=torch.get_num_threads())
         for chunk in reader.chunks():
             content.take(chunk)
+            content.rows.decode()
             if _is_code_chunk(engine, reader, chunk):
                 content.decoder.take([chunk.payload])
             elif chunk.type != STRIP or content.rows.fields is None:

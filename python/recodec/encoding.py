@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
+import torch
+
 from recodec import _core
 from recodec.container.core import ICC, STRIP
 from recodec.container.targets import Target, Targets, preview_target, resolve_target
 from recodec.container.writer import FileWriter
 from recodec.errors import HiddenModelWarning, InputWarning, TargetError, UnsuitablePictureWarning
 from recodec.families.lossless.engine import StripEncoder
+from recodec.families.lossless.fields import MEMORY_SHARE
 from recodec.families.protocol import Encoder, Engine
 from recodec.families.registry import families_without_weights
 from recodec.io.pictures import ImageLike, Picture, read_picture
@@ -63,12 +66,12 @@ def encode_all(
     engine = _engine_for(engine, mode)
     others: dict[str, Any] = {name: value for name, value in options.items() if name not in _MODE}
 
-    def start(image: ImageLike | Picture) -> _Job:
-        return _start(engine, mode, image, **others)
+    def start(image: ImageLike | Picture, threads: int = 1) -> _Job:
+        return _start(engine, mode, image, threads=threads, **others)
 
     if engine.at_once == 1:
         for image in images:
-            job = start(image)
+            job = start(image, torch.get_num_threads())
             _fill(job)
             yield job.writer
         return
@@ -84,7 +87,7 @@ def encode_all(
         return [job.writer for job in jobs]
 
     if len(images) == 1:
-        yield from process([start(images[0])])
+        yield from process([start(images[0], torch.get_num_threads())])
         return
     jobs = prepared(images, start, usable_cores())
     yield from batched(jobs, lambda job: job.batch_key, process, engine.at_once)
@@ -104,6 +107,7 @@ def _start(
     mode: LosslessMode,
     image: ImageLike | Picture,
     *,
+    threads: int,
     convert: bool = False,
     strip: bool = False,
     max_pixels: int | None = DEFAULT_MAX_PIXELS,
@@ -130,7 +134,8 @@ def _start(
     if engine.exact:
         options["effort"] = mode.effort
     elif mode.lossless:
-        strips = StripEncoder(picture, mode.effort, STRIP)
+        share = int(limits.max_memory * MEMORY_SHARE)
+        strips = StripEncoder(picture, mode.effort, STRIP, threads=threads, max_memory=share)
         limits = limits.less(strips.memory)
     encoder = engine.encoder(shown, header, limits, **options)
     header.fields = encoder.fields
@@ -169,7 +174,7 @@ def _header(engine: Engine, picture: Picture) -> _core.Header:
     header.width, header.height, header.channels = picture.width, picture.height, picture.channels
     header.bit_depth = picture.depth
     header.colour = int(ICC in picture.metadata)
-    header.alpha = int(picture.alpha is not None)
+    header.alpha = 0 if picture.alpha is None else engine.family.alpha_method
     header.family, header.model, header.model_hash = engine.family.number, engine.id, engine.hash
     return header
 

@@ -73,6 +73,7 @@ def verify(
     result = builder.build(header.family.name, header.details, rows.details)
     if checker is not None:
         checker.take(payloads)
+    rows.decode()
     if result.truncated:
         raise TruncatedError(f"the file is cut after {reader.whole}")
     return result

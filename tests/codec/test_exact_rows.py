@@ -209,7 +209,18 @@ def test_chunks_at_the_wrong_place(data: bytes) -> None:
 
 @pytest.mark.parametrize(
     "fields",
-    ["", "00", "09100273", "00100973", "00000273", "00800a0273", "00100271", "00100253", "001002b3"],
+    [
+        "",
+        "01",
+        "00100273",
+        "09100273",
+        "01100973",
+        "01000273",
+        "01800a0273",
+        "01100271",
+        "01100253",
+        "01100274",
+    ],
 )
 def test_claims_about_strips(data: bytes, fields: str) -> None:
     (start, end), *_ = chunk_ranges(data)
@@ -298,7 +309,8 @@ def test_slow_reader_agrees(data: bytes, picture: Image.Image) -> None:
     header, planes, truncated = decode_file(data)
     info = recodec.info(data)
     assert (len(planes), truncated, len(header.exact.strips)) == (info.iterations, False, STRIPS)
-    assert vars(header.exact.fields) == {"rows": ROWS, "effort": 2, "count": STRIPS}
+    expected = {"rows": ROWS, "effort": 2, "channels": 3, "depth": 8, "count": STRIPS}
+    assert vars(header.exact.fields) == expected
     for number, payload in enumerate(header.exact.strips):
         rows = np.asarray(picture)[ROWS * number : ROWS * (number + 1)]
         check_strip(payload, STRIP, number, rows.tobytes())

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from recodec import _core
-from recodec.container.core import CHECKSUM_BYTES, CODES, checksum
+from recodec.container.core import ALPHA_AS_PNG, CHECKSUM_BYTES, CODES, checksum
 from recodec.container.info import Details
 from recodec.errors import ChecksumError
 from recodec.io.pictures import Picture
@@ -25,6 +25,7 @@ class Raw:
     number, name, codec_id, id, hash = NUMBER, "raw", "raw", "raw", bytes(8)
     model, device, dtype, iterations, at_once, fields = None, torch.device("cpu"), torch.uint8, 1, 1, b""
     batch_key, details, backend, exact = None, Details(), "reference", False
+    alpha_method = ALPHA_AS_PNG
 
     def __init__(self, common: _core.Header | None = None, samples: Tensor | None = None):
         self.common, self.samples, self.family = common, samples, self

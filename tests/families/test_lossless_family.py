@@ -11,8 +11,9 @@ import torch
 from PIL import Image
 
 import recodec
+import recodec.pillow
 from recodec import _core
-from recodec.container.core import CODES, end_chunk
+from recodec.container.core import ALPHA_IN_STRIPS, CODES, XMP, end_chunk
 from recodec.container.reader import Reader
 from recodec.families.lossless import engine
 from recodec.families.lossless.fields import StripFields
@@ -53,6 +54,61 @@ def test_strips_are_chunks(picture: Image.Image) -> None:
     np.testing.assert_array_equal(np.asarray(recodec.decode(cut))[:32], original[:32])
     with pytest.raises(recodec.TruncatedError):
         recodec.decode(cut, strict=True)
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+@pytest.mark.usefixtures("strips_of_sixteen_rows")
+def test_alpha_is_a_channel_of_strips(picture: Image.Image, mode: str) -> None:
+    image = picture.convert(mode)
+    image.putalpha(picture.convert("L"))
+    image.info["xmp"] = b"<x/>"
+    data = recodec.encode(image, lossless=True)
+    chunks = list(Reader(data).chunks())
+    assert [chunk.type for chunk in chunks] == [CODES, CODES, CODES, XMP]
+    assert _core.read_header(data)[0].alpha == ALPHA_IN_STRIPS
+    original = np.asarray(image)
+    for number, chunk in enumerate(chunks[:3]):
+        check_strip(chunk.payload, CODES, number, original[16 * number : 16 * (number + 1)].tobytes())
+    info = recodec.verify(data)
+    assert (info.mode, info.alpha, info.channels) == (mode, True, len(mode) - 1)
+    # Below the strips that are there is nothing to be seen.
+    shown = np.asarray(recodec.decode(data[: info.prefix_bytes(2)]))
+    np.testing.assert_array_equal(shown[:32], original[:32])
+    assert (shown[32:, :, -1] == 0).all()
+    with Image.open(io.BytesIO(data)) as opened:
+        assert (opened.mode, opened.tobytes()) == (mode, image.tobytes())
+
+
+@pytest.mark.parametrize(
+    ("model", "alpha", "wrong"),
+    [
+        ("lossless", True, 1),
+        ("lossless", False, 2),
+        ("lossless", True, 0),
+        ("tiny", True, 2),
+        ("mlp", True, 2),
+    ],
+)
+def test_each_family_has_its_alpha_method(
+    picture: Image.Image, tiny_model: str, model: str, alpha: bool, wrong: int
+) -> None:
+    if alpha:
+        picture.putalpha(picture.convert("L"))
+    data = recodec.encode(picture, model=model)
+    header, end = _core.read_header(data)
+    assert header.alpha == alpha * (2 if model == "lossless" else 1)
+    body = bytearray(data[: end - 4])
+    # Behind magic, version, sizes and samples.
+    body[4 + 2 + 1 + 2 + 1] = wrong << 4
+    edited = bytes(body) + _core.crc32c(body).to_bytes(4, "little") + data[end:]
+    for function in (
+        recodec.info,
+        recodec.verify,
+        recodec.decode,
+        lambda part: next(recodec.progressive(part)),
+    ):
+        with pytest.raises(recodec.UnsupportedError):
+            function(edited)
 
 
 @pytest.mark.usefixtures("strips_of_sixteen_rows")
@@ -126,8 +182,8 @@ def test_fields() -> None:
     header = _core.Header()
     header.width, header.height, header.channels = 9, 400, 3
     for fields, text in (
-        (StripFields(2, 0, 3), "00020073"),
-        (StripFields(300, 2, 3), "00ac020273"),
+        (StripFields(2, 0, 3), "01020073"),
+        (StripFields(300, 2, 3), "01ac020273"),
     ):
         assert fields.to_bytes().hex() == text
         assert StripFields.read(fields.to_bytes(), header) == fields
@@ -139,14 +195,15 @@ def test_fields() -> None:
     ("data", "kind", "message"),
     [
         ("", recodec.FormatError, "are cut"),
-        ("00", recodec.FormatError, "are cut"),
-        ("000202", recodec.FormatError, "are cut"),
+        ("01", recodec.FormatError, "are cut"),
+        ("010202", recodec.FormatError, "are cut"),
+        ("00020073", recodec.UnsupportedError, "version of the lossless coder is 0"),
         ("09020073", recodec.UnsupportedError, "version of the lossless coder is 9"),
-        ("00010073", recodec.FormatError, "strip rows is 1; it must lie in 2..400"),
-        ("0091030073", recodec.FormatError, "strip rows is 401; it must lie in 2..400"),
-        ("00020373", recodec.UnsupportedError, "effort is 3; this version knows 0 to 2"),
-        ("00020074", recodec.UnsupportedError, "strips hold 4 channels of 8 bits"),
-        ("00020053", recodec.UnsupportedError, "strips hold 3 channels of 6 bits"),
+        ("01010073", recodec.FormatError, "strip rows is 1; it must lie in 2..400"),
+        ("0191030073", recodec.FormatError, "strip rows is 401; it must lie in 2..400"),
+        ("01020373", recodec.UnsupportedError, "effort is 3; this version knows 0 to 2"),
+        ("01020074", recodec.UnsupportedError, "strips hold 4 channels of 8 bits"),
+        ("01020053", recodec.UnsupportedError, "strips hold 3 channels of 6 bits"),
     ],
 )
 def test_bad_fields(data: str, kind: type[Exception], message: str) -> None:

@@ -40,6 +40,14 @@ def text(channels: int) -> Samples:
     return np.ascontiguousarray(np.asarray(image)[..., :channels])
 
 
+def few_beside_many() -> Samples:
+    """Planes of 8 bits, once their levels are numbered, that are predicted from one of 16."""
+    rng = np.random.default_rng(6)
+    samples = rng.integers(0, 65536, (40, 60, 3)).astype(np.uint16)
+    samples[..., 0] = rng.integers(0, 4, (40, 60)) * 9999
+    return samples
+
+
 def decode(data: bytes, like: Samples, effort: int = DEFAULT, threads: int = 1) -> Samples:
     height, width, channels = like.shape
     return _core.decode_strip(data, height, width, channels, 8 * like.itemsize, effort, threads)
@@ -124,7 +132,7 @@ def test_values_that_are_left_out_cost_little(scale: int) -> None:
 
 
 @pytest.mark.parametrize("effort", EFFORTS)
-@pytest.mark.parametrize("kind", ["grey", "rgba", "deep", "text"])
+@pytest.mark.parametrize("kind", ["grey", "rgba", "deep", "text", "few beside many"])
 def test_instructions_and_threads_make_the_same_bytes(
     kind: str, effort: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,6 +141,7 @@ def test_instructions_and_threads_make_the_same_bytes(
         "rgba": lambda: photo(48, 61, 4),
         "deep": lambda: photo(30, 41, 3, 16),
         "text": lambda: np.where(text(3) > 200, photo(90, 150, 3), text(3)),
+        "few beside many": few_beside_many,
     }[kind]()
     expected = _core.encode_strip(samples, effort)
     for name in _core.instructions():

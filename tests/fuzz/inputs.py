@@ -23,7 +23,18 @@ from ..mutations import delete, flip_bits, insert, mutate, set_bytes, truncate
 GOLDEN = Path(__file__).parents[1] / "golden"
 CORPUS = Path(__file__).parent / "corpus"
 
-_SMALL = ("grey", "pixel", "metadata", "opaque", "la", "rgba", "ternary", "network")
+_SMALL = (
+    "grey",
+    "pixel",
+    "metadata",
+    "opaque",
+    "la",
+    "rgba",
+    "ternary",
+    "network",
+    "lossless-16-bit",
+    "lossless-drawn",
+)
 _PNG_SIGNATURE = 8
 # Those that make sense in formats that are not ours.
 _BYTE_MUTATIONS = (flip_bits, set_bytes, truncate, insert, delete)

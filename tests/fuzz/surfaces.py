@@ -167,7 +167,7 @@ class _Trickle(io.BytesIO):
 
 def pillow_open(data: bytes, rng: Generator) -> None:
     image = RecodecImageFile(io.BytesIO(data))
-    assert image.mode in ("L", "LA", "RGB", "RGBA")
+    assert image.mode in ("L", "I;16", "LA", "RGB", "RGBA")
     assert image.n_iterations >= 0
     found = Image.open(io.BytesIO(data))
     assert (found.size, found.info) == (image.size, image.info)

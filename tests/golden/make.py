@@ -2,8 +2,9 @@
 
     python tests/golden/make.py
 
-Good files are kept with the picture they decode to; ``expected.json`` holds a digest of their codes, and
-for every bad file the error it must raise.
+Good files are kept with the picture they decode to; ``expected.json`` holds a digest of their codes, or of the samples
+of those that lose nothing, and for every bad file the error it must raise. Pillow has no pictures of three channels of
+16 bits: of such files there are samples alone.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from unittest import mock
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 FOLDER = Path(__file__).parent
 os.environ["RECODEC_WEIGHTS"] = str(FOLDER)
@@ -44,6 +45,7 @@ sys.path.insert(0, str(FOLDER.parents[1]))
 from tests.latent_models import SMALL, latent_network
 from tests.plane_files import PlaneFields, code_chunk, read_chunk, read_header, write_header
 from tests.stand_in import stand_in_coder, stand_in_tables
+from tests.strip_files import chunks_from, small_strips
 
 
 def coder_part(data: bytes) -> CoderPart | None:
@@ -56,6 +58,12 @@ def codes_digest(data: bytes) -> str:
     """SHA-256 over all code planes of a file, as (codes, rows, columns) int8 each."""
     planes = read_planes(data, coder_part(data))
     return hashlib.sha256(b"".join(plane.tobytes() for plane in planes)).hexdigest()
+
+
+def samples_digest(data: bytes) -> str:
+    """SHA-256 over all samples of a file, (rows, columns, channels), least significant byte first."""
+    samples = recodec.decode(data, like="numpy")
+    return hashlib.sha256(samples.astype(samples.dtype.newbyteorder("<")).tobytes()).hexdigest()
 
 
 def _photo(box: tuple[int, int, int, int]) -> Image.Image:
@@ -171,6 +179,75 @@ def good_files() -> dict[str, bytes]:
         + _core.write_chunk(99, b"from the future")
         + full[cut:]
         + b"and after the end",
+    }
+
+
+def _deep(box: tuple[int, int, int, int]) -> np.ndarray[Any, Any]:
+    """Of 16 bits, with noise in the lowest."""
+    samples = np.asarray(_photo(box)).astype(np.int64) * 257
+    noise = np.random.default_rng(16).integers(-100, 100, samples.shape)
+    return (samples + noise).clip(0, 65535).astype(np.uint16)
+
+
+def _drawn() -> Image.Image:
+    image = Image.new("RGB", (60, 22), (250, 248, 240))
+    draw = ImageDraw.Draw(image)
+    for row in range(2):
+        draw.text((3 + 6 * row, 10 * row), "golden", fill=(20, 30, 90), font=ImageFont.load_default(size=11))
+    return image
+
+
+def good_lossless_files() -> dict[str, bytes]:
+    """A file without loss for every effort, and for all that strips know.
+
+    Strips of colours have more than 256, or they would all have palettes.
+    """
+    colour = _photo((360, 90, 481, 176))
+
+    def encoded(image: Any, rows: int, effort: str = "default", **options: Any) -> bytes:
+        with small_strips(rows, 1):
+            return recodec.encode(image, lossless=True, effort=effort, **options)
+
+    grey = np.ascontiguousarray(_deep((360, 90, 380, 105))[..., 1])
+    return {
+        "lossless-fast": encoded(_photo((480, 200, 510, 224)), 30 * 12, "fast"),
+        "lossless-grey": encoded(colour.convert("L").crop((30, 20, 58, 40)), 28 * 10),
+        "lossless-best": encoded(_with_alpha(colour.crop((50, 40, 70, 58)), "RGBA"), 20 * 18, "best"),
+        "lossless-16-bit": encoded(Image.fromarray(grey), 20 * 15, "best"),
+        "lossless-16-bit-colour": encoded(_deep((400, 90, 418, 106)), 18 * 16),
+        "lossless-drawn": encoded(_drawn(), 60 * 22),
+        "lossless-preview": encoded(_photo((480, 160, 510, 182)), 30 * 12, "fast", model="tiny", preview=2.0),
+    }
+
+
+def bad_lossless_files(fast: bytes, drawn: bytes) -> dict[str, tuple[str, bytes]]:
+    """Like :func:`bad_files`, from files of two strips of planes and one with a palette."""
+    _, start = _core.read_header(fast)
+    first, second, _ = chunks_from(fast, start)
+
+    def claim(edit: bytes) -> bytes:
+        """With a first strip of other coded bytes."""
+        payload = fast[first.payload : first.payload + 4] + edit
+        return fast[:start] + _core.write_chunk(CODES, payload) + fast[first.next :]
+
+    huge = _core.read_header(fast)[0]
+    huge.width = huge.height = 20_000
+    huge.fields = bytes(huge.fields[:1]) + _core.write_varint(20_000) + bytes(huge.fields[-2:])
+    draft = _core.read_header(fast)[0]
+    draft.fields = b"\0" + bytes(draft.fields[1:])
+    _, behind = _core.read_header(drawn)
+    (palette, _) = chunks_from(drawn, behind)
+    coded = fast[first.payload + 4 : first.next]
+    assert (coded[0], drawn[palette.payload + 4]) == (0, 1)
+    damaged = bytearray(fast)
+    damaged[second.payload + 40] ^= 0x10
+    return {
+        "lossless-damaged": ("ChecksumError", bytes(damaged)),
+        "lossless-of-a-draft": ("UnsupportedError", _core.write_header(draft) + fast[start:]),
+        "lossless-huge": ("LimitError", _core.write_header(huge) + fast[start:]),
+        # Of bytes that are not there.
+        "lossless-planes-too-long": ("FormatError", claim(b"\0\xff\xff\x03" + coded[1:])),
+        "lossless-palette-too-long": ("FormatError", claim(drawn[palette.payload + 4 : palette.next][:9])),
     }
 
 
@@ -387,19 +464,20 @@ def main() -> None:
     expected = json.loads(expected_path.read_text()) if expected_path.exists() else {"good": {}, "bad": {}}
     (FOLDER / "good").mkdir(exist_ok=True)
     (FOLDER / "bad").mkdir(exist_ok=True)
-    good = good_files()
+    good = good_files() | good_lossless_files()
     for name, data in good.items():
         if name not in expected["good"]:
             (FOLDER / "good" / f"{name}.rcd").write_bytes(data)
-            recodec.decode(data).save(FOLDER / "good" / f"{name}.png")
-            expected["good"][name] = {
-                "codes": codes_digest(data),
-                "iterations": recodec.info(data).iterations,
-            }
+            info = recodec.info(data)
+            if (info.bit_depth, info.channels) != (16, 3):
+                recodec.decode(data).save(FOLDER / "good" / f"{name}.png")
+            digest = {"samples": samples_digest(data)} if info.lossless else {"codes": codes_digest(data)}
+            expected["good"][name] = {"iterations": info.iterations, **digest}
     bad = bad_files(good["colour"]) | bad_alpha_files(good["rgba"]) | bad_tile_files(good["grey"])
     bad |= bad_entropy_files(good["grey"]) | bad_network_files(good["colour"])
     bad |= bad_latent_files(good["latent"], good["latent-adaptive"]) | bad_limit_files(good["colour"])
     bad |= bad_short_headers(good["short-header"])
+    bad |= bad_lossless_files(good["lossless-fast"], good["lossless-drawn"])
     for name, (error, data) in bad.items():
         if name not in expected["bad"]:
             (FOLDER / "bad" / f"{name}.rcd").write_bytes(data)

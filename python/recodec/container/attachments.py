@@ -1,4 +1,4 @@
-"""What a file holds beside its codes: the alpha channel and metadata. Loads no torch."""
+"""What a file holds beside its codes: metadata, and alpha where it has a chunk of its own. Loads no torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from recodec import _core
-from recodec.container.core import ALPHA, CODES, METADATA_NAMES, core_errors
+from recodec.container.core import ALPHA, ALPHA_AS_PNG, CODES, METADATA_NAMES, core_errors
 from recodec.container.reader import Chunk, keep_metadata
 from recodec.errors import FormatError
 
@@ -40,10 +40,13 @@ def decode_alpha(png: bytes, header: _core.Header) -> Alpha:
 
 
 class Attachments:
-    """Metadata by chunk type and the alpha channel, verified as the chunks of a file go by."""
+    """Metadata by chunk type and the alpha channel, verified as the chunks of a file go by.
+
+    ``alpha`` is None where a file has none, or has it among the samples of its code chunks.
+    """
 
     def __init__(self, header: _core.Header):
-        self._header = header
+        self._header, self._has_alpha = header, header.alpha == ALPHA_AS_PNG
         self._codes_seen = False
         self.metadata: dict[int, bytes] = {}
         self.alpha: Alpha | None = None
@@ -55,10 +58,10 @@ class Attachments:
         missing, double or not of the picture's size.
         """
         if chunk.type == CODES:
-            if self._header.alpha and self.alpha is None:
+            if self._has_alpha and self.alpha is None:
                 raise FormatError("the alpha channel is missing: no alpha chunk comes before the first codes")
             self._codes_seen = True
-        elif chunk.type == ALPHA and self._header.alpha:
+        elif chunk.type == ALPHA and self._has_alpha:
             if self.alpha is not None:
                 raise FormatError("the file has a second alpha channel; one is allowed")
             self.alpha = decode_alpha(chunk.verified(), self._header)

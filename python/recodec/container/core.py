@@ -21,6 +21,8 @@ from recodec.io.sources import Buffer
 END, CODES, ICC, ALPHA, EXIF, XMP, EXACT, STRIP = range(8)
 METADATA_NAMES = {ICC: "icc", EXIF: "exif", XMP: "xmp"}
 CHUNK_NAMES = {**METADATA_NAMES, ALPHA: "alpha", EXACT: "exact"}
+# Of headers, how files have alpha: in a chunk of its own, or with the colours. 0 is none.
+ALPHA_AS_PNG, ALPHA_IN_STRIPS = 1, 2
 CHECKSUM_BYTES = 4
 MAX_ITERATIONS = 255
 
@@ -77,4 +79,4 @@ def picture_mode(header: _core.Header) -> str:
     """
     if header.bit_depth > 8 and header.channels == 1 and not header.alpha:
         return "I;16"
-    return ("L" if header.channels == 1 else "RGB") + "A" * header.alpha
+    return ("L" if header.channels == 1 else "RGB") + "A" * bool(header.alpha)

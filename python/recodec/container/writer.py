@@ -9,6 +9,7 @@ from recodec.container.assembly import Assembly
 from recodec.container.attachments import encode_alpha
 from recodec.container.core import (
     ALPHA,
+    ALPHA_AS_PNG,
     CHECKSUM_BYTES,
     CODES,
     EXACT,
@@ -71,7 +72,8 @@ def _start(header: _core.Header, picture: Picture) -> Assembly:
     """A file without codes yet."""
     assembly = Assembly(header)
     attached = dict(picture.metadata)
-    if picture.alpha is not None:
+    if header.alpha == ALPHA_AS_PNG:
+        assert picture.alpha is not None
         attached[ALPHA] = encode_alpha(picture.alpha)
     for chunk_type in (ICC, ALPHA, EXIF, XMP):
         if chunk_type in attached:

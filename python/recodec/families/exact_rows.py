@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from recodec.container.core import CODES, EXACT, STRIP
 from recodec.container.reader import Chunk
 from recodec.errors import FormatError
-from recodec.families.lossless.fields import StripDetails, StripFields
-from recodec.families.lossless.strips import Samples, StripChecker, StripDecoder
+from recodec.families.lossless.fields import MEMORY_SHARE, StripDetails, StripFields
+from recodec.families.lossless.strips import Samples, StripChecker, StripDecoder, Workers, of_depth
 from recodec.families.protocol import Decoder, FileHeader
 from recodec.limits import Limits
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
     from recodec.runtime.tiling import Region
@@ -74,24 +71,37 @@ class ExactChecker(ExactIndex):
         super().__init__(header)
         self._limits, self._threads = limits, threads
         self._decoder: StripChecker | None = None
+        self._waiting: list[bytes] = []
 
     @property
     def rest(self) -> Limits:
         """What is left for the lossy picture. Raises :class:`LimitError`."""
         if self.fields is None:
             return self._limits
-        return self._limits.less(self.fields.memory(self._common.width, self._common.height))
+        width, height = self._common.width, self._common.height
+        return self._limits.less(self.fields.memory(width, height, self._workers(self.fields).at_once))
 
     def take(self, chunk: Chunk) -> None:
-        """Decode a strip; of other chunks, take notice. Raises :class:`ChecksumError` and :class:`FormatError`."""
+        """Look at the next chunk, as above; strips wait for :meth:`decode`."""
         super().take(chunk)
         if chunk.type == STRIP and self.fields is not None:
+            self._waiting.append(chunk.payload)
+
+    def decode(self) -> None:
+        """Decode the strips that were taken. Raises :class:`ChecksumError` and :class:`FormatError`."""
+        payloads, self._waiting = self._waiting, []
+        if payloads and self.fields is not None:
             if self._decoder is None:
                 self._decoder = self._begin(self.fields)
-            self._decoder.take([chunk.payload])
+            self._decoder.take(payloads)
+
+    def _workers(self, fields: StripFields) -> Workers:
+        width, height = self._common.width, self._common.height
+        memory = int(self._limits.max_memory * MEMORY_SHARE)
+        return Workers(fields.at_once(width, height, self._threads, memory), self._threads)
 
     def _begin(self, fields: StripFields) -> StripChecker:
-        return StripChecker(self._common.width, self._common.height, fields, self._threads, STRIP)
+        return StripChecker(self._common.width, self._common.height, fields, self._workers(fields), STRIP)
 
 
 class ExactRows(ExactChecker):
@@ -102,7 +112,7 @@ class ExactRows(ExactChecker):
 
     def _begin(self, fields: StripFields) -> StripChecker:
         common = self._common
-        self._picture = StripDecoder(common.width, common.height, fields, self._threads, STRIP)
+        self._picture = StripDecoder(common.width, common.height, fields, self._workers(fields), STRIP)
         return self._picture
 
     @property
@@ -111,40 +121,45 @@ class ExactRows(ExactChecker):
         return self._picture is not None and self._picture.rows == self._common.height
 
     @property
-    def dtype(self) -> torch.dtype:
-        """Of all pictures of the file, so that they are of one kind."""
-        import torch
-
-        depth = self._common.bit_depth if self.fields is None else self.fields.depth
-        return torch.uint8 if depth == 8 else torch.uint16
+    def depth(self) -> int:
+        """Bits of a sample in all pictures of the file, so that they are of one kind."""
+        return self._common.bit_depth if self.fields is None else self.fields.depth
 
     def over(self, decoder: Decoder) -> Iterator[tuple[Region, Tensor]]:
-        """Region by region, the picture: rows that are exact, and below them what ``decoder`` shows."""
+        """Region by region, the picture: rows that are exact, and below them what ``decoder`` shows.
+
+        Parts have the channels of colour, or those and alpha where strips hold it.
+        """
         import torch
 
         from recodec.runtime.tiling import Region
 
         if self._picture is None:
             for region, part in decoder.show():
-                yield region, part if part.dtype == self.dtype else torch.from_numpy(_deep(part))
+                yield region, self._of_depth(part)
             return
-        samples = self._picture.samples
+        samples, known = self._picture.samples, self._picture.rows
         # Once is enough: no code chunk comes after a strip.
         if not self._filled and not self.complete:
             for region, part in decoder.show():
-                _fill(samples, self._picture.rows, region, part)
+                _fill(samples, known, region, self._of_depth(part).cpu())
         self._filled = True
-        yield Region(0, 0, *samples.shape[:2]), torch.from_numpy(samples).permute(2, 0, 1)
+        shown = torch.from_numpy(samples).permute(2, 0, 1)
+        rows = Region(0, 0, known, self._common.width)
+        yield rows, rows.of(shown)
+        # Of alpha, which strips may hold, a decoder has nothing to say.
+        below = Region(known, 0, self._common.height - known, self._common.width)
+        yield below, below.of(shown)[: self._common.channels]
+
+    def _of_depth(self, part: Tensor) -> Tensor:
+        import torch
+
+        # Tensors of 16 bits know no arithmetic.
+        return part if self.depth == 8 else torch.from_numpy(of_depth(part.cpu().numpy(), self.depth))
 
 
 def _fill(samples: Samples, known: int, region: Region, part: Tensor) -> None:
     """Samples below the known rows, from a part of the picture."""
     top = max(region.top, known)
-    below = part[:, top - region.top :].cpu()
     target = samples[top : region.top + region.height, region.left : region.left + region.width]
-    target[:] = (below.numpy() if samples.dtype == np.uint8 else _deep(below)).transpose(1, 2, 0)
-
-
-def _deep(part: Tensor) -> Samples:
-    """Samples of 8 bits as those of 16."""
-    return part.cpu().numpy().astype(np.uint16) * 257
+    target[:, :, : len(part)] = part[:, top - region.top :].permute(1, 2, 0).numpy()

@@ -161,6 +161,8 @@ class Family(Protocol):
     name: ClassVar[str]
     # What its only codec is found by, for families without weights.
     codec_id: ClassVar[str | None]
+    # How files of pictures with alpha have it, as headers say it.
+    alpha_method: ClassVar[int]
 
     def read(self, header: _core.Header) -> FileHeader:
         """The header with the family's own fields. Raises :class:`FormatError` and :class:`UnsupportedError`."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
@@ -26,15 +25,11 @@ def check_like(like: str) -> Like:
     return like  # type: ignore[return-value]
 
 
-def make_image(samples: Tensor, alpha: NDArray[Any] | None, like: Like, metadata: dict[int, bytes]) -> Output:
-    """(C, H, W) colours of 8 or 16 bits and H×W alpha to the kind of image asked for, alpha as its last channel.
+def make_image(samples: Tensor, like: Like, metadata: dict[int, bytes]) -> Output:
+    """(C, H, W) samples of 8 or 16 bits to the kind of image asked for; with 2 or 4 channels the last is alpha.
 
     Warns with :class:`ReducedDepthWarning` where Pillow has no mode for 16 bits.
     """
-    if alpha is not None:
-        if samples.dtype == torch.uint16:
-            alpha = alpha.astype(np.uint16) * 257
-        samples = torch.cat([samples, torch.from_numpy(alpha)[None].to(samples.device)])
     if like == "torch":
         return samples
     array = samples.permute(1, 2, 0).contiguous().cpu().numpy()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from recodec import _core
+from recodec.container.core import ALPHA_AS_PNG
 from recodec.errors import UnsupportedError
 from recodec.families.protocol import FileHeader
 from recodec.zoo.system import find_system, systems
@@ -24,6 +25,7 @@ class ZooFamily:
     name: ClassVar[str] = "zoo"
     # The one system without weights.
     codec_id: ClassVar[str | None] = "mlp"
+    alpha_method: ClassVar[int] = ALPHA_AS_PNG
 
     def read(self, header: _core.Header) -> FileHeader:
         """The header with the fields of its system. Raises :class:`FormatError` and :class:`UnsupportedError`."""

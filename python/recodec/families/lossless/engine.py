@@ -15,7 +15,7 @@ from recodec.container.core import CODES, MAX_ITERATIONS
 from recodec.errors import ImageError
 from recodec.families.lossless.fields import DEFAULT_EFFORT, DEPTHS, StripFields
 from recodec.families.lossless.header import StripFileHeader
-from recodec.families.lossless.strips import Samples, encode_strip
+from recodec.families.lossless.strips import Samples, Workers, encode_strip, of_depth
 from recodec.io.pictures import Picture
 from recodec.limits import PLAIN_BYTES, Limits, check_pixels, too_much_memory
 from recodec.ops.backend import Backend
@@ -50,7 +50,8 @@ class LosslessEngine:
 
     def encoder(self, picture: Picture, header: _core.Header, limits: Limits, **options: Any) -> StripEncoder:
         """Begin a picture; ``effort``, which counts in EFFORTS, is the only option. Raises :class:`ImageError`."""
-        encoder = StripEncoder(picture, **options)
+        memory = limits.max_memory - PLAIN_BYTES
+        encoder = StripEncoder(picture, threads=torch.get_num_threads(), max_memory=memory, **options)
         needed = PLAIN_BYTES + encoder.memory
         if needed > limits.max_memory:
             raise too_much_memory(needed, limits.max_memory)
@@ -60,7 +61,7 @@ class LosslessEngine:
         self, header: StripFileHeader, limits: Limits, *, progressive: bool = False, threads: int = 1
     ) -> LosslessDecoder:
         """Begin a file."""
-        return LosslessDecoder(header, threads)
+        return LosslessDecoder(header, limits, threads)
 
     def encode_together(self, encoders: Sequence[Any], chunks: int) -> None:
         """Nothing is."""
@@ -70,25 +71,37 @@ class LosslessEngine:
 
 
 class StripEncoder:
-    """Of one picture, strip by strip, as chunks of a type."""
+    """Of one picture, strip by strip, as chunks of a type.
+
+    As many strips at once as there are ``threads`` for and ``max_memory`` (bytes) has room for, one at least.
+    """
 
     batch_key = None
 
-    def __init__(self, picture: Picture, effort: int = DEFAULT_EFFORT, chunk_type: int = CODES):
+    def __init__(
+        self,
+        picture: Picture,
+        effort: int = DEFAULT_EFFORT,
+        chunk_type: int = CODES,
+        *,
+        threads: int,
+        max_memory: int,
+    ):
         if picture.depth not in DEPTHS:
             raise ImageError(
                 f"the picture has samples of {picture.depth} bits, and lossless files keep those of "
                 f"{' or '.join(map(str, DEPTHS))} only; reduce it yourself, and encode what comes of it"
             )
-        if picture.alpha is not None and picture.alpha.dtype != np.uint8:
-            raise ImageError(
-                "the picture has an alpha channel of more than 8 bits, which lossless files do not keep; reduce it "
-                "yourself, and encode what comes of it"
-            )
         least = -(-picture.height // MAX_ITERATIONS)
         rows = min(picture.height, max(least, -(-_STRIP_PIXELS // picture.width)))
-        self._fields = StripFields(rows, effort, picture.channels, picture.depth)
+        # Behind a preview, whose ALPHA chunk has it, only where its 8 bits are not all.
+        self._with_alpha = picture.alpha is not None and (
+            chunk_type == CODES or picture.alpha.dtype != np.uint8
+        )
+        self._fields = StripFields(rows, effort, picture.channels + self._with_alpha, picture.depth)
         self._picture, self._chunk_type = picture, chunk_type
+        at_once = self._fields.at_once(picture.width, picture.height, threads, max_memory)
+        self._workers = Workers(at_once, threads)
         self._done = 0
 
     @property
@@ -99,24 +112,36 @@ class StripEncoder:
     @property
     def memory(self) -> int:
         """Bytes that it takes beside what the process has."""
-        return self._fields.memory(self._picture.width, self._picture.height)
+        return self._fields.memory(self._picture.width, self._picture.height, self._workers.at_once)
 
     @cached_property
     def _samples(self) -> Samples:
-        return np.ascontiguousarray(self._picture.samples.permute(1, 2, 0).cpu().numpy())
+        samples, alpha = self._picture.samples.permute(1, 2, 0).cpu().numpy(), self._picture.alpha
+        if self._with_alpha and alpha is not None:
+            samples = np.dstack([samples, of_depth(alpha, self._fields.depth)])
+        return np.ascontiguousarray(samples)
+
+    @property
+    def _strips(self) -> int:
+        return self._fields.strips(self._picture.height)
+
+    @cached_property
+    def _payloads(self) -> Iterator[bytes]:
+        return self._workers.map(self._encode, range(self._strips))
+
+    def _encode(self, number: int, threads: int) -> bytes:
+        top, rows = number * self._fields.strip_rows, self._fields.strip_rows
+        return encode_strip(self._samples[top : top + rows], number, self._fields, threads, self._chunk_type)
 
     def next(self) -> bytes | None:
         """Payload of the next strip."""
-        if self._done == self._picture.height:
-            return None
-        number = self._done // self._fields.strip_rows
-        strip = self._samples[self._done : self._done + self._fields.strip_rows]
-        self._done += len(strip)
-        return encode_strip(strip, number, self._fields, torch.get_num_threads(), self._chunk_type)
+        payload = next(self._payloads, None)
+        self._done += payload is not None
+        return payload
 
     def squared_error(self) -> float:
         """Nothing, once all strips are there; without some the picture is none."""
-        return 0.0 if self._done == self._picture.height else 255.0**2
+        return 0.0 if self._done == self._strips else 255.0**2
 
     def least_error(self) -> float:
         """Everything can be said."""
@@ -128,8 +153,8 @@ class LosslessDecoder:
 
     batch_key = None
 
-    def __init__(self, header: StripFileHeader, threads: int):
-        self._strips = header.decoder(threads)
+    def __init__(self, header: StripFileHeader, limits: Limits, threads: int):
+        self._strips = header.decoder(limits, threads)
         self._common = header.common
 
     def take(self, payloads: Sequence[bytes]) -> None:

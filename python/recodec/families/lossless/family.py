@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from recodec import _core
+from recodec.container.core import ALPHA_IN_STRIPS
 from recodec.families.lossless.header import StripFileHeader
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ class LosslessFamily:
     number: ClassVar[int] = 2
     name: ClassVar[str] = "lossless"
     codec_id: ClassVar[str | None] = "lossless"
+    alpha_method: ClassVar[int] = ALPHA_IN_STRIPS
 
     def read(self, header: _core.Header) -> StripFileHeader:
         """The header with the fields of strips."""

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from recodec import _core
-from recodec.container.core import MAX_ITERATIONS, core_errors
+from recodec.container.core import ALPHA_IN_STRIPS, MAX_ITERATIONS, core_errors
 from recodec.container.info import Details
 from recodec.errors import FormatError, UnsupportedError
 
-# 0 until the coder is released: files of this version may need the release that made them.
-VERSION = 0
+# 0 was that of drafts.
+VERSION = 1
 EFFORTS = ("fast", "default", "best")
 DEFAULT_EFFORT = EFFORTS.index("default")
 DEPTHS = (8, 16)
+# Of the memory that may be taken, what strips get beside a lossy picture; one strip at work may take more.
+MEMORY_SHARE = 1 / 4
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,10 @@ class StripDetails(Details):
 
 @dataclass(frozen=True, slots=True)
 class StripFields:
-    """Of the strips of one picture. ``effort`` counts in :data:`EFFORTS`, ``channels`` are those that strips hold."""
+    """Of the strips of one picture.
+
+    ``effort`` counts in :data:`EFFORTS`, ``channels`` are those that strips hold, of which alpha is the last.
+    """
 
     strip_rows: int
     effort: int
@@ -71,10 +76,10 @@ class StripFields:
             raise UnsupportedError(
                 f"field effort is {found.effort}; this version knows 0 to {len(EFFORTS) - 1}"
             )
-        if found.channels != common.channels or found.depth not in DEPTHS:
+        if found.channels not in (held := _held(common)) or found.depth not in DEPTHS:
             raise UnsupportedError(
-                f"strips hold {found.channels} channels of {found.depth} bits; this version knows those of colours, "
-                f"here {common.channels}, of {' or '.join(map(str, DEPTHS))} bits"
+                f"strips hold {found.channels} channels of {found.depth} bits; this version knows "
+                f"{' or '.join(map(str, held))} in such a file, of {' or '.join(map(str, DEPTHS))} bits"
             )
         return found
 
@@ -86,9 +91,24 @@ class StripFields:
         """How many a picture of so many rows has."""
         return -(-height // self.strip_rows)
 
-    def memory(self, width: int, height: int) -> int:
-        """Bytes that a picture of these samples takes, twice, and one strip at work."""
+    def at_once(self, width: int, height: int, threads: int, memory: int) -> int:
+        """Strips to work on at once, one at least: no more than threads, nor than take so many bytes."""
+        more = max(0, memory - self.memory(width, height)) // self._strip_memory(width)
+        return min(threads, self.strips(height), 1 + more)
+
+    def memory(self, width: int, height: int, at_once: int = 1) -> int:
+        """Bytes that a picture of these samples takes, twice, and so many strips at work."""
         picture = width * height * self.channels * (self.depth // 8)
-        return 2 * picture + _core.strip_memory(
-            self.strip_rows, width, self.channels, self.depth, self.effort
-        )
+        return 2 * picture + at_once * self._strip_memory(width)
+
+    def _strip_memory(self, width: int) -> int:
+        return _core.strip_memory(self.strip_rows, width, self.channels, self.depth, self.effort)
+
+
+def _held(common: _core.Header) -> tuple[int, ...]:
+    """How many channels strips may hold of the picture of a header."""
+    colours = common.channels
+    if common.alpha == ALPHA_IN_STRIPS:
+        return (colours + 1,)
+    # Behind an ALPHA chunk, which has 8 bits, they hold alpha where it has more.
+    return (colours, colours + 1) if common.alpha else (colours,)

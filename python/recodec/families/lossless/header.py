@@ -7,7 +7,7 @@ from functools import cached_property
 from recodec import _core
 from recodec.errors import FormatError
 from recodec.families.lossless.fields import StripDetails, StripFields
-from recodec.families.lossless.strips import StripChecker, StripDecoder
+from recodec.families.lossless.strips import StripChecker, StripDecoder, Workers
 from recodec.families.protocol import Family
 from recodec.limits import PLAIN_BYTES, Limits, check_pixels, too_much_memory
 
@@ -39,8 +39,10 @@ class StripFileHeader:
 
     def checker(self, limits: Limits) -> StripChecker:
         """Strips need no model."""
-        return StripChecker(self.common.width, self.common.height, self.fields)
+        return StripChecker(self.common.width, self.common.height, self.fields, Workers())
 
-    def decoder(self, threads: int) -> StripDecoder:
+    def decoder(self, limits: Limits, threads: int) -> StripDecoder:
         """Of the file's strips."""
-        return StripDecoder(self.common.width, self.common.height, self.fields, threads)
+        width, height = self.common.width, self.common.height
+        at_once = self.fields.at_once(width, height, threads, limits.max_memory - PLAIN_BYTES)
+        return StripDecoder(width, height, self.fields, Workers(at_once, threads))

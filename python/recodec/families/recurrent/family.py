@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from recodec import _core
-from recodec.container.core import CODES
+from recodec.container.core import ALPHA_AS_PNG, CODES
 from recodec.container.reader import Reader
 from recodec.families.recurrent.header import PlaneFileHeader
 from recodec.families.recurrent.planes import CoderPart, Codes
@@ -26,6 +26,7 @@ class RecurrentFamily:
     number: ClassVar[int] = _core.PLANE_FAMILY
     name: ClassVar[str] = "recurrent"
     codec_id: ClassVar[str | None] = None
+    alpha_method: ClassVar[int] = ALPHA_AS_PNG
 
     def read(self, header: _core.Header) -> PlaneFileHeader:
         """The header with the fields of planes."""

@@ -48,7 +48,7 @@ class MlpEngine:
         check_pixels(width, height, limits.max_pixels)
 
     def encoder(self, picture: Picture, header: _core.Header, limits: Limits, **options: Any) -> MlpEncoder:
-        """Begin a picture. Raises :class:`ImageError` for samples that are no whole numbers."""
+        """Begin a picture. Raises :class:`ImageError` for samples of 16 bits."""
         return MlpEncoder(picture, self._settings, limits)
 
     def decoder(
