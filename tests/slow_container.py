@@ -91,7 +91,10 @@ def read_header(reader: Reader) -> SimpleNamespace:
 
 
 # Bytes that a short header leaves out, by their number.
-PRESETS = {1: "01 08 6C 61 74 65 6E 74 2D 31 48 50 9E B7 F6 2B E1 48 10 80 02 02 02 01 01 00"}
+PRESETS = {
+    1: "01 08 6C 61 74 65 6E 74 2D 31 48 50 9E B7 F6 2B E1 48 10 80 02 02 02 01 01 00",
+    2: "01 08 6C 61 74 65 6E 74 2D 32 A2 DA 21 95 C5 25 C6 C2 10 80 02 02 02 01 01 00",
+}
 
 
 def read_body(body: Reader) -> SimpleNamespace:
@@ -117,7 +120,7 @@ def read_body(body: Reader) -> SimpleNamespace:
     h.model_hash = body.take(8)
     if h.family == 2:
         reject_unless(h.model == b"lossless" and h.model_hash == bytes(8), "model")
-        h.strips = read_strip_fields(body.data[body.at :], h.height, (h.channels + (h.alpha == 2),))
+        h.strips = read_strip_fields(body.data[body.at :], h.width, h.height, (h.channels + (h.alpha == 2),))
         reject_unless(h.strips.depth == h.bit_depth, "bit depth")
         return h
     h.stride, h.depth = body.u8(), body.varint()

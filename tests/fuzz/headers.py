@@ -60,8 +60,8 @@ MODELS: Models = (
     ("tiny-latent", "network"),
 )
 SHIPPED: Models = (
-    ("latent-1", "network"),
-    ("latent-1", "adaptive"),
+    ("latent-2", "network"),
+    ("latent-2", "adaptive"),
     ("rnn-1", "network"),
     ("dev-1", "adaptive"),
 )
