@@ -59,7 +59,7 @@ def reject_unless(condition: bool, what: str) -> None:
         raise RejectedError(what)
 
 
-def read_strip_fields(data: bytes, height: int, channels: tuple[int, ...]) -> SimpleNamespace:
+def read_strip_fields(data: bytes, width: int, height: int, channels: tuple[int, ...]) -> SimpleNamespace:
     """3, family 2; ``channels`` are what they may be."""
     body, f = Reader(data), SimpleNamespace()
     try:
@@ -67,7 +67,8 @@ def read_strip_fields(data: bytes, height: int, channels: tuple[int, ...]) -> Si
         f.rows, f.effort, samples = body.varint(), body.u8(), body.u8()
     except EOFError:
         raise RejectedError("fields of strips") from None
-    reject_unless(-(-height // 255) <= f.rows <= height, "strip rows")
+    most = min(255, 8 + width * height // 1024)
+    reject_unless(-(-height // most) <= f.rows <= height, "strip rows")
     reject_unless(f.effort <= 2, "effort")
     f.channels, f.depth = samples & 15, (samples >> 4) + 1
     reject_unless(f.channels in channels and f.depth in (8, 16), "samples of strips")
@@ -164,7 +165,7 @@ class ExactRows:
             reject_unless(int.from_bytes(payload[:4], "little") == crc32c(b"\x06" + payload[4:]), "exact CRC")
             colours = self.header.channels
             held = (colours, colours + 1) if self.header.alpha == 1 else (colours,)
-            self.fields = read_strip_fields(payload[4:], self.header.height, held)
+            self.fields = read_strip_fields(payload[4:], self.header.width, self.header.height, held)
         elif kind == 7:
             reject_unless(6 in self.kinds and 1 in self.kinds, "strip without chunks before it")
             reject_unless(len(self.strips) < self.fields.count and len(payload) >= 4, "strip")

@@ -26,7 +26,8 @@ def lossless_files(model: str) -> list[bytes]:
     y, x = np.mgrid[0:20, 0:13]
     colour = np.stack([x * 19, y * 12, x * y], axis=2).astype(np.uint8)
     made = []
-    for image in (colour, colour[:, :, :1], np.dstack([colour, colour[:, :, 2]])):
+    deep = np.dstack([colour[:, :, :1], colour[:, :, 2:]]).astype(np.uint16) * 250
+    for image in (colour, colour[:, :, :1], np.dstack([colour, colour[:, :, 2]]), deep):
         with small_strips(7, image.shape[1]):
             made.append(recodec.encode(image, lossless=True))
             made.append(recodec.encode(image, model=model, lossless=True, preview=2))
@@ -57,7 +58,7 @@ def repair_strips(data: bytearray, max_samples: int = 1 << 16) -> None:
         fields = StripFields.read(claimed, header)
     except (_core.CoreError, FormatError):
         return
-    if header.width * header.height * header.channels > max_samples:
+    if header.width * header.height * fields.channels > max_samples:
         return
     strips = (chunk for chunk in chunks if chunk.type == kind and chunk.size >= 4)
     for number, chunk in zip(range(fields.strips(header.height)), strips, strict=False):
@@ -69,7 +70,8 @@ def repair_strips(data: bytearray, max_samples: int = 1 << 16) -> None:
             )
         except _core.CoreError:
             continue
-        covered = bytes([kind, number]) + coded + samples.tobytes()
+        little = samples.astype(samples.dtype.newbyteorder("<"), copy=False)
+        covered = bytes([kind, number]) + coded + little.tobytes()
         data[chunk.payload : chunk.payload + 4] = _core.crc32c(covered).to_bytes(4, "little")
 
 

@@ -13,8 +13,9 @@
 
 namespace recodec {
 
-// The files named, and those with the extension .rcd at any depth of the directories named, sorted.
-inline std::vector<std::filesystem::path> find_files(const std::vector<std::string>& places) {
+// The files named, and those with the extension at any depth of the directories named, sorted.
+inline std::vector<std::filesystem::path> find_files(const std::vector<std::string>& places,
+                                                     const char* extension = ".rcd") {
     namespace fs = std::filesystem;
     std::vector<fs::path> found;
     for (const fs::path place : places) {
@@ -23,7 +24,7 @@ inline std::vector<std::filesystem::path> find_files(const std::vector<std::stri
             continue;
         }
         for (const auto& entry : fs::recursive_directory_iterator(place)) {
-            if (entry.is_regular_file() && entry.path().extension() == ".rcd") found.push_back(entry.path());
+            if (entry.is_regular_file() && entry.path().extension() == extension) found.push_back(entry.path());
         }
     }
     std::ranges::sort(found);

@@ -1,6 +1,6 @@
-// Runs the fuzz target from a seed with any compiler, where libFuzzer would need clang.
+// Runs a fuzz target from a seed with any compiler, where libFuzzer would need clang.
 //
-//     fuzzer --executions N [--seed S] [--first I] PATH...     files or directories as for corpus_runner
+//     fuzzer --executions N [--seed S] [--first I] PATH...     files, or directories that hold some at any depth
 //
 // First every file as it is, then executions I to I + N - 1 of the seed, each of which depends on its number
 // and the files alone. The input of one that dies, or takes half a minute, is left in crash-S-I.
@@ -99,7 +99,7 @@ bool execute(const Options& options, std::uint64_t index) {
 int main(int count, char** words) try {
     const Options options = parse(count, words);
     Corpus corpus;
-    for (const auto& path : find_files(options.places)) {
+    for (const auto& path : find_files(options.places, corpus_extension)) {
         corpus.files.push_back(read_file(path));
         if (corpus.files.back().size() > kMaxBytes) corpus.files.pop_back();
     }

@@ -112,6 +112,8 @@ std::size_t finish(Bytes data, std::uint8_t* out, std::size_t max_size, Random& 
 
 }  // namespace
 
+const char* const corpus_extension = ".rcd";
+
 bool check_all(const std::uint8_t* bytes, std::size_t size) {
     // A copy as long as the input, so that a read past the end is one past the allocation.
     const Bytes data(bytes, bytes + size);

@@ -4,7 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 
-// Whether the bytes are a file that decodes. Throws std::logic_error if a property does not hold.
+// Of the files that it starts from.
+extern const char* const corpus_extension;
+
+// Whether the bytes are something that decodes. Throws std::logic_error if a property does not hold.
 bool check_all(const std::uint8_t* bytes, std::size_t size);
 
 extern "C" {

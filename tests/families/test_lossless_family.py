@@ -18,6 +18,7 @@ from recodec.container.reader import Reader
 from recodec.families.lossless import engine
 from recodec.families.lossless.fields import StripFields
 from tests.slow_container import check_strip
+from tests.strip_files import small_strips
 
 
 @pytest.fixture
@@ -182,7 +183,7 @@ def test_fields() -> None:
     header = _core.Header()
     header.width, header.height, header.channels = 9, 400, 3
     for fields, text in (
-        (StripFields(2, 0, 3), "01020073"),
+        (StripFields(37, 0, 3), "01250073"),
         (StripFields(300, 2, 3), "01ac020273"),
     ):
         assert fields.to_bytes().hex() == text
@@ -196,14 +197,14 @@ def test_fields() -> None:
     [
         ("", recodec.FormatError, "are cut"),
         ("01", recodec.FormatError, "are cut"),
-        ("010202", recodec.FormatError, "are cut"),
-        ("00020073", recodec.UnsupportedError, "version of the lossless coder is 0"),
+        ("012502", recodec.FormatError, "are cut"),
+        ("00250073", recodec.UnsupportedError, "version of the lossless coder is 0"),
         ("09020073", recodec.UnsupportedError, "version of the lossless coder is 9"),
-        ("01010073", recodec.FormatError, "strip rows is 1; it must lie in 2..400"),
-        ("0191030073", recodec.FormatError, "strip rows is 401; it must lie in 2..400"),
-        ("01020373", recodec.UnsupportedError, "effort is 3; this version knows 0 to 2"),
-        ("01020074", recodec.UnsupportedError, "strips hold 4 channels of 8 bits"),
-        ("01020053", recodec.UnsupportedError, "strips hold 3 channels of 6 bits"),
+        ("01240073", recodec.FormatError, "strip rows is 36; it must lie in 37..400"),
+        ("0191030073", recodec.FormatError, "strip rows is 401; it must lie in 37..400"),
+        ("01250373", recodec.UnsupportedError, "effort is 3; this version knows 0 to 2"),
+        ("01250074", recodec.UnsupportedError, "strips hold 4 channels of 8 bits"),
+        ("01250053", recodec.UnsupportedError, "strips hold 3 channels of 6 bits"),
     ],
 )
 def test_bad_fields(data: str, kind: type[Exception], message: str) -> None:
@@ -211,3 +212,28 @@ def test_bad_fields(data: str, kind: type[Exception], message: str) -> None:
     header.width, header.height, header.channels = 9, 400, 3
     with pytest.raises(kind, match=message):
         StripFields.read(bytes.fromhex(data), header)
+
+
+@pytest.mark.parametrize(
+    ("size", "least"),
+    [
+        ((1, 1), 1),
+        ((1, 8), 1),
+        ((1, 9), 2),
+        ((1, 1000), 125),
+        ((1000, 1000), 4),
+        ((64, 255), 12),
+        ((16384, 1), 1),
+    ],
+)
+def test_strips_are_no_more_than_pixels_pay_for(size: tuple[int, int], least: int) -> None:
+    header = _core.Header()
+    header.width, header.height = size
+    header.channels = 3
+    assert StripFields.read(StripFields(least, 0, 3).to_bytes(), header).strip_rows == least
+    with pytest.raises(recodec.FormatError, match=f"it must lie in {least}"):
+        StripFields.read(StripFields(least - 1, 0, 3).to_bytes(), header)
+    if size[0] * size[1] < 1 << 15:
+        with small_strips(1, size[0]):
+            data = recodec.encode(np.zeros((size[1], size[0]), np.uint8), lossless=True, effort="fast")
+        assert recodec.verify(data).details.strip_rows == least

@@ -13,7 +13,7 @@ from torch import Tensor
 from recodec import _core
 from recodec.container.core import CODES, MAX_ITERATIONS
 from recodec.errors import ImageError
-from recodec.families.lossless.fields import DEFAULT_EFFORT, DEPTHS, StripFields
+from recodec.families.lossless.fields import DEFAULT_EFFORT, DEPTHS, StripFields, least_rows
 from recodec.families.lossless.header import StripFileHeader
 from recodec.families.lossless.strips import Samples, Workers, encode_strip, of_depth
 from recodec.io.pictures import Picture
@@ -92,15 +92,15 @@ class StripEncoder:
                 f"the picture has samples of {picture.depth} bits, and lossless files keep those of "
                 f"{' or '.join(map(str, DEPTHS))} only; reduce it yourself, and encode what comes of it"
             )
-        least = -(-picture.height // MAX_ITERATIONS)
-        rows = min(picture.height, max(least, -(-_STRIP_PIXELS // picture.width)))
+        width, height = picture.width, picture.height
+        rows = min(height, max(least_rows(width, height), -(-_STRIP_PIXELS // width)))
         # Behind a preview, whose ALPHA chunk has it, only where its 8 bits are not all.
         self._with_alpha = picture.alpha is not None and (
             chunk_type == CODES or picture.alpha.dtype != np.uint8
         )
         self._fields = StripFields(rows, effort, picture.channels + self._with_alpha, picture.depth)
         self._picture, self._chunk_type = picture, chunk_type
-        at_once = self._fields.at_once(picture.width, picture.height, threads, max_memory)
+        at_once = self._fields.at_once(width, height, threads, max_memory)
         self._workers = Workers(at_once, threads)
         self._done = 0
 

@@ -19,6 +19,11 @@ DEPTHS = (8, 16)
 MEMORY_SHARE = 1 / 4
 
 
+def least_rows(width: int, height: int) -> int:
+    """Of a strip of such a picture: each has a cost of its own, that of some hundred pixels."""
+    return -(-height // min(MAX_ITERATIONS, 8 + width * height // 1024))
+
+
 @dataclass(frozen=True)
 class StripDetails(Details):
     """What a file says of its strips: all of ``strip_rows`` rows but the last, which may have fewer."""
@@ -68,7 +73,7 @@ class StripFields:
         rest = b"" if strip_rows is None else data[1 + len(_core.write_varint(strip_rows)) :]
         if strip_rows is None or len(rest) < 2:
             raise FormatError("the fields of the lossless coder are cut")
-        least = -(-common.height // MAX_ITERATIONS)
+        least = least_rows(common.width, common.height)
         if not least <= strip_rows <= common.height:
             raise FormatError(f"field strip rows is {strip_rows}; it must lie in {least}..{common.height}")
         found = cls(strip_rows, rest[0], rest[1] & 15, (rest[1] >> 4) + 1)
