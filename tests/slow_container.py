@@ -120,7 +120,8 @@ def read_body(body: Reader) -> SimpleNamespace:
     h.model_hash = body.take(8)
     if h.family == 2:
         reject_unless(h.model == b"lossless" and h.model_hash == bytes(8), "model")
-        h.strips = read_strip_fields(body.data[body.at :], h.width, h.height, (h.channels + (h.alpha == 2),))
+        held = (h.channels + (h.alpha == 2),)
+        h.strips = read_strip_fields(body.data[body.at :], h.width, h.height, held)
         reject_unless(h.strips.depth == h.bit_depth, "bit depth")
         return h
     h.stride, h.depth = body.u8(), body.varint()
