@@ -65,7 +65,8 @@ def fuzz(session: nox.Session) -> None:
     )
     session.run("cmake", "--build", str(folder))
     corpora = ("tests/golden", "tests/fuzz/corpus")
-    session.run(str(folder / "fuzzer"), "--executions", executions, "--seed", "1", *corpora, external=True)
+    for target in ("fuzzer", "strip_fuzzer"):
+        session.run(str(folder / target), "--executions", executions, "--seed", "1", *corpora, external=True)
     session.run("python", "-m", "tests.fuzz", "--executions", executions, "--seed", "1")
 
 

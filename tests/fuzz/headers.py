@@ -3,8 +3,8 @@
 Every header claims a picture of a power of four pixels, of any shape, with up to three other fields changed; checksums
 are right. Processor time and memory of each call are held to those of a sound file of as many pixels, as an encoder
 makes it of a square or half of one. Pixels are those that are coded: models work on blocks of 16 x 16, so a picture
-that is one pixel high has 16 times its own, and costs what these do, sound or not. The columns "of claimed" are the
-same without that, against a square of the claimed pixels themselves.
+that is one pixel high has 16 times its own, and costs what these do, sound or not; strips do not. The columns "of
+claimed" are the same without that, against a square of the claimed pixels themselves.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ from recodec.weights import load_model
 from tests.plane_files import PlaneFields, code_chunk, read_header, write_header
 
 from .inputs import GOLDEN, draw
+from .strip_claims import MOST_EXPONENT, STRIPS, StripClaim, strip_claim
 
 MOST_TIME, MOST_MEMORY = 20, 4
 # What any call may take, whatever the picture: below it clocks and pages say nothing.
@@ -58,12 +59,15 @@ MODELS: Models = (
     ("tiny-network", "network"),
     ("tiny-latent", "adaptive"),
     ("tiny-latent", "network"),
+    ("lossless", STRIPS),
+    ("tiny", STRIPS),
 )
 SHIPPED: Models = (
     ("latent-2", "network"),
     ("latent-2", "adaptive"),
     ("rnn-1", "network"),
     ("dev-1", "adaptive"),
+    ("lossless", STRIPS),
 )
 _ENTROPY = ((1, 1), (1, 3), (1, 4), (2, 1), (2, 2))
 
@@ -145,6 +149,10 @@ def sound_file(model: str, entropy: str, exponent: int) -> bytes:
     noise = np.random.default_rng(exponent).normal(0, 20, (height, width))
     waves = 128 + 60 * np.sin(x / 9) * np.cos(y / 7) + noise
     picture = Image.fromarray(np.stack([waves, waves * 0.8, 255 - waves], 2).clip(0, 255).astype(np.uint8))
+    if entropy == STRIPS:
+        return recodec.encode(
+            picture, model=model, lossless=True, preview=None if model == "lossless" else 0.5
+        )
     return recodec.encode(picture, model=model, entropy=entropy, iterations=CHUNKS)  # type: ignore[arg-type]
 
 
@@ -167,9 +175,12 @@ class Claim:
 
     @property
     def coded_exponent(self) -> int:
-        """Of the pixels that are coded; all sides are powers of two."""
-        blocks = -(-self.fields.width // _BLOCK) * -(-self.fields.height // _BLOCK)
-        return (blocks * _BLOCK**2).bit_length() - 1
+        """Of the pixels that are coded."""
+        return _coded_exponent(self.fields.width, self.fields.height)
+
+    def file(self) -> bytes:
+        """The claim with the chunks of the sound file, their checksums right for what they are decoded to."""
+        return _file_of(self)
 
     def __str__(self) -> str:
         f = self.fields
@@ -178,10 +189,21 @@ class Claim:
         return f"{f.model}: {f.width} x {f.height}, stride {f.stride}, depth {f.depth}, {tiles}, {kind}"
 
 
-def claim(rng: Generator, most: int, models: Models = MODELS) -> Claim:
+def _coded_exponent(width: int, height: int) -> int:
+    """All sides are powers of two."""
+    return (-(-width // _BLOCK) * -(-height // _BLOCK) * _BLOCK**2).bit_length() - 1
+
+
+def claim(rng: Generator, most: int, models: Models = MODELS) -> Claim | StripClaim:
     """A header that claims up to 2^most pixels."""
     model, entropy = draw(rng, models)
     exponent = 2 * int(rng.integers(most // 2 + 1, size=3).min())
+    if entropy == STRIPS:
+        exponent = min(exponent, MOST_EXPONENT)
+        sound = sound_file(model, entropy, exponent)
+        side = 1 << exponent // 2
+        coded = exponent if model == "lossless" else _coded_exponent(side, side)
+        return strip_claim(rng, model, exponent, coded, sound)
     fields, _ = read_header(sound_file(model, entropy, min(exponent, 8)))
     wide = draw(rng, (0, exponent, exponent // 2, int(rng.integers(exponent + 1))))
     fields = replace(fields, width=1 << wide, height=1 << exponent - wide)
@@ -212,8 +234,7 @@ def _changes(rng: Generator, fields: PlaneFields, kind: int) -> dict[str, int]:
     return {"alpha": 1, "channels": draw(rng, (1, 3)), "arithmetic": draw(rng, (0, 1, 2, 9))}
 
 
-def file_of(made: Claim) -> bytes:
-    """The claim with the chunks of the sound file, their checksums right for what they are decoded to."""
+def _file_of(made: Claim) -> bytes:
     fields = made.fields
     sound = Reader(sound_file(made.model, made.entropy, made.exponent))
     coded = [chunk.payload[4:] for chunk in sound.chunks() if chunk.type == CODES]
@@ -274,8 +295,10 @@ def measure(
     return rows
 
 
-def _measure(rows: dict[str, Row], number: int, made: Claim, show: Callable[[str], None]) -> None:
-    data = file_of(made)
+def _measure(
+    rows: dict[str, Row], number: int, made: Claim | StripClaim, show: Callable[[str], None]
+) -> None:
+    data = made.file()
     for way, row in rows.items():
         sound, square = (
             sound_cost(way, made.model, made.entropy, exponent)
