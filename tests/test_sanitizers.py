@@ -138,24 +138,24 @@ binary, network         142848 codes  d6ce5266
 ternary, network        124992 codes  87d070eb
 embedded, adaptive      150288 codes  a34af1d3
 embedded, network       150288 codes  699d9d9f
-strip, fast, 8, photo              5208 samples  788a27c4
-strip, fast, 8, drawn              5208 samples  98dff420
-strip, fast, 8, palette            5208 samples  5c3c0eca
-strip, fast, 16, photo             5208 samples  9dd9653a
-strip, fast, 16, drawn             5208 samples  f7df09c1
-strip, fast, 16, palette           5208 samples  382f70f4
+strip, fast, 8, photo              5208 samples  95565bb8
+strip, fast, 8, drawn              5208 samples  9febd45c
+strip, fast, 8, palette            5208 samples  d7cdae24
+strip, fast, 16, photo             5208 samples  c44c315f
+strip, fast, 16, drawn             5208 samples  31357b88
+strip, fast, 16, palette           5208 samples  4f228e4b
 strip, default, 8, photo           5208 samples  81f6bbf8
-strip, default, 8, drawn           5208 samples  47087f6d
-strip, default, 8, palette         5208 samples  6415ea90
+strip, default, 8, drawn           5208 samples  c8c89a60
+strip, default, 8, palette         5208 samples  98989c59
 strip, default, 16, photo          5208 samples  8a31a77a
 strip, default, 16, drawn          5208 samples  29327cb6
-strip, default, 16, palette        5208 samples  122c3a66
+strip, default, 16, palette        5208 samples  e63ffe17
 strip, best, 8, photo              5208 samples  3aa8292e
-strip, best, 8, drawn              5208 samples  c857f74a
-strip, best, 8, palette            5208 samples  c988927e
+strip, best, 8, drawn              5208 samples  78a10133
+strip, best, 8, palette            5208 samples  04a4e77f
 strip, best, 16, photo             5208 samples  2871cf1c
 strip, best, 16, drawn             5208 samples  7c5f03b6
-strip, best, 16, palette           5208 samples  58c75e83
+strip, best, 16, palette           5208 samples  799b0cd6
 """
 
 

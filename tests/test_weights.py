@@ -31,7 +31,12 @@ def test_golden_model_never_changes(tiny_model: str) -> None:
     assert load_model(tiny_model).hash.hex() == (GOLDEN / "tiny.hash").read_text().strip()
 
 
-RELEASED = {"dev-1": "33a2599e1a807f0e", "rnn-1": "30145a0c441f5643", "latent-1": "48509eb7f62be148", "latent-2": "a2da2195c525c6c2"}
+RELEASED = {
+    "dev-1": "33a2599e1a807f0e",
+    "rnn-1": "30145a0c441f5643",
+    "latent-1": "48509eb7f62be148",
+    "latent-2": "a2da2195c525c6c2",
+}
 
 
 @pytest.mark.parametrize(("name", "hash_"), RELEASED.items())

@@ -55,15 +55,16 @@ struct ErrorCoder {
         for (std::size_t i = 0; i < Distributions; ++i) near[i] = softplus(outward * near[i]);
 
         std::size_t bucket = 0;
-        for (; bounds[bucket + 1] <= most; ++bucket) {
+        bool within = false;
+        for (; !within && bounds[bucket + 1] <= most; bucket += !within) {
             beyond(bounds[bucket + 1], far);
             for (std::size_t i = 0; i < Distributions; ++i) logits[i] = logit_of_share(far[i] - near[i]);
             const std::uint32_t hint = said(bounds[bucket], most + 1, bounds[bucket + 1]);
-            if (decide(magnitude < bounds[bucket + 1], (up ? kUp : kDown) + bucket, hint, logits)) break;
-            near = far;
+            within = decide(magnitude < bounds[bucket + 1], (up ? kUp : kDown) + bucket, hint, logits);
+            if (!within) near = far;
         }
         std::int32_t low = bounds[bucket], high = std::min(bounds[bucket + 1], most + 1);
-        if (high < bounds[bucket + 1]) beyond(high, far);
+        if (!within) beyond(high, far);
         while (high - low > 1) {
             const std::int32_t middle = (low + high) / 2;
             std::array<std::int32_t, Distributions> between;

@@ -79,14 +79,12 @@ Bytes encode_strip(std::span<const std::uint16_t> samples, const StripShape& sha
         data.insert(data.end(), coded.begin(), coded.end());
         return data;
     };
-    const bool may_be_drawn = repeats(samples, shape);
+    // Colours say nothing of gradients, nor of a photograph that is so small that it has few.
+    offer(planes(false));
     if (const auto palette = find_palette(samples, shape)) {
         offer(with_palette(*palette, shape, effort));
-        // Such as gradients, of which colours say nothing.
-        if (may_be_drawn) offer(planes(false));
-    } else {
-        offer(planes(false));
-        if (may_be_drawn) offer(planes(true));
+    } else if (repeats(samples, shape)) {
+        offer(planes(true));
     }
     return std::move(*found);
 }

@@ -83,7 +83,7 @@ def decode_sample(
         if not found:
             inner, i = outer, i + 1
     low, high = bucket_start(i), min(bucket_start(i + 1), span + 1)
-    if high < bucket_start(i + 1):
+    if not found:
         outer = beyond(high)
     while high - low > 1:
         middle = (low + high) // 2
