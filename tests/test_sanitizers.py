@@ -134,24 +134,24 @@ binary, network         142848 codes  d6ce5266
 ternary, network        124992 codes  87d070eb
 embedded, adaptive      150288 codes  a34af1d3
 embedded, network       150288 codes  699d9d9f
-strip, fast, 8, photo              5208 samples  788a27c4
-strip, fast, 8, drawn              5208 samples  98dff420
-strip, fast, 8, palette            5208 samples  5c3c0eca
-strip, fast, 16, photo             5208 samples  9dd9653a
-strip, fast, 16, drawn             5208 samples  f7df09c1
-strip, fast, 16, palette           5208 samples  382f70f4
-strip, default, 8, photo           5208 samples  81f6bbf8
-strip, default, 8, drawn           5208 samples  47087f6d
-strip, default, 8, palette         5208 samples  6415ea90
-strip, default, 16, photo          5208 samples  8a31a77a
-strip, default, 16, drawn          5208 samples  29327cb6
-strip, default, 16, palette        5208 samples  122c3a66
-strip, best, 8, photo              5208 samples  3aa8292e
-strip, best, 8, drawn              5208 samples  c857f74a
-strip, best, 8, palette            5208 samples  c988927e
-strip, best, 16, photo             5208 samples  2871cf1c
-strip, best, 16, drawn             5208 samples  7c5f03b6
-strip, best, 16, palette           5208 samples  58c75e83
+strip, fast, 8, photo              5208 samples  482d4f4b
+strip, fast, 8, drawn              5208 samples  d92b69dc
+strip, fast, 8, palette            5208 samples  4c5703d7
+strip, fast, 16, photo             5208 samples  17bca9ca
+strip, fast, 16, drawn             5208 samples  9792ac2c
+strip, fast, 16, palette           5208 samples  ecb7291d
+strip, default, 8, photo           5208 samples  0fc8f67a
+strip, default, 8, drawn           5208 samples  a7f1770c
+strip, default, 8, palette         5208 samples  95ee103c
+strip, default, 16, photo          5208 samples  7b840dc0
+strip, default, 16, drawn          5208 samples  bd7e63fd
+strip, default, 16, palette        5208 samples  6e0574a0
+strip, best, 8, photo              5208 samples  9a5442dd
+strip, best, 8, drawn              5208 samples  33842530
+strip, best, 8, palette            5208 samples  9b1a9dfe
+strip, best, 16, photo             5208 samples  bd79fb06
+strip, best, 16, drawn             5208 samples  430bb13a
+strip, best, 16, palette           5208 samples  dc2b8c98
 """
 
 
