@@ -138,24 +138,24 @@ binary, network         142848 codes  d6ce5266
 ternary, network        124992 codes  87d070eb
 embedded, adaptive      150288 codes  a34af1d3
 embedded, network       150288 codes  699d9d9f
-strip, fast, 8, photo              5208 samples  95565bb8
-strip, fast, 8, drawn              5208 samples  9febd45c
-strip, fast, 8, palette            5208 samples  d7cdae24
-strip, fast, 16, photo             5208 samples  c44c315f
-strip, fast, 16, drawn             5208 samples  31357b88
-strip, fast, 16, palette           5208 samples  4f228e4b
-strip, default, 8, photo           5208 samples  81f6bbf8
-strip, default, 8, drawn           5208 samples  c8c89a60
-strip, default, 8, palette         5208 samples  98989c59
-strip, default, 16, photo          5208 samples  8a31a77a
-strip, default, 16, drawn          5208 samples  29327cb6
-strip, default, 16, palette        5208 samples  e63ffe17
-strip, best, 8, photo              5208 samples  3aa8292e
-strip, best, 8, drawn              5208 samples  78a10133
-strip, best, 8, palette            5208 samples  04a4e77f
-strip, best, 16, photo             5208 samples  2871cf1c
-strip, best, 16, drawn             5208 samples  7c5f03b6
-strip, best, 16, palette           5208 samples  799b0cd6
+strip, fast, 8, photo              5208 samples  e047da9a
+strip, fast, 8, drawn              5208 samples  dad60a29
+strip, fast, 8, palette            5208 samples  64a4c99a
+strip, fast, 16, photo             5208 samples  34c678a0
+strip, fast, 16, drawn             5208 samples  1e916f93
+strip, fast, 16, palette           5208 samples  5ebe283b
+strip, default, 8, photo           5208 samples  0fc8f67a
+strip, default, 8, drawn           5208 samples  45652e2a
+strip, default, 8, palette         5208 samples  70c6976f
+strip, default, 16, photo          5208 samples  7b840dc0
+strip, default, 16, drawn          5208 samples  a6bd66ee
+strip, default, 16, palette        5208 samples  76968872
+strip, best, 8, photo              5208 samples  9a5442dd
+strip, best, 8, drawn              5208 samples  89af5369
+strip, best, 8, palette            5208 samples  fcbaa8c3
+strip, best, 16, photo             5208 samples  bd79fb06
+strip, best, 16, drawn             5208 samples  a86b0138
+strip, best, 16, palette           5208 samples  205f0a4b
 """
 
 

@@ -13,7 +13,7 @@ namespace {
 using lossless::Effort;
 using lossless::StripShape;
 
-constexpr std::uint32_t kRows = 24, kColumns = 31;
+constexpr std::uint32_t kRows = 12, kColumns = 31;
 constexpr const char* kEffortNames[] = {"fast", "default", "best"};
 constexpr const char* kLookNames[] = {"photo", "drawn", "palette"};
 
