@@ -35,7 +35,7 @@ void check_strip(Effort effort, int depth, Look look, std::size_t least) {
     std::size_t count = 0;
     std::uint32_t digest = 0;
     for (std::uint64_t seed = 0; count < least; ++seed) {
-        const StripShape shape = {kRows, kColumns, 1 + (3 + seed) % 4, depth};
+        const StripShape shape = {kRows, kColumns, static_cast<std::size_t>(1 + (3 + seed) % 4), depth};
         const std::vector<std::uint16_t> samples = draw_picture(shape, look, seed);
         const Bytes coded = on_all_instructions([&] { return encode(samples, shape, effort); });
         count += samples.size();
