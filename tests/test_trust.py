@@ -25,7 +25,7 @@ from PIL import Image
 import recodec
 
 from .conftest import GOLDEN
-from .golden.make import codes_digest
+from .golden.make import codes_digest, samples_digest
 
 EXPECTED = json.loads((GOLDEN / "expected.json").read_text())["good"]
 KILLS = int(os.environ.get("RECODEC_KILLS", "8"))
@@ -321,10 +321,13 @@ def test_machine_without_avx(tiny_model: str, tmp_path: Path) -> None:
     )
 
 
-def test_codes_without_avx() -> None:
-    code = "import sys; sys.path.insert(0, sys.argv[1]); from tests.golden.make import codes_digest as d; "
+@pytest.mark.parametrize("kind", ["codes", "samples"])
+def test_codes_and_samples_without_avx(kind: str) -> None:
+    digest = {"codes": codes_digest, "samples": samples_digest}[kind]
+    code = f"import sys; sys.path.insert(0, sys.argv[1]); from tests.golden.make import {digest.__name__} as d; "
     code += "from pathlib import Path; print(*(d(Path(p).read_bytes()) for p in sys.argv[2:]))"
-    files = [GOLDEN / "good" / f"{name}.rcd" for name in EXPECTED]
+    names = [name for name, expected in EXPECTED.items() if kind in expected]
+    files = [GOLDEN / "good" / f"{name}.rcd" for name in names]
     digests = run_python(code, GOLDEN.parents[1], *files, **_PLAIN).split()
-    assert digests == [EXPECTED[name]["codes"] for name in EXPECTED]
-    assert digests == [codes_digest(file.read_bytes()) for file in files]
+    assert digests == [EXPECTED[name][kind] for name in names]
+    assert digests == [digest(file.read_bytes()) for file in files]
