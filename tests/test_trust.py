@@ -324,7 +324,9 @@ def test_machine_without_avx(tiny_model: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["codes", "samples"])
 def test_codes_and_samples_without_avx(kind: str) -> None:
     digest = {"codes": codes_digest, "samples": samples_digest}[kind]
-    code = f"import sys; sys.path.insert(0, sys.argv[1]); from tests.golden.make import {digest.__name__} as d; "
+    code = (
+        f"import sys; sys.path.insert(0, sys.argv[1]); from tests.golden.make import {digest.__name__} as d; "
+    )
     code += "from pathlib import Path; print(*(d(Path(p).read_bytes()) for p in sys.argv[2:]))"
     names = [name for name, expected in EXPECTED.items() if kind in expected]
     files = [GOLDEN / "good" / f"{name}.rcd" for name in names]
