@@ -51,9 +51,19 @@ def test_options_that_change_nothing_are_named(
 
 
 def test_options_that_count_are_not(tiny_model: str, picture: Image.Image) -> None:
-    with warnings.catch_warnings(action="error"):
-        saved(picture, convert=True, strip=True, entropy="adaptive", max_pixels=None, max_memory=1 << 32)
-        saved(picture, exif=b"", icc_profile=None, xmp=None, dpi=(300, 300), save_all=True, append_images=[])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        plain = saved(picture)
+        coded = saved(
+            picture, convert=True, strip=True, entropy="adaptive", max_pixels=None, max_memory=1 << 32
+        )
+        told = saved(
+            picture, exif=b"", icc_profile=None, xmp=None, dpi=(300, 300), save_all=True, append_images=[]
+        )
+    assert not caught
+    # The model has no other coder, and the picture nothing to convert or to leave out.
+    assert coded == plain
+    assert (resolution(plain), resolution(told)) == (None, (300, 300, 2))
 
 
 @pytest.mark.parametrize("dpi", [(300, 300), (600, 300), (72, 72), [96.0, 96.0]])
