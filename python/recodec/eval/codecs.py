@@ -76,16 +76,11 @@ class ImageCodec(ABC):
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-@dataclass(frozen=True)
-class PillowCodec(ImageCodec):
-    """A format that Pillow writes; ``options`` turns a setting into arguments of ``Image.save``."""
+class OfPillow(ImageCodec):
+    """A format of Pillow, by its name there and that of the library under it."""
 
-    name: str
-    description: str
-    ladder: Sequence[float]
     format: str
     feature: str
-    options: Callable[[float], Mapping[str, Any]]
 
     @property
     def version(self) -> str:
@@ -95,6 +90,35 @@ class PillowCodec(ImageCodec):
     def unavailable(self) -> str | None:
         """Pillow may have been built without the library."""
         return None if features.check(self.feature) else f"this build of Pillow has no {self.format}"
+
+
+class OfImagecodecs(ImageCodec):
+    """A codec of imagecodecs."""
+
+    @property
+    def version(self) -> str:
+        """The wheel's; it fixes those of libraries."""
+        return f"imagecodecs {version('imagecodecs')}"
+
+    def unavailable(self) -> str | None:
+        """It is an extra."""
+        try:
+            version("imagecodecs")
+        except PackageNotFoundError:
+            return "imagecodecs is not installed; install recodec with the extra eval"
+        return None
+
+
+@dataclass(frozen=True)
+class PillowCodec(OfPillow):
+    """A format that Pillow writes; ``options`` turns a setting into arguments of ``Image.save``."""
+
+    name: str
+    description: str
+    ladder: Sequence[float]
+    format: str
+    feature: str
+    options: Callable[[float], Mapping[str, Any]]
 
     def encode(self, original: Pixels, setting: float) -> bytes:
         """Without metadata."""
@@ -121,25 +145,12 @@ class Jpeg(PillowCodec):
         return encode_jpeg(Image.fromarray(original), int(setting))
 
 
-class JpegXl(ImageCodec):
+class JpegXl(OfImagecodecs):
     """JPEG XL through imagecodecs. The plugin for Pillow is GPL and no part of this package."""
 
     name = "jxl-e7"
     description = "libjxl VarDCT, effort 7, distance"
     ladder = (25, 22, 17, 13, 10, 7.5, 5.5, 4, 2.8, 2, 1.4, 1, 0.85, 0.7)
-
-    @property
-    def version(self) -> str:
-        """The wheel's; it fixes libjxl's."""
-        return f"imagecodecs {version('imagecodecs')}"
-
-    def unavailable(self) -> str | None:
-        """It is an extra."""
-        try:
-            version("imagecodecs")
-        except PackageNotFoundError:
-            return "imagecodecs is not installed; install recodec with the extra eval"
-        return None
 
     def encode(self, original: Pixels, setting: float) -> bytes:
         """At a Butteraugli distance."""

@@ -5,15 +5,14 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
-from PIL import Image, features
+from PIL import Image
 
 import recodec
 from recodec.errors import RecodecError
-from recodec.eval.codecs import RECODEC, Coded, ImageCodec
+from recodec.eval.codecs import RECODEC, Coded, ImageCodec, OfImagecodecs, OfPillow
 from recodec.eval.metrics import Pixels
 from recodec.lossless_mode import Effort
 
@@ -68,7 +67,7 @@ class ExactRecodec(ExactCodec):
 
 
 @dataclass(frozen=True)
-class ExactPillow(ExactCodec):
+class ExactPillow(ExactCodec, OfPillow):
     """A format that Pillow writes without loss; ``colour`` are options of ``Image.save`` for RGB alone."""
 
     name: str
@@ -77,15 +76,6 @@ class ExactPillow(ExactCodec):
     feature: str
     options: dict[str, Any]
     colour: dict[str, Any]
-
-    @property
-    def version(self) -> str:
-        """Pillow and the library under it."""
-        return f"Pillow {version('pillow')}, {features.version(self.feature)}"
-
-    def unavailable(self) -> str | None:
-        """Pillow may have been built without the library."""
-        return None if features.check(self.feature) else f"this build of Pillow has no {self.format}"
 
     def encode(self, original: Pixels, setting: float) -> bytes:
         """Without metadata."""
@@ -101,7 +91,7 @@ class ExactPillow(ExactCodec):
 
 
 @dataclass(frozen=True)
-class ExactImagecodecs(ExactCodec):
+class ExactImagecodecs(ExactCodec, OfImagecodecs):
     """A codec of imagecodecs: what its functions are called by, and options of the first."""
 
     name: str
@@ -109,25 +99,15 @@ class ExactImagecodecs(ExactCodec):
     function: str
     options: dict[str, Any]
 
-    @property
-    def version(self) -> str:
-        """The wheel's; it fixes those of libraries."""
-        return f"imagecodecs {version('imagecodecs')}"
-
-    def unavailable(self) -> str | None:
-        """It is an extra."""
-        try:
-            version("imagecodecs")
-        except PackageNotFoundError:
-            return "imagecodecs is not installed; install recodec with the extra eval"
-        return None
-
     def encode(self, original: Pixels, setting: float) -> bytes:
         """With one thread."""
         import imagecodecs
 
         encode = getattr(imagecodecs, f"{self.function}_encode")
-        return bytes(encode(original[:, :, 0] if original.shape[2] == 1 else original, **self.options))
+        samples = original[:, :, 0] if original.shape[2] == 1 else original
+        # Room for what grows: CharLS gets no more than a picture takes, and noise takes more.
+        room = bytearray(2 * original.nbytes + 1024)
+        return bytes(encode(samples, **self.options, out=room))
 
     def decode(self, file: bytes) -> Pixels:
         """Likewise."""

@@ -12,8 +12,7 @@ from torch import Tensor
 
 from recodec import _core
 from recodec.container.core import CODES, MAX_ITERATIONS
-from recodec.errors import ImageError
-from recodec.families.lossless.fields import DEFAULT_EFFORT, DEPTHS, StripFields, least_rows
+from recodec.families.lossless.fields import DEFAULT_EFFORT, StripFields, least_rows
 from recodec.families.lossless.header import StripFileHeader
 from recodec.families.lossless.strips import Samples, Workers, encode_strip, of_depth
 from recodec.io.pictures import Picture
@@ -49,7 +48,7 @@ class LosslessEngine:
         check_pixels(width, height, limits.max_pixels)
 
     def encoder(self, picture: Picture, header: _core.Header, limits: Limits, **options: Any) -> StripEncoder:
-        """Begin a picture; ``effort``, which counts in EFFORTS, is the only option. Raises :class:`ImageError`."""
+        """Begin a picture; ``effort``, which counts in EFFORTS, is the only option."""
         memory = limits.max_memory - PLAIN_BYTES
         encoder = StripEncoder(picture, threads=torch.get_num_threads(), max_memory=memory, **options)
         needed = PLAIN_BYTES + encoder.memory
@@ -87,11 +86,6 @@ class StripEncoder:
         threads: int,
         max_memory: int,
     ):
-        if picture.depth not in DEPTHS:
-            raise ImageError(
-                f"the picture has samples of {picture.depth} bits, and lossless files keep those of "
-                f"{' or '.join(map(str, DEPTHS))} only; reduce it yourself, and encode what comes of it"
-            )
         width, height = picture.width, picture.height
         rows = min(height, max(least_rows(width, height), -(-_STRIP_PIXELS // width)))
         # Behind a preview, whose ALPHA chunk has it, only where its 8 bits are not all.
