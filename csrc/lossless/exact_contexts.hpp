@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "decisions.hpp"
+#include "error_coder.hpp"
 #include "planes.hpp"
 #include "predictors.hpp"
 
@@ -24,7 +25,7 @@ public:
         : planes_(planes), width_(width), bits_(table_bits(samples)), seen_(std::size_t{1} << bits_, kNowhere) {
         for (auto& table : tables_) table.resize(std::size_t{1} << (bits_ + kCountersPerSample));
         for (std::size_t i = 0; i < maps_.size(); ++i) {
-            maps_[i].probability = static_cast<std::uint16_t>((i % 64) * 1024 + 512);
+            maps_[i].probability = static_cast<std::uint16_t>((i % kSteps) * 1024 + 512);
             maps_[i].count = 6;
         }
     }
@@ -65,8 +66,8 @@ public:
         std::array<RowCounter*, kCounters> found;
         for (std::size_t i = 0; i < rows_.size(); ++i) {
             found[i] = &tables_[i][hash({rows_[i], static_cast<std::uint32_t>(node)}) >> (32 - bits_ - kCountersPerSample)];
-            const std::size_t count = std::min<std::size_t>(found[i]->count, 15);
-            found[kContexts + i] = &maps_[(i * 16 + count) * 64 + (found[i]->probability >> 10)];
+            const std::size_t count = std::min<std::size_t>(found[i]->count, kCounts - 1);
+            found[kContexts + i] = &maps_[(i * kCounts + count) * kSteps + (found[i]->probability >> 10)];
         }
         found.back() = &matches_[(std::min(length_, kLongest) * 3 + said) * kNodes + node];
         return found;
@@ -88,7 +89,11 @@ public:
 
 private:
     static constexpr std::uint32_t kNowhere = 0xFFFFFFFF, kLongest = 15;
-    static constexpr std::size_t kNodes = 94;
+    // As many as decisions of deep planes have.
+    static constexpr std::size_t kNodes = ErrorCoder<true, 1>::kNodes;
+    // How often a counter was told, and its probability, in so many steps.
+    static constexpr std::size_t kCounts = 16, kSteps = 64;
+    static constexpr int kColourBits = 16;
     // Counters for every place in the table of places, as a power of 2.
     static constexpr int kCountersPerSample = 2;
 
@@ -109,13 +114,12 @@ private:
     std::uint32_t width_;
     int bits_;
     std::array<std::vector<RowCounter>, kContexts> tables_;
-    std::vector<RowCounter> maps_ = std::vector<RowCounter>(kContexts * 16 * 64);
+    std::vector<RowCounter> maps_ = std::vector<RowCounter>(kContexts * kCounts * kSteps);
     std::vector<RowCounter> matches_ = std::vector<RowCounter>((kLongest + 1) * 3 * kNodes);
     // Where a key was seen last.
     std::vector<std::uint32_t> seen_;
     std::array<std::uint32_t, kContexts> rows_{};
     // What samples of the planes before were last seen with.
-    static constexpr int kColourBits = 16;
     std::vector<std::uint32_t> colours_ = std::vector<std::uint32_t>(std::size_t{1} << kColourBits, kNowhere);
     std::uint32_t* colour_ = nullptr;
     std::uint32_t key_ = 0, next_ = kNowhere, length_ = 0;

@@ -156,7 +156,7 @@ private:
         const std::int32_t whole = blend / kUnit, fraction = scene.centre % kUnit;
         const auto depth = static_cast<int>(std::bit_width(static_cast<std::uint32_t>(range_.most)));
         const std::int32_t high = (scene.centre / kUnit) >> std::max(depth - 8, 0);
-        const auto counter_row = [&](std::size_t number) -> std::uint32_t {
+        [[maybe_unused]] const auto counter_row = [&](std::size_t number) -> std::uint32_t {
             switch (number) {
                 case 0: {
                     const std::int32_t ahead = (((each[quick] - blend) >> noise) * 3 + kUnit) / (2 * kUnit) + 6;
@@ -180,7 +180,9 @@ private:
                 default: return first * 4 + static_cast<std::uint32_t>(fraction / (kUnit / 4));
             }
         };
-        for (std::size_t i = 0; i < scene.rows.size(); ++i) scene.rows[i] = counter_row(Setting::kCounters[i]);
+        if constexpr (!Drawn) {
+            for (std::size_t i = 0; i < scene.rows.size(); ++i) scene.rows[i] = counter_row(Setting::kCounters[i]);
+        }
         scene.selectors = {first, second + (fraction < kUnit / 2 ? 8 : 0)};
         return scene;
     }
