@@ -17,6 +17,12 @@ namespace {
 
 constexpr std::uint8_t kPlanes = 0, kPalette = 1;
 
+// What may suit a strip: samples as they differ from predictions, from exactly the same surroundings, or indices of colours.
+enum class Way { differences, drawn, palette };
+
+// About so many pixels are coded to find out.
+constexpr std::size_t kTrialPixels = 1 << 16;
+
 StripShape of_colours(const StripShape& shape, std::size_t colours) {
     return {1, static_cast<std::uint32_t>(colours), shape.channels, shape.depth};
 }
@@ -48,6 +54,15 @@ Bytes with_palette(const Palette& palette, const StripShape& shape, Effort effor
     return data;
 }
 
+Bytes encode_by(Way way, std::span<const std::uint16_t> samples, const StripShape& shape, Effort effort,
+                std::size_t threads) {
+    if (way == Way::palette) return with_palette(find_palette(samples, shape).value(), shape, effort);
+    Bytes data = {kPlanes};
+    const Bytes coded = encode_planes(samples, shape, shape.most(), effort, way == Way::drawn, threads);
+    data.insert(data.end(), coded.begin(), coded.end());
+    return data;
+}
+
 void read_palette(ByteReader reader, ByteView data, const StripShape& shape, Effort effort,
                   std::span<std::uint16_t> samples) {
     const auto last = reader.varint(), size = last ? reader.varint() : std::nullopt;
@@ -69,24 +84,28 @@ void read_palette(ByteReader reader, ByteView data, const StripShape& shape, Eff
 }  // namespace
 
 Bytes encode_strip(std::span<const std::uint16_t> samples, const StripShape& shape, Effort effort, std::size_t threads) {
-    std::optional<Bytes> found;
-    const auto offer = [&](Bytes data) {
-        if (!found || data.size() < found->size()) found = std::move(data);
-    };
-    const auto planes = [&](bool drawn) {
-        Bytes data = {kPlanes};
-        const Bytes coded = encode_planes(samples, shape, shape.most(), effort, drawn, threads);
-        data.insert(data.end(), coded.begin(), coded.end());
-        return data;
-    };
     // Colours say nothing of gradients, nor of a photograph that is so small that it has few.
-    offer(planes(false));
-    if (const auto palette = find_palette(samples, shape)) {
-        offer(with_palette(*palette, shape, effort));
+    std::vector<Way> ways = {Way::differences};
+    if (find_palette(samples, shape)) {
+        ways.push_back(Way::palette);
     } else if (repeats(samples, shape)) {
-        offer(planes(true));
+        ways.push_back(Way::drawn);
     }
-    return std::move(*found);
+    // Some rows of a large strip tell as well which way is the shortest, in a fraction of the time.
+    const auto rows = static_cast<std::uint32_t>(kTrialPixels / shape.width + 1);
+    if (ways.size() > 1 && rows < shape.height) {
+        const StripShape part = {rows, shape.width, shape.channels, shape.depth};
+        const std::size_t row = std::size_t{shape.width} * shape.channels;
+        const auto band = samples.subspan((shape.height - rows) / 2 * row, part.samples());
+        const auto size = [&](Way way) { return encode_by(way, band, part, effort, threads).size(); };
+        ways = {size(ways[1]) < size(ways[0]) ? ways[1] : ways[0]};
+    }
+    Bytes found = encode_by(ways[0], samples, shape, effort, threads);
+    if (ways.size() > 1) {
+        Bytes other = encode_by(ways[1], samples, shape, effort, threads);
+        if (other.size() < found.size()) found = std::move(other);
+    }
+    return found;
 }
 
 void decode_strip(ByteView data, const StripShape& shape, Effort effort, std::span<std::uint16_t> samples,

@@ -193,3 +193,26 @@ def test_efforts_and_depths_that_cannot_be() -> None:
         _core.encode_strip(np.zeros((4, 4, 1), np.uint8), 3)
     with pytest.raises(_core.CoreError):
         _core.decode_strip(b"", 4, 4, 1, 12)
+
+
+def is_drawn(data: bytes) -> bool:
+    """What the first stream of a strip of three planes begins with, behind two sizes."""
+    assert data[0] == 0
+    at = 1
+    for _ in range(2):
+        while data[at] >= 0x80:
+            at += 1
+        at += 1
+    return data[at] < 0x80
+
+
+def test_large_strips_are_coded_the_way_that_suits_them() -> None:
+    """Which of two that is, some of their rows tell; in both every second pixel is like one beside it."""
+    y = np.mgrid[:360, :600][0]
+    # In more colours than a palette has.
+    page = np.tile(text(3), (4, 4, 1)) - (y % 31)[..., None].astype(np.uint8) * np.uint8(5)
+    enlarged = np.asarray(Image.fromarray(photo(60, 100, 3)).resize((600, 360), Image.Resampling.BICUBIC))
+    for samples, drawn in ((page, True), (enlarged, False)):
+        data = _core.encode_strip(np.ascontiguousarray(samples), FAST)
+        np.testing.assert_array_equal(decode(data, samples, FAST), samples)
+        assert is_drawn(data) == drawn
