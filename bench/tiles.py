@@ -55,10 +55,16 @@ def measured(*arguments: str) -> dict[str, float]:
 @click.argument("picture", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--size", "sizes", type=(int, int), multiple=True, required=True, metavar="W H")
 @click.option("--iterations", default=8, show_default=True)
+@click.option("--lossless", is_flag=True, help="Keep every sample, instead of so many iterations.")
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path))
-def memory(picture: Path, sizes: tuple[tuple[int, int], ...], iterations: int, out: Path) -> None:
+def memory(
+    picture: Path, sizes: tuple[tuple[int, int], ...], iterations: int, lossless: bool, out: Path
+) -> None:
     """Encode and decode PICTURE, enlarged to each size, from file to file."""
     rows = []
+    how, said = ["--iterations", str(iterations)], f"{iterations} iterations"
+    if lossless:
+        how, said = ["--lossless"], "lossless"
     for width, height in sizes:
         with tempfile.TemporaryDirectory() as folder:
             large, coded, decoded = (str(Path(folder, name)) for name in ("a.png", "b.rcd", "c.png"))
@@ -68,15 +74,15 @@ def memory(picture: Path, sizes: tuple[tuple[int, int], ...], iterations: int, o
             row: dict[str, Any] = {
                 "width": width,
                 "height": height,
-                "encode": measured("encode", large, coded, "--iterations", str(iterations), *limit),
+                "encode": measured("encode", large, coded, *how, *limit),
                 "bytes": Path(coded).stat().st_size,
                 "decode": measured("decode", coded, decoded, *limit),
             }
         rows.append(row)
-        print(f"{width} x {height}, {iterations} iterations, {row['bytes']} bytes")
+        print(f"{width} x {height}, {said}, {row['bytes']} bytes")
         for side in ("encode", "decode"):
             print(f"  {side}  {row[side]['seconds']:7.1f} s  {row[side]['peak_gib']:.2f} GiB")
-    result = {"environment": describe(), "cores": os.cpu_count(), "iterations": iterations, "pictures": rows}
+    result = {"environment": describe(), "cores": os.cpu_count(), "coded": said, "pictures": rows}
     out.write_text(json.dumps(result, indent=1) + "\n")
 
 
