@@ -1,9 +1,11 @@
 #include <algorithm>
+#include <bit>
 
 #include "bindings.hpp"
 #include "error.hpp"
 #include "sizes.hpp"
 #include "zoo/contexts.hpp"
+#include "zoo/latent_coder.hpp"
 #include "zoo/mlp.hpp"
 
 namespace recodec {
@@ -156,9 +158,57 @@ Array<std::uint8_t> decode_plane(const py::buffer& data, const Array<std::uint8_
     return plane;
 }
 
+template <class T>
+std::vector<T> copied(const Array<T>& array) {
+    const auto values = view(array);
+    return {values.begin(), values.end()};
+}
+
+LatentTables latent_tables(const Array<std::uint8_t>& kinds, const Array<std::int32_t>& limits,
+                           const Array<std::uint16_t>& probabilities, bool unbounded, int rate) {
+    if (probabilities.ndim() != 3 || probabilities.shape(2) < 2 || probabilities.shape(2) > 256) {
+        throw py::value_error("probabilities must be planes x contexts x 2^bits");
+    }
+    const auto side = [&](py::ssize_t axis) { return static_cast<std::size_t>(probabilities.shape(axis)); };
+    const int bits = static_cast<int>(std::bit_width(side(2))) - 1;
+    const LatentShape shape{side(0), side(1), bits, unbounded, rate};
+    return {shape, copied(kinds), copied(limits), copied(probabilities)};
+}
+
+py::bytes encode_with_tables(const LatentTables& tables, const Array<std::int16_t>& latents) {
+    if (latents.ndim() != 3) throw py::value_error("latents must be planes x height x width");
+    require_equal(latents.shape(0), tables.shape().planes, "latents");
+    const LatentSize size{static_cast<std::size_t>(latents.shape(1)), static_cast<std::size_t>(latents.shape(2))};
+    Bytes data;
+    {
+        py::gil_scoped_release release;
+        data = encode_latents(tables, view(latents), size);
+    }
+    return to_bytes(data);
+}
+
+Array<std::int16_t> decode_with_tables(const LatentTables& tables, const py::buffer& data, std::size_t height,
+                                       std::size_t width) {
+    const BufferView source(data);
+    size_product({tables.shape().planes, height, width});
+    Array<std::int16_t> latents({tables.shape().planes, height, width});
+    const std::span<std::int16_t> out(latents.mutable_data(), static_cast<std::size_t>(latents.size()));
+    {
+        py::gil_scoped_release release;
+        decode_latents(tables, source, {height, width}, out);
+    }
+    return latents;
+}
+
 }  // namespace
 
 void bind_zoo(py::module_& m) {
+    py::class_<LatentTables>(m, "LatentTables")
+        .def(py::init(&latent_tables), py::arg("kinds"), py::arg("limits"), py::arg("probabilities"),
+             py::arg("unbounded"), py::arg("rate"))
+        .def_property_readonly("planes", [](const LatentTables& tables) { return tables.shape().planes; })
+        .def("encode", &encode_with_tables, py::arg("latents"))
+        .def("decode", &decode_with_tables, py::arg("data"), py::arg("height"), py::arg("width"));
     m.def("encode_symbols", &encode_planes, py::arg("symbols"), py::arg("bits"), py::arg("coding"),
           py::arg("context") = 0);
     m.def("decode_symbols", &decode_planes, py::arg("data"), py::arg("planes"), py::arg("height"), py::arg("width"),

@@ -15,6 +15,8 @@ SEARCH_PATH_VARIABLE = "RECODEC_WEIGHTS"
 MODEL_ID = re.compile(r"[a-z0-9-]{1,32}")
 SUFFIX = ".safetensors"
 SHIPPED = Path(__file__).parent / "weights"
+# Models of the zoo.
+_ZOO = "zoo"
 
 
 def check_name(model: object) -> None:
@@ -28,6 +30,11 @@ def is_path(model: str) -> bool:
     return model.endswith(SUFFIX) or any(separator in model for separator in (os.sep, os.altsep) if separator)
 
 
+def shipped_folders() -> tuple[Path, ...]:
+    """Folders of the package that have models, each with their digests."""
+    return SHIPPED, SHIPPED / _ZOO
+
+
 def _search_path() -> list[Path]:
     folders = [Path(part) for part in os.environ.get(SEARCH_PATH_VARIABLE, "").split(os.pathsep) if part]
     for folder in folders:
@@ -35,7 +42,7 @@ def _search_path() -> list[Path]:
             raise SettingError(
                 f"{SEARCH_PATH_VARIABLE} names {str(folder)!r}, which is no folder; correct it or unset the variable"
             )
-    return [*folders, SHIPPED]
+    return [*folders, *shipped_folders()]
 
 
 def weights_files() -> Iterator[Path]:

@@ -25,7 +25,14 @@ from torch import Tensor
 from recodec import _core
 from recodec.errors import WeightsError
 from recodec.io import outputs
-from recodec.model_search import MODEL_ID, SHIPPED, SUFFIX, find_model, is_path, weights_files
+from recodec.model_search import (
+    MODEL_ID,
+    SUFFIX,
+    find_model,
+    is_path,
+    shipped_folders,
+    weights_files,
+)
 from recodec.networks.architectures import Architecture, find_architecture
 from recodec.networks.plane_network import PlaneNetwork
 
@@ -183,7 +190,7 @@ def load_model(model: str | os.PathLike[str], hash_: str | None = None) -> Model
     if not MODEL_ID.fullmatch(path.stem):
         raise WeightsError(f"{path.name} gives no model id; name the file with a-z, 0-9 and '-' only")
     try:
-        if path.parent == SHIPPED:
+        if path.parent in shipped_folders():
             _check_release(path)
         return _model(path)
     except (WeightsError, MemoryError):
@@ -207,7 +214,7 @@ def shared_model(model: str, hash_: str) -> Model:
 
 def _check_release(path: Path) -> None:
     """Raise :class:`WeightsError` for other bytes under the id of a released model: not every part is in its hash."""
-    sums = (SHIPPED / "SHA256SUMS").read_text().split()
+    sums = (path.parent / "SHA256SUMS").read_text().split()
     released = dict(zip(sums[1::2], sums[::2], strict=True))
     if path.name in released and hashlib.sha256(path.read_bytes()).hexdigest() != released[path.name]:
         raise WeightsError(
@@ -288,8 +295,8 @@ def find_weights(model: str, hash_: str) -> Path:
 
 def hides_shipped(model: Model) -> bool:
     """Whether others will take what a model makes for files of one that comes with recodec."""
-    shipped = SHIPPED / f"{model.id}{SUFFIX}"
-    return shipped.is_file() and _hash_of(shipped) != model.hash
+    paths = [folder / f"{model.id}{SUFFIX}" for folder in shipped_folders()]
+    return any(path.is_file() and _hash_of(path) != model.hash for path in paths)
 
 
 def _hash_of(path: Path) -> bytes:

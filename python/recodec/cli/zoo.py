@@ -12,6 +12,7 @@ from recodec.cli import jobs, options, output
 from recodec.cli.encode import caught_warnings, outcome
 from recodec.cli.jobs import Job, Outcome
 from recodec.io import picture_kinds
+from recodec.zoo.system import System, systems
 
 if TYPE_CHECKING:
     from recodec.encoding import EncodeOptions
@@ -24,11 +25,14 @@ def zoo(context: click.Context) -> None:
 
     Their files are .rcd files, which 'recodec decode', 'info' and 'verify' read.
     """
-    from recodec.zoo import systems
-
     if context.invoked_subcommand is None:
         for system in systems():
-            output.say(f"{system.id}: {system.title}\n  source: {system.source}\n  mended: {system.mended}")
+            weights = system.weights
+            size = "none" if weights is None else f"{weights.stat().st_size / 1000:.0f} kB"
+            output.say(
+                f"{system.id}: {system.title}\n  source: {system.source}\n  mended: {system.mended}\n"
+                f"  rate: {system.rate}\n  weights: {size}; learned from: {system.data}"
+            )
 
 
 @zoo.group()
@@ -100,9 +104,65 @@ def mlp(
     common: EncodeOptions = {
         "convert": convert, "strip": strip, "max_pixels": max_pixels, "max_memory": max_memory
     }  # fmt: skip
+    _run(source, target, _Encode("mlp", settings, common), reporting)
+
+
+def _of_learned(system: System) -> click.Command:
+    """The command of a system whose networks come trained."""
+
+    @options.apply(
+        click.argument("source", metavar="IN"),
+        click.argument("target", metavar="OUT"),
+        click.option(
+            "--level",
+            type=click.IntRange(min=0, max=255),
+            default=0,
+            show_default=True,
+            metavar="N",
+            help="Quality, of models that have several.",
+        ),
+        click.option(
+            "--patch",
+            type=int,
+            default=0,
+            show_default=True,
+            metavar="SIDE",
+            help="Code squares of so many pixels each by itself; 0: the whole picture.",
+        ),
+        options.convert,
+        options.strip,
+        options.max_pixels,
+        options.max_memory,
+        options.reporting,
+    )
+    def command(
+        source: str,
+        target: str,
+        level: int,
+        patch: int,
+        convert: bool,
+        strip: bool,
+        max_pixels: int,
+        max_memory: int,
+        **reporting: Unpack[options.Reporting],
+    ) -> None:
+        common: EncodeOptions = {
+            "convert": convert, "strip": strip, "max_pixels": max_pixels, "max_memory": max_memory
+        }  # fmt: skip
+        _run(source, target, _Encode(system.id, {"level": level, "patch": patch}, common), reporting)
+
+    return click.command(system.id, help=f"{system.title}.", short_help=system.title)(command)
+
+
+for _system in systems():
+    if _system.id not in encode.commands:
+        encode.add_command(_of_learned(_system))
+
+
+def _run(source: str, target: str, work: _Encode, reporting: options.Reporting) -> None:
     planned = jobs.plan([source, target], None, ".rcd", as_json=reporting["as_json"])
     output.require_rcd(target)
-    jobs.run(planned, _Encode("mlp", settings, common), **reporting)
+    jobs.run(planned, work, **reporting)
 
 
 @dataclass(frozen=True, slots=True)

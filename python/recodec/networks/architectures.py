@@ -30,11 +30,15 @@ class Architecture(NamedTuple):
 
 
 _PIXEL, _LATENT = "recodec.networks.pixel", "recodec.networks.latent"
+_AUTOENCODER = "recodec.networks.autoencoder"
 
 ARCHITECTURES = {
     "pixel": Architecture(f"{_PIXEL}.config", "NetworkConfig", f"{_PIXEL}.recurrent", "RecurrentCodec", True),
     "latent-transform": Architecture(
         f"{_LATENT}.config", "TransformConfig", f"{_LATENT}.levels", "TransformNetwork", False
+    ),
+    "autoencoder": Architecture(
+        f"{_AUTOENCODER}.config", "AutoencoderConfig", f"{_AUTOENCODER}.network", "Autoencoder", True, 3
     ),
     "latent": Architecture(f"{_LATENT}.config", "LatentConfig", f"{_LATENT}.network", "LatentNetwork", True),
 }
@@ -44,7 +48,7 @@ def find_architecture(name: str) -> Architecture:
     """Raises :class:`WeightsError` for one that this version does not know."""
     if name not in ARCHITECTURES:
         raise WeightsError(
-            f"the architecture is {name!r}; this version of recodec knows {' and '.join(ARCHITECTURES)}, a newer one "
+            f"the architecture is {name!r}; this version of recodec knows {', '.join(ARCHITECTURES)}, a newer one "
             "may know more"
         )
     return ARCHITECTURES[name]

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from recodec import _core
 from recodec.container.core import ALPHA_AS_PNG
-from recodec.errors import UnsupportedError
 from recodec.families.protocol import FileHeader
-from recodec.zoo.system import find_system, systems
+from recodec.zoo.learned.header import LearnedFileHeader
+from recodec.zoo.mlp.header import MlpFileHeader
+from recodec.zoo.system import find_system
 
 if TYPE_CHECKING:
     import torch
@@ -17,29 +18,33 @@ if TYPE_CHECKING:
     from recodec.ops.backend import Backend
     from recodec.weights import Model
 
+# The one system without weights.
+_MLP = "mlp"
+
 
 class ZooFamily:
     """Systems of the sources."""
 
     number: ClassVar[int] = 3
     name: ClassVar[str] = "zoo"
-    # The one system without weights.
-    codec_id: ClassVar[str | None] = "mlp"
+    codec_id: ClassVar[str | None] = _MLP
     alpha_method: ClassVar[int] = ALPHA_AS_PNG
 
     def read(self, header: _core.Header) -> FileHeader:
         """The header with the fields of its system. Raises :class:`FormatError` and :class:`UnsupportedError`."""
-        if header.model not in (known := [system.id for system in systems()]):
-            raise UnsupportedError(
-                f"the file is of system {header.model!r} of the zoo; this version knows {', '.join(known)}"
-            )
-        return find_system(header.model).read(self, header)
+        if header.model == _MLP:
+            return MlpFileHeader(self, header)
+        return LearnedFileHeader(self, header)
 
     def engine(
         self, model: Model | None, device: str | torch.device, dtype: str | torch.dtype, backend: Backend
     ) -> Engine:
-        """Of the system without weights, with its usual settings."""
-        return find_system("mlp").engine(self)
+        """A model where it runs; without one the system that has no weights. With the usual settings."""
+        if model is None:
+            return find_system(_MLP).engine(self)
+        from recodec.zoo.learned.engine import LearnedEngine
+
+        return LearnedEngine(self, model, device, dtype, backend)
 
 
 ZOO = ZooFamily()

@@ -5,16 +5,17 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recodec.errors import WeightsError
+from recodec.model_search import find_model
 from recodec.notices import warn
 from recodec.options import check_options
 
 if TYPE_CHECKING:
-    from recodec import _core
     from recodec.encoding import EncodeOptions
-    from recodec.families.protocol import Engine, Family, FileHeader
+    from recodec.families.protocol import Engine, Family
     from recodec.io.pictures import ImageLike, Picture
 
 
@@ -22,15 +23,17 @@ if TYPE_CHECKING:
 class System:
     """A system of the zoo.
 
-    ``id`` stands in its files as the model id, ``source`` says who describes it, ``mended`` what is not as described.
-    ``module`` has its ``Settings``, a frozen dataclass, and ``FileHeader``, made of the family and the common fields;
-    its submodule ``engine`` has a function ``engine(family, settings)``.
+    ``id`` stands in its files as the model id, ``source`` says who describes it, ``mended`` what is not as described,
+    ``rate`` how large its files are and ``data`` what it learned from. ``module`` has its ``Settings``, a frozen
+    dataclass; its submodule ``engine`` has a function ``engine(family, id, settings)``.
     """
 
     id: str
     title: str
     source: str
     mended: str
+    rate: str
+    data: str
     module: str
 
     @property
@@ -39,18 +42,21 @@ class System:
         found: type[Any] = import_module(self.module).Settings
         return found
 
-    def read(self, family: Family, common: _core.Header) -> FileHeader:
-        """A header of its files. Raises :class:`FormatError` and :class:`UnsupportedError`."""
-        found: FileHeader = import_module(self.module).FileHeader(family, common)
-        return found
+    @property
+    def weights(self) -> Path | None:
+        """Its file of weights; None for the system that has none. Raises :class:`WeightsError` if it is not there."""
+        return None if self.module == _MLP else find_model(self.id)
 
     def engine(self, family: Family, **settings: Any) -> Engine:
         """A codec with some settings. Raises :class:`OptionError` and :class:`TargetError`."""
         check_options(self.id, settings, [field.name for field in dataclasses.fields(self.settings)])
         chosen = self.settings(**settings)
-        made: Engine = import_module(f"{self.module}.engine").engine(family, chosen)
+        made: Engine = import_module(f"{self.module}.engine").engine(family, self.id, chosen)
         return made
 
+
+_MLP, _LEARNED = "recodec.zoo.mlp", "recodec.zoo.learned"
+_PHOTOGRAPHS = "408 photographs with free licences, some of them CC-BY-SA-4.0"
 
 _SYSTEMS = (
     System(
@@ -58,7 +64,9 @@ _SYSTEMS = (
         "lossless: a small network predicts each sample from 60 before it, trained for each picture",
         "student report, section 3",
         "differences from (W + N) / 2 instead of raw pixels; integers; G, R given G, B given both",
-        "recodec.zoo.mlp",
+        "lossless",
+        "none",
+        _MLP,
     ),
 )
 
@@ -82,15 +90,20 @@ def encode(
 ) -> bytes:
     """Encode one image with a system of the zoo; :func:`recodec.decode` reads the file.
 
-    ``settings`` are the system's own, ``options`` those of :meth:`recodec.Codec.encode` that are not about entropy.
+    ``settings`` are the system's own, ``options`` those of :meth:`recodec.Codec.encode` that are not about entropy;
+    without a target a file has all stages.
     Raises :class:`WeightsError` for an unknown system, :class:`OptionError` and :class:`TargetError` for settings,
     and what :meth:`recodec.Codec.encode` raises.
     """
+    from recodec.container.targets import Targets
     from recodec.encoding import encode_all
     from recodec.zoo.family import ZOO
 
     engine = find_system(system).engine(ZOO, **settings)
-    (writer,) = encode_all(engine, [image], options or {})
+    chosen: EncodeOptions = {**options} if options else {}
+    if not engine.exact and not Targets.__optional_keys__ & chosen.keys():
+        chosen["iterations"] = engine.iterations
+    (writer,) = encode_all(engine, [image], chosen)
     for warning in writer.warnings:
         warn(warning)
     return writer.assembly.to_bytes()

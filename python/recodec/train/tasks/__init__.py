@@ -23,6 +23,9 @@ _TASKS = {
         "recodec.train.tasks.transform", "TransformRecipe", "TransformTask", ("latent-transform",)
     ),
     "prefixes": _Entry("recodec.train.tasks.prefixes", "PrefixRecipe", "PrefixTask", ("latent",)),
+    "autoencoder": _Entry(
+        "recodec.train.tasks.autoencoder", "AutoencoderRecipe", "AutoencoderTask", ("autoencoder",)
+    ),
     "entropy": _Entry("recodec.train.tasks.entropy", "EntropyRecipe", "entropy_task", ("pixel",)),
 }
 

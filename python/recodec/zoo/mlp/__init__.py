@@ -3,7 +3,6 @@
 Loads no torch; training and coding do.
 """
 
-from recodec.zoo.mlp.header import MlpFileHeader as FileHeader
 from recodec.zoo.mlp.header import Settings
 
-__all__ = ["FileHeader", "Settings"]
+__all__ = ["Settings"]

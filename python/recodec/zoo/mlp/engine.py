@@ -23,8 +23,8 @@ from recodec.zoo.mlp.planes import ORDER, Samples, encode_plane
 from recodec.zoo.mlp.training import TRAINING_BYTES, fit
 
 
-def engine(family: Family, settings: Settings) -> MlpEngine:
-    """The codec "mlp" with some settings."""
+def engine(family: Family, system: str, settings: Settings) -> MlpEngine:
+    """The codec "mlp", which is the only such ``system``, with some settings."""
     return MlpEngine(family, settings)
 
 

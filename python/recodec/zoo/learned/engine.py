@@ -1,0 +1,209 @@
+"""A model of the zoo where it runs, and the pictures that it encodes and decodes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recodec import _core
+from recodec.errors import DeviceError, TargetError
+from recodec.families.protocol import Family
+from recodec.io.pictures import Picture
+from recodec.limits import Limits, check_pixels
+from recodec.networks.autoencoder.network import Autoencoder
+from recodec.ops.backend import Backend
+from recodec.runtime.ambient import inference
+from recodec.runtime.samples import Samples, to_uint8
+from recodec.runtime.tiling import Region
+from recodec.weights import Model, load_model
+from recodec.zoo.learned.header import LearnedFileHeader, Settings
+from recodec.zoo.learned.symbols import Latents, SymbolDecoder, encode_stage, grid_of
+from recodec.zoo.learned.windows import tiles_of
+
+
+def engine(family: Family, system: str, settings: Settings) -> LearnedEngine:
+    """The codec of a system with some settings, on the CPU. Raises :class:`WeightsError` and :class:`TargetError`."""
+    return LearnedEngine(family, load_model(system), "cpu", torch.float32, "auto", settings)
+
+
+class LearnedEngine:
+    """One autoencoder on one device. Raises :class:`DeviceError` and :class:`TargetError`."""
+
+    exact, at_once = False, 1
+
+    def __init__(
+        self,
+        family: Family,
+        model: Model,
+        device: str | torch.device,
+        dtype: str | torch.dtype,
+        backend: Backend,
+        settings: Settings | None = None,
+    ):
+        self.family, self.model, self.backend = family, model, backend
+        self.id, self.hash = model.id, model.hash
+        wanted = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
+        if wanted != torch.float32:
+            raise DeviceError(f"dtype is {dtype}; models of the zoo compute in float32 alone")
+        self.dtype = torch.float32
+        try:
+            self.device = torch.device(device)
+            self.network: Autoencoder = model.network.to(self.device)
+        # A build of torch without a back end fails an assertion instead.
+        except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
+            reason = str(error).splitlines()[0]
+            raise DeviceError(f"the device {str(device)!r} cannot be used: {reason}") from error
+        self.settings = Settings() if settings is None else settings
+        levels, stride = self.network.config.levels, self.network.config.stride
+        if self.settings.patch % stride:
+            raise TargetError(
+                f"patch is {self.settings.patch}; model {self.id} needs a multiple of {stride}, or 0 for the whole "
+                "picture"
+            )
+        if self.settings.level >= levels:
+            raise TargetError(f"level is {self.settings.level}; model {self.id} has {levels}, from 0")
+
+    @property
+    def iterations(self) -> int:
+        """Stages."""
+        return self.network.config.stages
+
+    def require(self, header: LearnedFileHeader) -> None:
+        """Raise :class:`WeightsError` for another model's file."""
+        self.model.require(header.common)
+
+    def check_size(self, width: int, height: int, limits: Limits) -> None:
+        """Raise :class:`LimitError` for too many pixels, sides rounded up to whole positions or patches."""
+        check_pixels(width, height, limits.max_pixels, max(self.network.config.stride, self.settings.patch))
+
+    def encoder(
+        self, picture: Picture, header: _core.Header, limits: Limits, **options: Any
+    ) -> LearnedEncoder:
+        """Begin a picture."""
+        return LearnedEncoder(self, picture, **options)
+
+    def decoder(
+        self, header: LearnedFileHeader, limits: Limits, *, progressive: bool = False, threads: int = 1
+    ) -> LearnedDecoder:
+        """Begin a file."""
+        return LearnedDecoder(self, header, limits)
+
+    def encode_together(self, encoders: Sequence[Any], chunks: int) -> None:
+        """Nothing is."""
+
+    def decode_together(self, decoders: Sequence[Any]) -> None:
+        """Nothing is."""
+
+
+class LearnedEncoder:
+    """Of one picture, stage by stage."""
+
+    batch_key = None
+
+    def __init__(self, engine: LearnedEngine, picture: Picture):
+        self._engine, self._picture = engine, picture
+        network, settings = engine.network, engine.settings
+        stride = network.config.stride
+        self._grid = grid_of(picture.width, picture.height, stride, settings)
+        self._samples = Samples(picture.samples, stride, engine.device)
+        self._stages: list[Latents] = []
+
+    @property
+    def fields(self) -> bytes:
+        """Version, level and patches."""
+        return self._engine.settings.to_bytes()
+
+    @inference()
+    def next(self) -> bytes | None:
+        """Payload of the next stage."""
+        network, settings = self._engine.network, self._engine.settings
+        stage = len(self._stages)
+        if stage == network.config.stages:
+            return None
+        latents = np.empty((network.config.channels, *self._grid), np.int16)
+        for tile in tiles_of(network.config, self._grid, settings.patch):
+            left = self._samples.pixels(tile.window)
+            if stage:
+                left = left - shown_in(self._engine, self._stages, tile.window)
+            found = network.quantise(network.analyse(left[None], stage, settings.level))[0]
+            tile.core.of(latents)[:] = tile.inner.of(found).cpu().numpy()
+        self._stages.append(latents)
+        return encode_stage(network.tables.coder(settings.level, stage), latents)
+
+    @inference()
+    def squared_error(self) -> float:
+        """Mean over the samples that are stored, as a decoder shows them."""
+        total, count = 0.0, 0
+        for region, shown in shown_parts(
+            self._engine, self._stages, self._picture.height, self._picture.width
+        ):
+            original = region.of(self._picture.samples).to(shown.device)
+            if original.dtype != torch.uint8:
+                original = (original * 255).round()
+            values = to_uint8(shown, self._picture.channels).float()
+            total += float((values - original.to(values)).square().sum(dtype=torch.float64))
+            count += original.numel()
+        return total / count
+
+    def least_error(self) -> float:
+        """Nobody knows."""
+        return 0.0
+
+
+class LearnedDecoder:
+    """Of one file."""
+
+    batch_key = None
+
+    def __init__(self, engine: LearnedEngine, header: LearnedFileHeader, limits: Limits):
+        self._symbols = SymbolDecoder(engine.model, header, limits)
+        self._header = header
+        # The file's settings, whatever those of the codec are.
+        self._engine = LearnedEngine(
+            engine.family, engine.model, engine.device, engine.dtype, engine.backend, header.settings
+        )
+
+    def take(self, payloads: Sequence[bytes]) -> None:
+        """Decode the stages that come next."""
+        self._symbols.take(payloads)
+
+    @inference()
+    def _parts(self) -> list[tuple[Region, Tensor]]:
+        common = self._header.common
+        parts = shown_parts(self._engine, self._symbols.stages, common.height, common.width)
+        return [(region, to_uint8(pixels, common.channels)) for region, pixels in parts]
+
+    def show(self) -> Iterator[tuple[Region, Tensor]]:
+        """The picture that the stages so far make."""
+        yield from self._parts()
+
+
+def shown_parts(
+    engine: LearnedEngine, stages: Sequence[Latents], height: int, width: int
+) -> Iterator[tuple[Region, Tensor]]:
+    """(3, h, w) pixels that stages make, not clamped, region by region of a picture."""
+    config = engine.network.config
+    grid = stages[0].shape[1], stages[0].shape[2]
+    for tile in tiles_of(config, grid, engine.settings.patch):
+        box = tile.core.scaled(config.stride)
+        if box.top >= height or box.left >= width:
+            continue
+        region = box.within(height, width)
+        pixels = tile.inner.scaled(config.stride).of(shown_in(engine, stages, tile.window))
+        yield region, pixels[:, : region.height, : region.width]
+
+
+def shown_in(engine: LearnedEngine, stages: Sequence[Latents], window: Region) -> Tensor:
+    """(3, h, w) pixels that stages make of a window of positions."""
+    network, level = engine.network, engine.settings.level
+    shown: Tensor | None = None
+    for stage, latents in enumerate(stages):
+        values = torch.from_numpy(np.ascontiguousarray(window.of(latents))).float().to(engine.device)
+        pixels = network.synthesise(values[None], stage, level)[0]
+        shown = pixels if shown is None else shown + pixels
+    assert shown is not None
+    return shown
