@@ -102,6 +102,15 @@ def test_depth_to_space_is_block_major() -> None:
     torch.testing.assert_close(space_to_depth(y, 2), x)
 
 
+@pytest.mark.parametrize(("factor", "depth", "height", "width"), [(2, 5, 3, 4), (8, 3, 2, 1), (16, 3, 1, 3)])
+def test_depth_to_space_keeps_the_order_of_memory(factor: int, depth: int, height: int, width: int) -> None:
+    x = torch.randn(2, factor**2 * depth, height, width)
+    expected = depth_to_space(x, factor)
+    found = depth_to_space(x.contiguous(memory_format=torch.channels_last), factor)
+    assert found.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(found, expected)
+
+
 def test_block_dct_is_orthonormal_and_inverts() -> None:
     dct = BlockDCT()
     basis = dct.basis.double()

@@ -42,6 +42,22 @@ def test_winograd_is_the_convolution(
         torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize("strip", [1, 3, 7])
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize(("height", "width"), [(23, 19), (24, 16), (4, 63), (1, 70), (70, 1)])
+def test_maps_without_gradients_are_computed_in_strips(
+    height: int, width: int, batch: int, strip: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recodec.ops.winograd._STRIP", strip)
+    torch.manual_seed(0)
+    x, weight = torch.randn(batch, 3, height, width).double(), torch.randn(5, 3, 3, 3).double()
+    if height * width > 16 * strip:
+        # A map in one piece goes through what computes gradients.
+        monkeypatch.delattr("recodec.ops.winograd._Winograd")
+    found = winograd_convolution(x, weight)
+    torch.testing.assert_close(found, F.conv2d(x, weight, padding=1), rtol=1e-10, atol=1e-10)
+
+
 def test_gradients_that_nobody_wants_are_not_computed() -> None:
     x, weight = torch.randn(1, 2, 4, 4), torch.randn(3, 2, 3, 3, requires_grad=True)
     (gradient,) = torch.autograd.grad(winograd_convolution(x, weight).sum(), weight)

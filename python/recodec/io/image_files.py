@@ -16,6 +16,8 @@ _DROPS_ALPHA = ("BMP", "DIB", "GIF", "PPM", "SPIDER")
 # Pillow's own defaults would lose two decibels more than the codec, and the colours of what is transparent.
 _JPEG: dict[str, Any] = {"quality": 95, "subsampling": 0}
 _BEST: dict[str, dict[str, Any]] = {
+    # Half the time of Pillow's 6 for 2 to 3 % more bytes of photographs.
+    "PNG": {"compress_level": 4},
     "JPEG": _JPEG,
     "MPO": _JPEG,
     "PDF": _JPEG,
@@ -25,7 +27,8 @@ _BEST: dict[str, dict[str, Any]] = {
     "HEIF": {"quality": 95, "chroma": 444},
     "JXL": {"lossless": True},
 }
-LOSSY = tuple(_BEST)
+# Those that have a quality.
+LOSSY = tuple(name for name in _BEST if name != "PNG")
 _XMP_TAG = 700
 _LARGEST_ICON = 256
 

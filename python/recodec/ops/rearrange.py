@@ -14,6 +14,10 @@ def depth_to_space(x: Tensor, factor: int) -> Tensor:
     """
     n, channels, height, width = x.shape
     depth = channels // (factor * factor)
+    if x.is_contiguous(memory_format=torch.channels_last):
+        # As it came, and in whole rows of channels: those of one dy are neighbours here and there.
+        x = x.permute(0, 2, 3, 1).view(n, height, width, factor, factor * depth).transpose(2, 3)
+        return x.reshape(n, factor * height, factor * width, depth).permute(0, 3, 1, 2)
     x = x.view(n, factor, factor, depth, height, width)
     return x.permute(0, 3, 4, 1, 5, 2).reshape(n, depth, factor * height, factor * width)
 

@@ -40,4 +40,5 @@ def to_uint8(pixels: Tensor, channels: int) -> Tensor:
     pixels = pixels.float()
     if channels == 1:
         pixels = pixels.mean(dim=0, keepdim=True)
-    return ((pixels + 0.5).clamp(0, 1) * 255).round().to(torch.uint8)
+    # One copy, which is then worked on in place: tiles are large.
+    return (pixels + 0.5).clamp_(0, 1).mul_(255).round_().to(torch.uint8)

@@ -121,7 +121,9 @@ class EmbeddedPlanes(nn.Module):
         """(N, codes, h, w) int8 codes of a chunk."""
         held = self.chunks[chunk]
         chosen = index[:, held.channels]
-        return (((chosen.abs() >> held.planes[:, None, None]) & 1) * torch.sign(chosen)).to(torch.int8)
+        signs = torch.sign(chosen).to(torch.int8)
+        bits = chosen.abs_().bitwise_right_shift_(held.planes[:, None, None]).bitwise_and_(1)
+        return bits.to(torch.int8).mul_(signs)
 
     def add(self, index: Tensor, codes: Tensor, chunk: int) -> Tensor:
         """The index so far after one more chunk."""
