@@ -11,6 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 import recodec
+from recodec import zoo
 from recodec.errors import WeightsError
 from recodec.model_search import SHIPPED, available_models, find_model
 from recodec.weights import load_model, save_model, shared_model
@@ -253,6 +254,14 @@ def test_every_released_model_has_a_digest() -> None:
     listed = (folder / "SHA256SUMS").read_text().split()[1::2]
     assert listed == sorted(path.name for path in folder.glob("*.safetensors"))
     assert listed == sorted(f"{name}.safetensors" for name in RELEASED)
+
+
+def test_every_model_of_the_zoo_has_a_digest_and_a_place_in_its_list() -> None:
+    folder = Path(recodec.__file__).parent / "weights" / "zoo"
+    listed = (folder / "SHA256SUMS").read_text().split()[1::2]
+    assert listed == sorted(path.name for path in folder.glob("*.safetensors"))
+    systems = [system.weights for system in zoo.systems() if system.weights is not None]
+    assert listed == sorted(path.name for path in systems)
 
 
 def test_a_model_is_loaded_again_once_its_file_has_changed(

@@ -68,6 +68,15 @@ _SYSTEMS = (
         "none",
         _MLP,
     ),
+    System(
+        "cnn-ae",
+        "convolutional autoencoder, 6 bits for each of 4 latents of 4x4 pixels",
+        "student report, section 4",
+        "the quantiser is in the loop of training; fewer weights; latents are entropy-coded",
+        "1.5 bpp raw",
+        _PHOTOGRAPHS,
+        _LEARNED,
+    ),
 )
 
 
