@@ -16,6 +16,7 @@ from torch import Tensor
 from recodec.errors import ImageError
 from recodec.io.declared import Declared
 from recodec.io.exact import levels
+from recodec.io.exclusive import exclusive
 from recodec.io.metadata import NOTHING_GIVEN, Given
 from recodec.io.pillow_images import CONVERT, CheckSize, opened, read_image, to_eight_bits
 
@@ -97,6 +98,10 @@ def read_picture(
     if isinstance(image, str | os.PathLike) or hasattr(image, "read"):
         with opened(image, check_size) as file:
             return from_pillow(file, convert=convert, strip=strip, exact=exact)
+    if isinstance(image, bytes | bytearray | memoryview):
+        raise ImageError(
+            f"a {type(image).__name__} is not an image; wrap the bytes of an image file in io.BytesIO"
+        )
     raise ImageError(
         f"a {type(image).__name__} is not an image; give a Pillow image, a uint8 NumPy array, a torch tensor, "
         "a path or an open binary file"
@@ -115,9 +120,10 @@ def from_pillow(
     """Accept an image of Pillow; :func:`read_image` says what of. Raises :class:`ImageError`."""
     if 0 in image.size:
         raise ImageError(f"the image has {image.width} x {image.height} pixels; give one that has some")
-    array, metadata, said = read_image(
-        image, convert=convert, strip=strip, exact=exact, told=told, given=given
-    )
+    with exclusive(image):
+        array, metadata, said = read_image(
+            image, convert=convert, strip=strip, exact=exact, told=told, given=given
+        )
     return _stored(array, metadata, said)
 
 
