@@ -182,7 +182,7 @@ def read_image(
     with _unreadable(name):
         image.load()
         # Some of them stand behind the pixels.
-        profiles, unread = raw_profiles(image.info)
+        profiles, unread = raw_profiles(told.info | image.info)
         profiles = {key: content for key, content in profiles.items() if not image.info.get(key)}
         told = replace(told, metadata=profiles | told.metadata)
         exif = given.get("exif") or (None if tags_of(image) else told.metadata.get("exif"))
@@ -191,7 +191,11 @@ def read_image(
         turn = turn_of(image, exif, given.get("xmp") or (xmp if image.format else None))
         upright = image if turn is None else image.transpose(turn)
         array = _samples(image, upright, told, exact=exact)
-        said = [*told.said, *further_pictures(image, xmp or b"", told.items)]
+        further = further_pictures(image, xmp or b"", told.items)
+        said = [*told.said, *further]
+        # Further pictures are most of the time what it is.
+        if told.behind and not said:
+            said.append(f"{told.behind} bytes behind the picture are not in the file")
         if strip:
             return array, {}, said
         # A profile of colours that the picture no longer has would spoil it.
