@@ -114,7 +114,7 @@ def _of_icon(inside: Image.Image, said: list[str]) -> Declared:
         said.append("the transparency of the icon, which Pillow does not read, is not in the file")
     told = declared(inside)
     further = {
-        key: value
+        str(key): value
         for key, value in inside.info.items()
         if key in _FURTHER_KEYS or str(key).startswith(_RAW_PROFILE)
     }

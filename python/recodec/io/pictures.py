@@ -98,14 +98,10 @@ def read_picture(
     if isinstance(image, str | os.PathLike) or hasattr(image, "read"):
         with opened(image, check_size) as file:
             return from_pillow(file, convert=convert, strip=strip, exact=exact)
-    if isinstance(image, bytes | bytearray | memoryview):
-        raise ImageError(
-            f"a {type(image).__name__} is not an image; wrap the bytes of an image file in io.BytesIO"
-        )
-    raise ImageError(
-        f"a {type(image).__name__} is not an image; give a Pillow image, a uint8 NumPy array, a torch tensor, "
-        "a path or an open binary file"
-    )
+    kinds = "a Pillow image, a uint8 NumPy array, a torch tensor, a path or an open binary file"
+    in_memory = type(image) in (bytes, bytearray, memoryview)
+    advice = "wrap the bytes of an image file in io.BytesIO" if in_memory else f"give {kinds}"
+    raise ImageError(f"a {type(image).__name__} is not an image; {advice}")
 
 
 def from_pillow(
