@@ -20,7 +20,9 @@ from recodec.io.exclusive import exclusive
 from recodec.io.metadata import NOTHING_GIVEN, Given
 from recodec.io.pillow_images import CONVERT, CheckSize, opened, read_image, to_eight_bits
 
-ImageLike: TypeAlias = Image.Image | NDArray[np.uint8] | Tensor | str | os.PathLike[str] | BinaryIO
+# Of arrays, those of 16 bits or floats are for files without loss, or with ``convert``.
+Samples: TypeAlias = NDArray[np.uint8 | np.uint16 | np.floating[Any]]
+ImageLike: TypeAlias = Image.Image | Samples | Tensor | str | os.PathLike[str] | BinaryIO
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +101,10 @@ def read_picture(
         with opened(image, check_size) as file:
             return from_pillow(file, convert=convert, strip=strip, exact=exact)
     kinds = "a Pillow image, a uint8 NumPy array, a torch tensor, a path or an open binary file"
-    in_memory = type(image) in (bytes, bytearray, memoryview)
+    kind = type(image).__name__
+    in_memory = kind in ("bytes", "bytearray", "memoryview")
     advice = "wrap the bytes of an image file in io.BytesIO" if in_memory else f"give {kinds}"
-    raise ImageError(f"a {type(image).__name__} is not an image; {advice}")
+    raise ImageError(f"a {kind} is not an image; {advice}")
 
 
 def from_pillow(
