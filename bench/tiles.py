@@ -158,7 +158,9 @@ def along(size: int, parts: int, stride: int) -> NDArray[np.bool_]:
     return near
 
 
-def ratio(original: NDArray[np.uint8], picture: NDArray[np.uint8], near: NDArray[np.bool_]) -> float:
+def ratio(
+    original: NDArray[np.uint8], picture: NDArray[np.uint8 | np.uint16], near: NDArray[np.bool_]
+) -> float:
     """Mean squared error along the borders, divided by that elsewhere."""
     error = np.square(original.astype(np.float64) - picture).mean(axis=2)
     return float(error[near].mean() / error[~near].mean())

@@ -71,7 +71,7 @@ def ours(samples: Samples) -> bytes:
     return data
 
 
-def same(samples: Samples, decoded: Samples) -> None:
+def same(samples: Samples, decoded: NDArray[np.uint8 | np.uint16]) -> None:
     if not np.array_equal(samples, decoded):
         raise click.ClickException("a coder did not give the picture back")
 

@@ -147,7 +147,7 @@ void edit_head(Bytes& data, Random& random) {
     if (chunks.empty()) return;
     const std::size_t at = chunks[random.below(chunks.size())].begin;
     if (random.below(2)) {
-        data[at] = static_cast<std::uint8_t>(random.below(7));
+        data[at] = static_cast<std::uint8_t>(random.below(std::size_t{static_cast<std::uint8_t>(ChunkType::strip)} + 2));
     } else if (random.below(2)) {
         data[at + 1] = extreme(random);
     } else {

@@ -50,4 +50,24 @@ struct Surroundings {
     }
 };
 
+// Samples around one.
+struct Neighbours {
+    std::int32_t left, left2, above, above2, corner, right;
+
+    Neighbours(const SamplePlane& samples, std::uint32_t y, std::uint32_t x) {
+        const std::uint16_t* at = samples.at(y, x);
+        const std::ptrdiff_t up = -samples.stride();
+        left = at[-1], left2 = at[-2], above = at[up], above2 = at[2 * up], corner = at[up - 1], right = at[up + 1];
+    }
+
+    // Which of them, and of what continues them, lie above a prediction, which is Q6: 8 bits.
+    std::uint32_t pattern(std::int32_t prediction) const {
+        std::uint32_t bits = 0;
+        for (const std::int32_t value : {2 * above - above2, 2 * left - left2, above2, left2, right, corner, above, left}) {
+            bits = 2 * bits + (value * kUnit > prediction);
+        }
+        return bits;
+    }
+};
+
 }  // namespace recodec::lossless

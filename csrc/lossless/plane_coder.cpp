@@ -54,6 +54,16 @@ private:
     using Prediction = typename SamplePredictors::Prediction;
     using Errors = ErrorCoder<Deep, kDistributions>;
 
+    static constexpr std::size_t kQuick = SamplePredictors::kQuick;
+
+    // What a sample's statistics are chosen by.
+    struct View {
+        const Prediction& prediction;
+        Surroundings around;
+        std::uint32_t errors = 0;             // sizes of those around, as a row of counters
+        std::uint32_t first = 0, second = 0;  // steps of activity
+    };
+
     // A sample's statistics.
     struct Scene {
         std::array<Logistic, kDistributions> distributions;
@@ -107,84 +117,97 @@ private:
     }
 
     Scene look(std::uint32_t y, std::uint32_t x, const Prediction& prediction) {
-        constexpr std::size_t quick = SamplePredictors::kQuick;
-        const int noise = range_.noise;
-        const auto& each = prediction.each;
-        const std::int32_t blend = prediction.blend;
-        const bool alone = planes_.size() == 1;
-        Surroundings around(planes_, y, x);
-        for (std::size_t w = 0; w < SamplePredictors::kWindows; ++w) around.spread += std::abs(each[w] - blend);
-        around.spread = (around.spread + std::abs(each[quick] - blend) / 2) >> noise;
-        const std::int32_t activity = around.activity, spread = around.spread, beside_activity = around.other_activity;
-
+        const View view = view_of(y, x, prediction);
         Scene scene;
-        scene.near = around.near;
-        const std::uint32_t errors_row = (around.left_size * 9 + around.above_size) * 9 + around.other_size;
-        scene.bias = &biases_[errors_row * 9 + size_of(((each[quick] - each[0]) >> noise) / kUnit)];
+        scene.near = view.around.near;
+        const std::int32_t ahead = (prediction.each[kQuick] - prediction.each[0]) >> range_.noise;
+        scene.bias = &biases_[view.errors * 9 + size_of(ahead / kUnit)];
         const std::int32_t correction = scene.bias->value / (scene.bias->count + 4) * 45 / 64;
-        scene.centre = std::clamp(blend + correction, 0, range_.most * kUnit);
-
-        const std::uint32_t first = steps(activity + spread, 3, 24);
-        const std::uint32_t second = alone ? steps(activity * 45 / 64 + 2 * spread, 2, 16)
-                                           : steps(beside_activity + activity / 2, 2, 16);
-        const auto scale_row = [&](std::size_t number) -> std::size_t {
-            switch (number) {
-                case 0: return steps(activity, 3, 24) * 24 + steps(alone ? spread : beside_activity, 2, 16);
-                case 1: return steps(activity / 2 + 2 * spread, 4, 40);
-                case 2: return steps(around.beside + beside_activity * 45 / 64, 4, 40);
-                case 3: return steps(4 * spread, 3, 30) * 20 + steps(beside_activity + around.beside, 2, 20);
-                default: {
-                    const std::size_t i = std::min(number - 2, SamplePredictors::kCount - 1);
-                    return steps(predictors_.missed_near(i, x) >> noise, 3, 30) * 24 + first;
-                }
+        scene.centre = std::clamp(prediction.blend + correction, 0, range_.most * kUnit);
+        expect(scene, view, x);
+        const std::int32_t fraction = scene.centre % kUnit;
+        if constexpr (!Drawn) {
+            const Neighbours neighbours(planes_.at_work().samples, y, x);
+            for (std::size_t i = 0; i < scene.rows.size(); ++i) {
+                scene.rows[i] = counter_row(Setting::kCounters[i], view, neighbours, scene.centre);
             }
-        };
+        }
+        scene.selectors = {view.first, view.second + (fraction < kUnit / 2 ? 8 : 0)};
+        return scene;
+    }
+
+    View view_of(std::uint32_t y, std::uint32_t x, const Prediction& prediction) const {
+        View view{prediction, Surroundings(planes_, y, x)};
+        Surroundings& around = view.around;
+        const std::int32_t blend = prediction.blend, activity = around.activity;
+        for (std::size_t w = 0; w < SamplePredictors::kWindows; ++w) around.spread += std::abs(prediction.each[w] - blend);
+        around.spread = (around.spread + std::abs(prediction.each[kQuick] - blend) / 2) >> range_.noise;
+        view.errors = (around.left_size * 9 + around.above_size) * 9 + around.other_size;
+        view.first = steps(activity + around.spread, 3, 24);
+        view.second = alone() ? steps(activity * 45 / 64 + 2 * around.spread, 2, 16)
+                              : steps(around.other_activity + activity / 2, 2, 16);
+        return view;
+    }
+
+    // The distributions of a sample whose centre is known.
+    void expect(Scene& scene, const View& view, std::uint32_t x) {
+        const auto& each = view.prediction.each;
         const std::array<std::int32_t, 8> centres = {scene.centre, scene.centre, each[0],
                                                      each[std::min<std::size_t>(1, SamplePredictors::kWindows - 1)],
-                                                     each[SamplePredictors::kWindows - 1], each[quick],
-                                                     each[SamplePredictors::kMedian], blend};
+                                                     each[SamplePredictors::kWindows - 1], each[kQuick],
+                                                     each[SamplePredictors::kMedian], view.prediction.blend};
         for (std::size_t i = 0; i < kDistributions; ++i) {
             const std::size_t number = Setting::kDistributions[i];
-            scene.scales[i] = &scales_[i][scale_row(number)];
+            scene.scales[i] = &scales_[i][scale_row(number, view, x)];
             const std::int32_t scale = std::max(static_cast<std::int32_t>(std::int64_t{scene.scales[i]->value} * 45 >> 6), 128);
             scene.distributions[i] = {centres[number], (1 << 26) / scale};
         }
+    }
 
-        const std::uint16_t* at = planes_.at_work().samples.at(y, x);
-        const std::ptrdiff_t up = -planes_.at_work().samples.stride();
-        const std::int32_t left = at[-1], above = at[up], corner = at[up - 1], right = at[up + 1];
-        const std::int32_t whole = blend / kUnit, fraction = scene.centre % kUnit;
-        const auto depth = static_cast<int>(std::bit_width(static_cast<std::uint32_t>(range_.most)));
-        const std::int32_t high = (scene.centre / kUnit) >> std::max(depth - 8, 0);
-        [[maybe_unused]] const auto counter_row = [&](std::size_t number) -> std::uint32_t {
-            switch (number) {
-                case 0: {
-                    const std::int32_t ahead = (((each[quick] - blend) >> noise) * 3 + kUnit) / (2 * kUnit) + 6;
-                    return second * 13 + static_cast<std::uint32_t>(std::clamp(ahead, 0, 12));
-                }
-                case 1: return errors_row;
-                case 2: {
-                    std::uint32_t pattern = 0;
-                    for (const std::int32_t value : {2 * above - at[2 * up], 2 * left - at[-2], std::int32_t{at[2 * up]},
-                                                     std::int32_t{at[-2]}, right, corner, above, left}) {
-                        pattern = 2 * pattern + (value * kUnit > blend);
-                    }
-                    return pattern * 4 + std::min(3u, first / 6);
-                }
-                case 3: return static_cast<std::uint32_t>(high);
-                case 4:
-                    return (size_of((left - whole) >> noise) * 9 + size_of((above - whole) >> noise)) * 9 +
-                           size_of((right - whole) >> noise);
-                case 5: return (second * 16 + steps(activity, 2, 16)) * 9 + around.other_size;
-                case 6: return static_cast<std::uint32_t>(high / 8) * 24 + first;
-                default: return first * 4 + static_cast<std::uint32_t>(fraction / (kUnit / 4));
+    std::size_t scale_row(std::size_t number, const View& view, std::uint32_t x) const {
+        const std::int32_t activity = view.around.activity, spread = view.around.spread;
+        const std::int32_t beside = view.around.beside, other_activity = view.around.other_activity;
+        switch (number) {
+            case 0: return steps(activity, 3, 24) * 24 + steps(alone() ? spread : other_activity, 2, 16);
+            case 1: return steps(activity / 2 + 2 * spread, 4, 40);
+            case 2: return steps(beside + other_activity * 45 / 64, 4, 40);
+            case 3: return steps(4 * spread, 3, 30) * 20 + steps(other_activity + beside, 2, 20);
+            default: {
+                const std::size_t i = std::min(number - 2, SamplePredictors::kCount - 1);
+                return steps(predictors_.missed_near(i, x) >> range_.noise, 3, 30) * 24 + view.first;
             }
-        };
-        if constexpr (!Drawn) {
-            for (std::size_t i = 0; i < scene.rows.size(); ++i) scene.rows[i] = counter_row(Setting::kCounters[i]);
         }
-        scene.selectors = {first, second + (fraction < kUnit / 2 ? 8 : 0)};
-        return scene;
+    }
+
+    std::uint32_t counter_row(std::size_t number, const View& view, const Neighbours& neighbours,
+                              std::int32_t centre) const {
+        const std::int32_t blend = view.prediction.blend;
+        switch (number) {
+            case 0: {
+                const std::int32_t quick = (view.prediction.each[kQuick] - blend) >> range_.noise;
+                const std::int32_t ahead = (quick * 3 + kUnit) / (2 * kUnit) + 6;
+                return view.second * 13 + static_cast<std::uint32_t>(std::clamp(ahead, 0, 12));
+            }
+            case 1: return view.errors;
+            case 2: return neighbours.pattern(blend) * 4 + std::min(3u, view.first / 6);
+            case 3: return static_cast<std::uint32_t>(high_bits(centre));
+            case 4: {
+                const auto size = [&](std::int32_t neighbour) { return size_of((neighbour - blend / kUnit) >> range_.noise); };
+                return (size(neighbours.left) * 9 + size(neighbours.above)) * 9 + size(neighbours.right);
+            }
+            case 5: return (view.second * 16 + steps(view.around.activity, 2, 16)) * 9 + view.around.other_size;
+            case 6: return static_cast<std::uint32_t>(high_bits(centre) / 8) * 24 + view.first;
+            default: return view.first * 4 + static_cast<std::uint32_t>(centre % kUnit / (kUnit / 4));
+        }
+    }
+
+    // No plane comes before this one.
+    bool alone() const { return planes_.size() == 1; }
+
+    // The eight highest bits of a centre.
+    std::int32_t high_bits(std::int32_t centre) const {
+        const auto depth = static_cast<int>(std::bit_width(static_cast<std::uint32_t>(range_.most)));
+        return (centre / kUnit) >> std::max(depth - 8, 0);
     }
 
     void learn(std::uint32_t y, std::uint32_t x, std::int32_t sample, const Prediction& prediction, Scene& scene) {

@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Literal, Unpack, overload
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -18,7 +16,7 @@ from recodec.decoding import decode_all, open_file
 from recodec.decoding import progressive as decode_progressively
 from recodec.families.protocol import Engine, FileHeader
 from recodec.families.registry import engine_of, families_without_weights
-from recodec.io.output_images import Output, check_like
+from recodec.io.output_images import Array, Output, check_like
 from recodec.io.pictures import ImageLike, Picture
 from recodec.io.sources import Source, read_blocks
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
@@ -80,9 +78,7 @@ def decode(
     data: Source, *, like: Literal["pil"] = "pil", **options: Unpack[DecodeOptions]
 ) -> Image.Image: ...
 @overload
-def decode(
-    data: Source, *, like: Literal["numpy"], **options: Unpack[DecodeOptions]
-) -> NDArray[np.uint8]: ...
+def decode(data: Source, *, like: Literal["numpy"], **options: Unpack[DecodeOptions]) -> Array: ...
 @overload
 def decode(data: Source, *, like: Literal["torch"], **options: Unpack[DecodeOptions]) -> Tensor: ...
 @overload
@@ -105,7 +101,7 @@ def progressive(
 @overload
 def progressive(
     data: Source, *, like: Literal["numpy"], max_pixels: int | None = ..., max_memory: int | None = ...
-) -> Iterator[NDArray[np.uint8]]: ...
+) -> Iterator[Array]: ...
 @overload
 def progressive(
     data: Source, *, like: Literal["torch"], max_pixels: int | None = ..., max_memory: int | None = ...

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, TypeVar, Unpack, overload
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -17,7 +15,7 @@ from recodec.encoding import EncodeOptions, encode_all
 from recodec.errors import SettingError, WeightsError
 from recodec.families.protocol import Engine
 from recodec.families.registry import engine_of, families_without_weights
-from recodec.io.output_images import Output, check_like
+from recodec.io.output_images import Array, Output, check_like
 from recodec.io.pictures import ImageLike, Picture
 from recodec.io.sources import Source, read_blocks
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
@@ -156,9 +154,7 @@ class Codec:
         self, data: Source, *, like: Literal["pil"] = "pil", **options: Unpack[DecodeOptions]
     ) -> Image.Image: ...
     @overload
-    def decode(
-        self, data: Source, *, like: Literal["numpy"], **options: Unpack[DecodeOptions]
-    ) -> NDArray[np.uint8]: ...
+    def decode(self, data: Source, *, like: Literal["numpy"], **options: Unpack[DecodeOptions]) -> Array: ...
     @overload
     def decode(self, data: Source, *, like: Literal["torch"], **options: Unpack[DecodeOptions]) -> Tensor: ...
     @overload
@@ -203,7 +199,7 @@ class Codec:
         like: Literal["numpy"],
         max_pixels: int | None = ...,
         max_memory: int | None = ...,
-    ) -> Iterator[NDArray[np.uint8]]: ...
+    ) -> Iterator[Array]: ...
     @overload
     def progressive(
         self,

@@ -28,6 +28,7 @@ from recodec.container.reader import Chunk, Reader, keep_metadata
 from recodec.errors import FormatError, ImageError, InputWarning, RecodecError
 from recodec.families.registry import read_file_header
 from recodec.io.declared import declared
+from recodec.io.exclusive import exclusive
 from recodec.io.further_pictures import frames_of
 from recodec.io.metadata import INFO_KEYS, as_bytes, as_info, written_exif
 from recodec.io.resolution import asked_dpi
@@ -210,7 +211,8 @@ def _save(im: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
     metadata: Any = {key: _metadata(key, given[key]) for key in INFO_KEYS if key in given}
     metadata["dpi"] = asked_dpi(given.get("dpi"))
     # As with all of Pillow's writers, the current frame is meant.
-    told = replace(declared(im), frames=1)
+    with exclusive(im):
+        told = replace(declared(im), frames=1)
     convert, strip = bool(options.get("convert")), bool(options.get("strip"))
     exact = lossless_mode(options, lossless=options.get("model") == LOSSLESS).lossless
     try:

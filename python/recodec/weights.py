@@ -260,8 +260,8 @@ def _model(path: Path) -> Model:
     if found != shapes:
         wrong = sorted(name for name in shapes | found if shapes.get(name) != found.get(name))
         raise WeightsError(f"{path} does not fit its own network configuration: see tensor {wrong[0]}")
-    # Whatever torch's defaults are where this runs.
-    with torch.device("cpu"):
+    # Whatever torch's defaults are where this runs; its random numbers are the caller's.
+    with torch.device("cpu"), torch.random.fork_rng(devices=()):
         network = architecture.network(config).float()
     network.load_state_dict(tensors)
     try:

@@ -8,7 +8,9 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -110,3 +112,28 @@ sys.exit(hanging or child.exitcode != 0 or torch.get_num_threads() != 2)
 def test_a_forked_child_does_not_hang(tiny_model: str) -> None:
     done = subprocess.run([sys.executable, "-c", FORKED], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_random_numbers_stay_the_callers(tiny_model: str, picture: Image.Image) -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    torch.manual_seed(3)
+    codec = recodec.load(tiny_model)
+    codec.decode(codec.encode(picture, iterations=1))
+    assert torch.equal(torch.rand(4), expected)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_threads_share_an_image_that_is_not_loaded(tmp_path: Path, picture: Image.Image, kind: str) -> None:
+    picture.resize((600, 500)).save(path := tmp_path / f"photo.{kind.lower()}")
+    expected = recodec.encode(path, lossless=True, effort="fast")
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(4):
+            image = Image.open(path)
+            together = Barrier(4)
+
+            def encode(_: int, image: Image.Image = image, together: Barrier = together) -> bytes:
+                together.wait()
+                return recodec.encode(image, lossless=True, effort="fast")
+
+            assert set(pool.map(encode, range(4))) == {expected}

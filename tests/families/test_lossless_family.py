@@ -17,8 +17,10 @@ from recodec.container.core import ALPHA_IN_STRIPS, CODES, XMP, end_chunk
 from recodec.container.reader import Reader
 from recodec.families.lossless import engine
 from recodec.families.lossless.fields import StripFields
+from tests import slow_container
+from tests.container.test_container import in_full
 from tests.refused import assert_refused
-from tests.slow_container import check_strip
+from tests.slow_container import check_strip, read_header
 from tests.strip_files import small_strips
 
 
@@ -35,6 +37,18 @@ def test_every_mode_comes_back(picture: Image.Image, mode: str) -> None:
     stored = image.convert({"1": "L", "P": "RGB"}.get(mode, mode))
     shown = recodec.decode(recodec.encode(image, model="lossless"))
     assert (shown.mode, shown.tobytes()) == (stored.mode, stored.tobytes())
+
+
+def test_a_short_header_says_the_same() -> None:
+    samples = np.arange(4 * 8 * 3, dtype=np.uint8).reshape(4, 8, 3)
+    data = recodec.encode(samples, lossless=True)
+    end = recodec.info(data).header_bytes
+    assert end == 19
+    long = in_full(data[:end])
+    assert len(long) == 37
+    assert read_header(slow_container.Reader(long)).strips == read_header(slow_container.Reader(data)).strips
+    for header in (data[:end], long):
+        np.testing.assert_array_equal(recodec.decode(header + data[end:], like="numpy"), samples)
 
 
 @pytest.mark.usefixtures("strips_of_sixteen_rows")

@@ -215,6 +215,7 @@ def good_lossless_files() -> dict[str, bytes]:
         "lossless-best": encoded(_with_alpha(colour.crop((50, 40, 70, 58)), "RGBA"), 20 * 18, "best"),
         "lossless-16-bit": encoded(Image.fromarray(grey), 20 * 15, "best"),
         "lossless-16-bit-colour": encoded(_deep((400, 90, 418, 106)), 18 * 16),
+        "lossless-short-header": encoded(_photo((500, 210, 508, 214)), 8 * 4),
         "lossless-drawn": encoded(_drawn(), 60 * 22),
         "lossless-preview": encoded(_photo((480, 160, 510, 182)), 30 * 12, "fast", model="tiny", preview=2.0),
     }

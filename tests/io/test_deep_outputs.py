@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import re
+from collections.abc import Callable
+from typing import Any, Literal, get_overloads, get_type_hints
 
 import numpy as np
 import pytest
@@ -44,3 +47,12 @@ def test_other_images_have_eight_and_say_so(samples: torch.Tensor, mode: str) ->
     np.testing.assert_array_equal(np.asarray(image), (samples.permute(1, 2, 0).numpy() + 128.0) // 257)
     warning = caught[0].message
     assert str(pickle.loads(pickle.dumps(warning))) == str(warning)
+
+
+@pytest.mark.parametrize(
+    "function", [recodec.decode, recodec.progressive, recodec.Codec.decode, recodec.Codec.progressive]
+)
+def test_types_say_that_arrays_may_have_sixteen_bits(function: Callable[..., Any]) -> None:
+    found = [get_type_hints(one) for one in get_overloads(function)]
+    (returned,) = {str(hints["return"]) for hints in found if hints.get("like") == Literal["numpy"]}
+    assert {"numpy.uint8", "numpy.uint16"} <= set(re.findall(r"numpy\.uint\d+", returned))

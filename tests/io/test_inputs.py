@@ -127,6 +127,8 @@ def test_batches_and_lists_make_lists(tiny_model: str, picture: Image.Image) -> 
         (torch.full((3, 4, 4), 1.5), "outside"),
         (torch.full((3, 4, 4), -0.1), "outside"),
         ({"not": "an image"}, "dict"),
+        (b"of a file", "io.BytesIO"),
+        (io.StringIO("text"), "Binary data"),
     ],
 )
 def test_impossible_inputs_are_refused(tiny_model: str, bad: object, words: str) -> None:

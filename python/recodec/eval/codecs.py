@@ -19,6 +19,7 @@ from PIL import Image, features
 
 import recodec
 from recodec.codec import Codec
+from recodec.eval.curve import decode_pixels, progressive_pixels
 from recodec.eval.jpeg import encode_jpeg
 from recodec.eval.metrics import Pixels
 
@@ -189,7 +190,7 @@ class RecodecModel(ImageCodec):
 
     def decode(self, file: bytes) -> Pixels:
         """All chunks of a file."""
-        return self.codec.decode(file, like="numpy")
+        return decode_pixels(self.codec, file)
 
     def climb(self, original: Pixels, settings: Sequence[float]) -> Iterator[Coded]:
         """Encode once; the time of that encode stands at every prefix.
@@ -200,7 +201,7 @@ class RecodecModel(ImageCodec):
         whole = self.encode(original, max(settings))
         encode_s = time.perf_counter() - start
         decode_s = 0.0
-        pictures = self.codec.progressive(whole, like="numpy")
+        pictures = progressive_pixels(self.codec, whole)
         for chunks in range(1, int(max(settings)) + 1):
             start = time.perf_counter()
             pixels = next(pictures)

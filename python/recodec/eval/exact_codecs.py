@@ -63,7 +63,7 @@ class ExactRecodec(ExactCodec):
 
     def decode(self, file: bytes) -> Pixels:
         """Likewise."""
-        return recodec.decode(file, like="numpy")
+        return recodec.decode(file, like="numpy").astype(np.uint8, copy=False)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,9 @@ from recodec.io.directories import INTEGERS, entries_at, order_of
 # Raw modes of Pillow's readers for 16-bit samples; plain ";16" is a packed 5-6-5 pixel.
 _DEEP_RAW_MODE = re.compile(r";16[BLN]\b")
 _BITS_PER_SAMPLE = 258
+# SMaxSampleValue, MaxSampleValue.
+_LARGEST_SAMPLE = 341, 281
+_WHITES = tuple((1 << bits) - 1 for bits in range(9, 16))
 _USUAL_BITS = (1, 2, 4, 8, 16, 32, 64)
 _DIRECTORY_BYTES = 1 << 16
 # Of DDS, the block compression of half floats.
@@ -78,6 +81,13 @@ def odd_tiff_bits(source: str | os.PathLike[str] | BinaryIO) -> int | None:
 def white_of(image: Image.Image, bits: int) -> int:
     """The sample of mode I;16 that is white, in a file of so many bits per sample."""
     if not 8 < bits < 16:
+        # Of TIFF the largest that there is, or may be: of all numbers only these are those of a depth.
+        tags: Any = getattr(image, "tag_v2", {})
+        for tag in _LARGEST_SAMPLE:
+            most = tags.get(tag)
+            most = most[0] if isinstance(most, tuple) and most else most
+            if most in _WHITES:
+                return int(most)
         return 2**16 - 1
     # Pillow moves samples of JPEG 2000 up, and leaves those of TIFF as they are.
     return (1 << 16) - (1 << 16 - bits) if image.format == "JPEG2000" else (1 << bits) - 1

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Mapping, Sequence
 from typing import IO, Any, NamedTuple
 
-from PIL import Image
+from PIL import ExifTags, Image
 
 from recodec.io.icc_profiles import Chromaticities, Curve, matrix_profile
 
@@ -40,18 +41,28 @@ _BT709, _UNSPECIFIED = 1, 2
 # PNG's numbers are those of sRGB if they are no further off; writers round them differently.
 _SRGB_GAMMA = 0.45455
 _SAME_GAMMA, _SAME_CHROMATICITY = 1e-3, 2e-3
+# As EXIF's colour space, or by the index of interoperability where that is uncalibrated; IEC 61966-2-5.
+_ADOBE_RGB_SPACE, _UNCALIBRATED, _ADOBE_RGB_INDEX = 2, 0xFFFF, "R03"
+_ADOBE_RGB: Chromaticities = (*_D65, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
+_ADOBE_RGB_GAMMA = 563 / 256
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 class CodePoints(NamedTuple):
-    """ITU-T H.273's numbers for primaries and transfer; ``plain`` unless samples are not RGB of full range."""
+    """ITU-T H.273's numbers for primaries and transfer; ``plain`` unless samples are not RGB of full range.
+
+    ``first`` where they count more than a profile.
+    """
 
     primaries: int
     transfer: int
     plain: bool = True
+    first: bool = False
 
-
-_NOTHING = CodePoints(_UNSPECIFIED, _UNSPECIFIED)
+    @property
+    def silent(self) -> bool:
+        """Whether they say nothing."""
+        return (self.primaries, self.transfer, self.plain) == (_UNSPECIFIED, _UNSPECIFIED, True)
 
 
 def nclx_code_points(content: bytes) -> CodePoints:
@@ -67,24 +78,39 @@ def png_code_points(file: IO[bytes]) -> CodePoints | None:
     while len(head := file.read(8)) == 8 and head[4:] not in (b"IDAT", b"IEND"):
         if head[4:] == b"cICP":
             primaries, transfer, matrix, full_range = file.read(4).ljust(4, b"\0")
-            return CodePoints(primaries, transfer, (matrix, full_range) == (0, 1))
+            return CodePoints(primaries, transfer, (matrix, full_range) == (0, 1), first=True)
         file.seek(int.from_bytes(head[:4]) + 4, os.SEEK_CUR)
     return None
 
 
 def profile_of(
-    image: Image.Image, own: bytes | None, declared: CodePoints | None, *, grey: bool
+    info: Mapping[Any, Any], own: bytes | None, declared: CodePoints | None, *, grey: bool
 ) -> tuple[bytes | None, list[str]]:
     """The ICC profile of an image's samples, its own or one that is made; and what is to be said of it.
 
-    ``declared`` is what its file says beside: in PNG it counts more than a profile, elsewhere less. None is sRGB, and
-    so is what is left open of primaries and curve.
+    ``info`` is Pillow's, and ``declared`` what its file says beside. None is sRGB, and so is what is left open of
+    primaries and curve.
     """
-    if declared not in (None, _NOTHING) and (own is None or image.format == "PNG"):
+    if declared is not None and not declared.silent and (own is None or declared.first):
         return _of_code_points(declared, own, grey=grey)
-    if own is not None or "srgb" in image.info:
+    if own is not None or "srgb" in info:
         return own, []
-    return _of_png(image.info.get("gamma"), image.info.get("chromaticity"), grey=grey)
+    return _of_png(info.get("gamma"), info.get("chromaticity"), grey=grey)
+
+
+def profile_of_tags(exif: Image.Exif, *, grey: bool) -> tuple[bytes | None, list[str]]:
+    """The same by tags of EXIF, where nothing else describes colours: primaries, or a camera's Adobe RGB (DCF)."""
+    space = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.ColorSpace)
+    index = exif.get_ifd(ExifTags.IFD.Interop).get(ExifTags.Interop.InteropIndex)
+    if space == _ADOBE_RGB_SPACE or (space == _UNCALIBRATED and index == _ADOBE_RGB_INDEX):
+        return _made(_ADOBE_RGB, (_ADOBE_RGB_GAMMA,), None, grey=grey)
+    white, others = exif.get(ExifTags.Base.WhitePoint), exif.get(ExifTags.Base.PrimaryChromaticities)
+    if grey or not (isinstance(white, tuple) and isinstance(others, tuple)):
+        return None, []
+    found = [float(value) for value in (*white, *others)]
+    if len(found) != len(_PRIMARIES[_BT709]) or _are_srgb(found):
+        return None, []
+    return None, ["colours have primaries that tags of its EXIF describe: they will be taken for sRGB"]
 
 
 def _of_code_points(declared: CodePoints, own: bytes | None, *, grey: bool) -> tuple[bytes | None, list[str]]:
@@ -110,13 +136,18 @@ def _of_png(gamma: Any, chromaticity: Any, *, grey: bool) -> tuple[bytes | None,
     # Of a gamma of 0, which some write, nothing follows.
     has_gamma = isinstance(gamma, int | float) and gamma > 0
     usual = not has_gamma or abs(gamma - _SRGB_GAMMA) <= _SAME_GAMMA
-    if not grey and isinstance(chromaticity, tuple) and len(chromaticity) == len(primaries):
-        differences = [abs(a - b) for a, b in zip(chromaticity, primaries, strict=True)]
-        if max(differences) > _SAME_CHROMATICITY:
-            primaries, usual = chromaticity, False
+    known = isinstance(chromaticity, tuple) and len(chromaticity) == len(primaries)
+    if known and not grey and not _are_srgb(chromaticity):
+        primaries, usual = chromaticity, False
     if usual:
         return None, []
     return _made(primaries, (1 / gamma,) if has_gamma else _SRGB_CURVE, None, grey=grey)
+
+
+def _are_srgb(chromaticity: Sequence[float]) -> bool:
+    """Whether white and primaries are those of sRGB, but for rounding."""
+    differences = (abs(a - b) for a, b in zip(chromaticity, _PRIMARIES[_BT709], strict=True))
+    return max(differences) <= _SAME_CHROMATICITY
 
 
 def _made(

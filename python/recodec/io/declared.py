@@ -14,10 +14,14 @@ from recodec.io.bit_depth import bits_of
 from recodec.io.boxes import Items, boxes, items
 from recodec.io.colours import CodePoints, nclx_code_points, png_code_points
 from recodec.io.densities import density_of
+from recodec.io.file_ends import bytes_behind, samsung_parts
 from recodec.io.further_pictures import beside, frames_of, preview_of
+from recodec.io.unkept import in_one_line, unkept
 
-# Methods of a colr box in JPEG 2000: a profile for some colours or for any, and code points.
-_PROFILES, _CODE_POINTS = (2, 3), 5
+# Methods of a colr box in JPEG 2000: a number, a profile for some colours or for any, and code points.
+_ENUMERATED, _PROFILES, _CODE_POINTS = 1, (2, 3), 5
+# Numbers of colours that Pillow's modes are: grey of either kind, CMYK, sRGB and what is made of it.
+_USUAL_COLOURS = (0, 12, 15, 16, 17, 18)
 # JPEG 2000 keeps metadata in boxes of these names, layered pictures in resources of these numbers.
 _UUIDS = {
     bytes.fromhex("be7acfcb97a942e89c71999491e3afac"): "xmp",
@@ -25,6 +29,9 @@ _UUIDS = {
     bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38"): "iptc",
 }
 _INFO_KEYS = ("icc_profile", "exif", "xmp")
+# What else Pillow's ``info`` of a whole file inside another tells of its picture.
+_FURTHER_KEYS = ("gamma", "chromaticity", "srgb", "dpi", "aspect")
+_RAW_PROFILE = "Raw profile type "
 _RESOURCES = {1028: "iptc", 1058: "exif", 1060: "xmp"}
 # A bitmap's header of version 5, and where it says that a profile is in the file.
 _BMP_HEADER, _BMP_V5, _BMP_EMBEDDED = 14, 124, b"DEBM"
@@ -35,7 +42,8 @@ class Declared:
     """Bits per sample; what samples mean; what a file holds beside them, and how many pictures.
 
     ``metadata`` has the keys of Pillow's ``info``, and "iptc". ``preview_of`` is what the picture is a preview of,
-    ``said`` what is to be said of the rest of the file, ``density`` what Pillow's ``info`` lacks of its resolution.
+    ``said`` what is to be said of the rest of the file, ``left_out`` of its metadata; ``info`` is what Pillow's lacks
+    of colours, resolution and texts. ``behind`` is how many bytes follow the picture.
     """
 
     bits: int = 8
@@ -45,7 +53,9 @@ class Declared:
     frames: int = 1
     preview_of: str | None = None
     said: tuple[str, ...] = ()
-    density: dict[str, Any] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+    info: dict[str, Any] = field(default_factory=dict)
+    behind: int = 0
 
 
 def declared(image: Image.Image) -> Declared:
@@ -56,6 +66,10 @@ def declared(image: Image.Image) -> Declared:
     """
     with _unread(image) as found, _file_of(found) as file:
         said = beside(found, file)
+        if file is not None and found.format in ("JPEG", "MPO") and (parts_behind := samsung_parts(file)):
+            said.append(
+                f"Samsung's data behind the picture ({in_one_line(parts_behind)}) are not in the file"
+            )
         if file is not None and (inside := icons.file_inside(found, file)) is not None:
             return _of_icon(inside, said)
         parts, metadata, points = Items(), dict[str, bytes](), None
@@ -69,7 +83,8 @@ def declared(image: Image.Image) -> Declared:
             elif file is not None and found.format == "PNG":
                 points = png_code_points(file)
             elif file is not None and found.format == "JPEG2000":
-                metadata, points = _of_jpeg2000(file)
+                metadata, points, more = _of_jpeg2000(file)
+                said += more
             elif file is not None and found.format == "BMP":
                 metadata = _of_bmp(file)
             elif found.format == "PSD":
@@ -86,7 +101,9 @@ def declared(image: Image.Image) -> Declared:
             frames_of(image),
             preview_of(found, file),
             tuple(said),
+            tuple(unkept(found, file, _UUIDS)),
             density_of(found, file),
+            0 if file is None else bytes_behind(found, file),
         )
 
 
@@ -96,7 +113,19 @@ def _of_icon(inside: Image.Image, said: list[str]) -> Declared:
     if "transparency" in inside.info:
         said.append("the transparency of the icon, which Pillow does not read, is not in the file")
     told = declared(inside)
-    return replace(told, metadata=own | told.metadata, frames=1, said=tuple(said))
+    further = {
+        str(key): value
+        for key, value in inside.info.items()
+        if key in _FURTHER_KEYS or str(key).startswith(_RAW_PROFILE)
+    }
+    return replace(
+        told,
+        metadata=own | told.metadata,
+        frames=1,
+        said=(*said, *told.said),
+        info=further | told.info,
+        behind=0,
+    )
 
 
 @contextmanager
@@ -143,9 +172,9 @@ def _nclx(parts: Items) -> CodePoints | None:
     return None
 
 
-def _of_jpeg2000(file: IO[bytes]) -> tuple[dict[str, bytes], CodePoints | None]:
+def _of_jpeg2000(file: IO[bytes]) -> tuple[dict[str, bytes], CodePoints | None, list[str]]:
     metadata: dict[str, bytes] = {}
-    points = None
+    points, said = None, []
     for box in boxes(file):
         if box.kind == b"uuid":
             content = box.read(file)
@@ -159,7 +188,11 @@ def _of_jpeg2000(file: IO[bytes]) -> tuple[dict[str, bytes], CodePoints | None]:
                     metadata["icc_profile"] = content[3:]
                 elif content[0] == _CODE_POINTS:
                     points = nclx_code_points(content[3:])
-    return metadata, points
+                elif content[0] == _ENUMERATED:
+                    number = int.from_bytes(content[3:7])
+                    if number not in _USUAL_COLOURS:
+                        said.append(f"colours are JPEG 2000's number {number}: they will be taken for sRGB")
+    return metadata, points, [] if "icc_profile" in metadata or points else said
 
 
 def _of_bmp(file: IO[bytes]) -> dict[str, bytes]:

@@ -16,6 +16,8 @@ from recodec.io.directories import INTEGERS, directories, entries_at, order_of
 _PICTURES = 0xB001
 _REDUCED, _OLD_REDUCED, _WIDTH, _HEIGHT, _PHOTOMETRIC = 254, 255, 256, 257, 262
 _SUB_DIRECTORIES, _LAYERS = 330, 37724
+# ImageJ writes large stacks behind one directory.
+_DESCRIPTION, _STACK = 270, re.compile(r"ImageJ=[^\n]*\nimages=(\d{1,9})\n")
 # Samples beside colours, which Pillow leaves out unless they are alpha.
 _EXTRA_SAMPLES, _UNSPECIFIED = 338, 0
 # Samples of a sensor, before and after they were made RGB.
@@ -144,6 +146,9 @@ def further_pictures(image: Image.Image, xmp: bytes, items: Items) -> list[str]:
     tags: Any = getattr(image, "tag_v2", {})
     if _UNSPECIFIED in _numbers(tags.get(_EXTRA_SAMPLES)):
         said.append("a further channel, such as infrared, is not in the file")
+    stack = _STACK.match(str(tags.get(_DESCRIPTION, "")))
+    if stack and int(stack[1]) > 1:
+        said.append(f"{int(stack[1]) - 1} further pictures of an ImageJ stack are not in the file")
     if _LAYERS in tags:
         said.append("its layers are not in the file")
     return said

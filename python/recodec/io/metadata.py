@@ -11,11 +11,12 @@ from PIL import ExifTags, Image, ImageCms
 
 from recodec.container.core import EXIF, ICC, XMP
 from recodec.errors import ImageError
-from recodec.io.colours import profile_of
+from recodec.io.colours import profile_of, profile_of_tags
 from recodec.io.declared import Declared
 from recodec.io.orientation import TAG as ORIENTATION
 from recodec.io.orientation import tags_of, upright_exif, upright_xmp
 from recodec.io.resolution import resolution_of, with_resolution
+from recodec.io.unkept import texts_left_out
 
 # Where Pillow's readers leave a type of chunk.
 _KEYS = {ICC: "icc_profile", EXIF: "exif", XMP: "xmp"}
@@ -25,6 +26,9 @@ _TYPES = {
     "exif": "bytes or Image.Exif",
     "xmp": "bytes or str",
 }
+
+# Of Pillow's ``info``, what says of colours more than EXIF do.
+_COLOUR_KEYS = frozenset(("gamma", "chromaticity", "srgb"))
 
 # Pillow keeps JPEG's prefix in front of the TIFF header; the file format does not.
 _EXIF_PREFIX = b"Exif\0\0"
@@ -74,9 +78,7 @@ def metadata_of(
     exif, said = _upright(given["exif"], turned) if "exif" in given else _exif_of(image, told, turned)
     # Who leaves EXIF out wants none.
     dpi = given.get("dpi")
-    if (dpi or given.get("exif", b"-")) and (
-        resolution := resolution_of(told.density | image.info, turn, dpi)
-    ):
+    if (dpi or given.get("exif", b"-")) and (resolution := resolution_of(told.info | image.info, turn, dpi)):
         # Neither EXIF that are given nor what is only handed on from another place.
         instead = dpi is not None and "exif" not in given and dpi != image.info.get("dpi")
         exif, more = with_resolution(exif, resolution, instead=instead)
@@ -84,7 +86,9 @@ def metadata_of(
     icc = given.get("icc_profile")
     if profile and "icc_profile" not in given:
         own = as_bytes("icc_profile", image.info.get("icc_profile") or told.metadata.get("icc_profile"))
-        icc, more = profile_of(image, own, told.code_points, grey=grey)
+        icc, more = profile_of(told.info | image.info, own, told.code_points, grey=grey)
+        if icc is None and not more and not _COLOUR_KEYS & (told.info.keys() | image.info.keys()):
+            icc, more = profile_of_tags(_fresh(exif or _raw_exif(image.info, told) or b""), grey=grey)
         said += more
     xmp = given["xmp"] if "xmp" in given else xmp_of(image.info, told)
     found = {ICC: icc, EXIF: exif, XMP: upright_xmp(xmp) if xmp else None}
@@ -103,7 +107,7 @@ def xmp_of(info: Mapping[Any, Any], told: Declared) -> bytes | None:
 
 def _left_out(image: Image.Image, told: Declared, xmp: bytes | None) -> list[str]:
     """What is to be said of metadata that a file has no place for."""
-    said = []
+    said = [*told.left_out, *texts_left_out(image)]
     segments: Any = getattr(image, "applist", ())
     if _EXTENSION_IN_XMP in (xmp or b"") or any(content.startswith(_EXTENDED_XMP) for _, content in segments):
         said.append("the extended part of its XMP is not in the file, though XMP names it")
@@ -159,10 +163,15 @@ def _raw_exif(info: Mapping[Any, Any], told: Declared) -> bytes | None:
 
 def _changed(exif: Image.Exif, raw: bytes) -> bool:
     """Whether tags are others than a block has, whatever the orientation."""
+    return _tags(exif) != _tags(_fresh(raw))
+
+
+def _fresh(raw: bytes) -> Image.Exif:
+    """Tags of a block, as far as Pillow can read them."""
     fresh = Image.Exif()
     with suppress(Exception):
         fresh.load(_EXIF_PREFIX + raw)
-    return _tags(exif) != _tags(fresh)
+    return fresh
 
 
 def _tags(exif: Image.Exif) -> str:

@@ -15,7 +15,9 @@ from recodec.io.pillow_images import to_eight_bits
 from recodec.notices import warn
 
 Like = Literal["pil", "numpy", "torch"]
-Output: TypeAlias = Image.Image | NDArray[np.uint8] | Tensor
+# Files without loss may have samples of 16 bits, all others have 8.
+Array: TypeAlias = NDArray[np.uint8 | np.uint16]
+Output: TypeAlias = Image.Image | Array | Tensor
 
 
 def check_like(like: str) -> Like:

@@ -107,9 +107,11 @@ def head_of(source: str | os.PathLike[str] | BinaryIO) -> bytes:
             with open(source, "rb") as file:
                 return file.read(_HEAD_BYTES)
         source.seek(0)
-        return source.read(_HEAD_BYTES)
+        head = source.read(_HEAD_BYTES)
     except (OSError, ValueError, AttributeError):
         return b""
+    # Of a file in text mode it is none.
+    return head if isinstance(head, bytes) else b""
 
 
 def _is_image_inside(path: str) -> bool:

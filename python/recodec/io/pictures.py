@@ -16,10 +16,13 @@ from torch import Tensor
 from recodec.errors import ImageError
 from recodec.io.declared import Declared
 from recodec.io.exact import levels
+from recodec.io.exclusive import exclusive
 from recodec.io.metadata import NOTHING_GIVEN, Given
 from recodec.io.pillow_images import CONVERT, CheckSize, opened, read_image, to_eight_bits
 
-ImageLike: TypeAlias = Image.Image | NDArray[np.uint8] | Tensor | str | os.PathLike[str] | BinaryIO
+# Of arrays, those of 16 bits or floats are for files without loss, or with ``convert``.
+Samples: TypeAlias = NDArray[np.uint8 | np.uint16 | np.floating[Any]]
+ImageLike: TypeAlias = Image.Image | Samples | Tensor | str | os.PathLike[str] | BinaryIO
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +100,11 @@ def read_picture(
     if isinstance(image, str | os.PathLike) or hasattr(image, "read"):
         with opened(image, check_size) as file:
             return from_pillow(file, convert=convert, strip=strip, exact=exact)
-    raise ImageError(
-        f"a {type(image).__name__} is not an image; give a Pillow image, a uint8 NumPy array, a torch tensor, "
-        "a path or an open binary file"
-    )
+    kinds = "a Pillow image, a uint8 NumPy array, a torch tensor, a path or an open binary file"
+    kind = type(image).__name__
+    in_memory = kind in ("bytes", "bytearray", "memoryview")
+    advice = "wrap the bytes of an image file in io.BytesIO" if in_memory else f"give {kinds}"
+    raise ImageError(f"a {kind} is not an image; {advice}")
 
 
 def from_pillow(
@@ -115,9 +119,10 @@ def from_pillow(
     """Accept an image of Pillow; :func:`read_image` says what of. Raises :class:`ImageError`."""
     if 0 in image.size:
         raise ImageError(f"the image has {image.width} x {image.height} pixels; give one that has some")
-    array, metadata, said = read_image(
-        image, convert=convert, strip=strip, exact=exact, told=told, given=given
-    )
+    with exclusive(image):
+        array, metadata, said = read_image(
+            image, convert=convert, strip=strip, exact=exact, told=told, given=given
+        )
     return _stored(array, metadata, said)
 
 

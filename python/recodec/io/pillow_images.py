@@ -21,6 +21,7 @@ from recodec.errors import ImageError, LimitError, RecodecError
 from recodec.io import picture_kinds
 from recodec.io.bit_depth import odd_tiff_bits, white_of
 from recodec.io.declared import Declared, declared
+from recodec.io.deep_colours import deep_samples, has_deep_colours, lower_bytes
 from recodec.io.exact import check_mode, levels
 from recodec.io.further_pictures import further_pictures
 from recodec.io.metadata import INFO_KEYS, NOTHING_GIVEN, Given, as_bytes, metadata_of, xmp_of
@@ -119,11 +120,11 @@ def _check_kind(image: Image.Image, told: Declared, *, convert: bool, exact: boo
             f"the file holds {told.preview_of}, of which Pillow reads a preview; develop it first, or save the "
             "preview as a file of its own"
         )
-    if told.bits > 8 and not (exact and _is_deep(image)):
+    if told.bits > 8 and not (exact and (_is_deep(image) or has_deep_colours(image))):
         if exact:
             raise ImageError(
                 f"the image has {told.bits} bits per sample, of which Pillow reads 8: no lossless file keeps it; read "
-                "it otherwise and give a uint16 array"
+                "it otherwise and give a uint16 array, or a PNG or TIFF file that is not loaded yet"
             )
         if not convert:
             raise ImageError(f"the image has more than 8 bits per sample; recodec stores 8: {CONVERT}")
@@ -180,9 +181,10 @@ def read_image(
             f"{CONVERT}"
         )
     with _unreadable(name):
+        low = lower_bytes(image) if exact and has_deep_colours(image) else None
         image.load()
         # Some of them stand behind the pixels.
-        profiles, unread = raw_profiles(image.info)
+        profiles, unread = raw_profiles(told.info | image.info)
         profiles = {key: content for key, content in profiles.items() if not image.info.get(key)}
         told = replace(told, metadata=profiles | told.metadata)
         exif = given.get("exif") or (None if tags_of(image) else told.metadata.get("exif"))
@@ -190,8 +192,15 @@ def read_image(
         # An image that is no file's ``ImageOps.exif_transpose`` may have turned.
         turn = turn_of(image, exif, given.get("xmp") or (xmp if image.format else None))
         upright = image if turn is None else image.transpose(turn)
-        array = _samples(image, upright, told, exact=exact)
-        said = [*told.said, *further_pictures(image, xmp or b"", told.items)]
+        if low is None:
+            array = _samples(image, upright, told, exact=exact)
+        else:
+            array = deep_samples(upright, low if turn is None else low.transpose(turn))
+        further = further_pictures(image, xmp or b"", told.items)
+        said = [*told.said, *further]
+        # Further pictures are most of the time what it is.
+        if told.behind and not said:
+            said.append(f"{told.behind} bytes behind the picture are not in the file")
         if strip:
             return array, {}, said
         # A profile of colours that the picture no longer has would spoil it.
