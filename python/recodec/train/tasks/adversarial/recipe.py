@@ -25,7 +25,7 @@ class Adversary:
     the critic's slope in hand: by a ``penalty``'s weight, or by weights in ±``clip`` as the former describe, or not at
     all as the latter do. The critic has ``width`` features after its first layer, makes ``steps`` steps to one of the
     autoencoder, and learns at ``rate`` times the rate of that. A run whose adversarial terms have been above ``limit``
-    for ``patience`` steps on end has run away and stops.
+    in ``patience`` steps, with no step of the critic between where they were not, has run away and stops.
     """
 
     game: Game = "wasserstein"

@@ -19,7 +19,7 @@ from recodec.train.tasks.autoencoder.one_shot import OWN, ROUNDING, OneShotTask
 # Where slopes are taken.
 _BETWEEN = OWN
 # Names of terms that can run away.
-_ADVERSARIAL, _CRITIC = "adversarial", "critic"
+_ADVERSARIAL, _CRITIC, _PENALTY = "adversarial", "critic", "penalty"
 
 
 class AdversarialTask(OneShotTask[AdversarialRecipe]):
@@ -29,7 +29,7 @@ class AdversarialTask(OneShotTask[AdversarialRecipe]):
     optimiser leaves it, its moments too, as they are.
     """
 
-    # Steps on end, up to the last, whose adversarial terms were too large.
+    # Steps, up to the last, whose adversarial terms were too large.
     steps_astray: Tensor
 
     def __init__(self, recipe: AdversarialRecipe, setting: Setting):
@@ -111,23 +111,26 @@ class AdversarialTask(OneShotTask[AdversarialRecipe]):
             between = self.uniform(_BETWEEN, moment)(torch.Size((len(pixels), 1, 1, 1)))
             penalty = slope_from_one(self.critic, pixels, shown, between)
         weighted = adversary.penalty * penalty
-        return {LOSS: game + weighted, _CRITIC: game, "penalty": weighted}
+        return {LOSS: game + weighted, _CRITIC: game, _PENALTY: weighted}
 
     def fault(self, terms: Terms) -> str | None:
         """A game that has run away: its terms have been too large for too long."""
         adversary = self.recipe.adversary
-        sizes = [
-            abs(float(terms[name].detach())) for name in (_ADVERSARIAL, _CRITIC, "penalty") if name in terms
-        ]
-        if not sizes:
+        names = [name for name in (_ADVERSARIAL, _CRITIC, _PENALTY) if name in terms]
+        if not names:
             return None
-        (size,) = self.setting.processes.largest(max(sizes))
-        self.steps_astray.copy_((self.steps_astray + 1) * (size > adversary.limit))
+        largest = max(abs(float(terms[name].detach())) for name in names)
+        (largest,) = self.setting.processes.largest(largest)
+        if largest > adversary.limit:
+            self.steps_astray += 1
+        elif _CRITIC in terms:
+            # The autoencoder's own term proves nothing: it is 0 too where a critic takes everything for pictures.
+            self.steps_astray.zero_()
         if self.steps_astray < adversary.patience:
             return None
         return (
-            f"the adversarial loss has run away: for {adversary.patience} steps on end a term of it was above "
-            f"{adversary.limit:g}"
+            f"the adversarial loss has run away: in {adversary.patience} steps, with no good one of the critic "
+            f"between, a term of it was above {adversary.limit:g}"
         )
 
     @property
