@@ -65,6 +65,25 @@ ADVERSARIES = {
 LOSSES = {"l1": LossWeights(l1=10.0, mse=0.0), "l2": LossWeights(l1=0.0, mse=10.0)}
 
 
+TEXT = """
+model = "small"
+task = "adversarial"
+architecture = "autoencoder"
+adversary = { width = 4, steps = 2 }
+compute = { precision = "float32" }
+
+[network]
+analysis = [{ kind = "conv", width = 4, kernel = 5, factor = 4 }]
+synthesis = [{ kind = "conv", width = 48 }, { kind = "shuffle", factor = 4 }]
+
+[[phases]]
+steps = 12
+crop = 32
+patch = 16
+batch = 4
+"""
+
+
 @pytest.fixture(autouse=True)
 def few_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("recodec.train.tasks.autoencoder.one_shot._SAMPLE_PIXELS", 1 << 15)
@@ -152,6 +171,27 @@ def test_averages_of_the_network_that_rests_stay(tmp_path: Path, photographs: Ph
     trainer.run(steps=3)
     still = {name for name, value in trainer.average.items() if torch.equal(value, before[name])}
     assert still == {f"critic.{name}" for name, _ in trainer.task.critic.named_parameters()}
+
+
+def test_two_processes_equal_one(tmp_path: Path, folder: Path) -> None:
+    (tmp_path / "small.toml").write_text(TEXT)
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    arguments = ("train", tmp_path / "small.toml", "--data", folder, "--threads", "1", "--out")
+    for name, launcher in (("one", ()), ("two", torchrun)):
+        done = subprocess.run(
+            [sys.executable, *launcher, "-m", "recodec", *arguments, tmp_path / name],
+            check=False,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            timeout=240,
+        )
+        assert done.returncode == 0, done.stderr
+    one, two = (torch.load(tmp_path / name / "checkpoint.pt", weights_only=True) for name in ("one", "two"))
+    for name, value in one["task"].items():
+        torch.testing.assert_close(two["task"][name], value, rtol=1e-3, atol=1e-5)
+    terms = [logged(tmp_path / name)[0]["terms"] for name in ("one", "two")]
+    assert terms[1] == pytest.approx(terms[0], rel=1e-3, abs=1e-5)
 
 
 def test_critics_learn_to_tell(tmp_path: Path, photographs: Photographs) -> None:

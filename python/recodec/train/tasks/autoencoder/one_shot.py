@@ -40,6 +40,10 @@ class OneShotTask(Task[AnyRecipe]):
         super().__init__(recipe, setting)
         torch.manual_seed(recipe.seed)
         self.network = Autoencoder(recipe.network)
+        # Tables stay as they are until weights are written, and processes cannot exchange integers of 16 bits.
+        self._ddp_params_and_buffers_to_ignore = [
+            f"{_NETWORK}tables.{name}" for name, _ in self.network.tables.named_buffers()
+        ]
         self.loss = ReconstructionLoss(recipe.loss)
         self.dtype = working_type(recipe.compute, setting.processes.device)
         self._judge: Judge | None = None
