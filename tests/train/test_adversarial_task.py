@@ -30,7 +30,7 @@ from recodec.weights import load_model
 from recodec.zoo.family import ZOO
 from recodec.zoo.learned.engine import LearnedEngine
 from recodec.zoo.learned.header import Settings
-from tests.train.running import logged, make_trainer, train_with_and_without_a_stop
+from tests.train.running import documented, logged, make_trainer, train_with_and_without_a_stop
 from tests.zoo.autoencoder_models import BOUNDED
 
 GENERATOR = AutoencoderConfig.from_dict(
@@ -369,6 +369,15 @@ def test_recipes_of_the_project_run(tmp_path: Path, photographs: Photographs, na
     small = replace(shipped, phases=phases, data=replace(shipped.data, scale=(0.5, 0.9)))
     assert make_trainer(small, photographs, tmp_path).run()
     assert {"adversarial", "critic", "penalty"} <= logged(tmp_path)[-1]["terms"].keys()
+
+
+def test_the_documented_recipe_is_made_of_defaults() -> None:
+    found = documented("adversarial")
+    found["phases"][0]["steps"] = 1
+    recipe = recipe_from_dict({"model": "small", "network": BOUNDED, **found})
+    assert recipe == AdversarialRecipe(
+        model="small", network=RECIPE.network, phases=(AdversarialPhase(steps=1),)
+    )
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from recodec.weights import load_model
 from recodec.zoo.family import ZOO
 from recodec.zoo.learned.engine import LearnedEngine
 from recodec.zoo.learned.header import Settings
-from tests.train.running import logged, make_trainer, train_with_and_without_a_stop
+from tests.train.running import documented, logged, make_trainer, train_with_and_without_a_stop
 from tests.zoo.autoencoder_models import CONFIGS
 
 PHASE = OneShotPhase(steps=80, crop=32, patch=16, batch=4, learning_rate=3e-3, warm_up_steps=5)
@@ -224,6 +224,14 @@ def test_surrogates_are_right_in_the_mean_and_pass_gradients(name: Surrogate) ->
     reach = (found - means).abs().max()
     assert reach <= (0.5001 if name == "noise" else 1.0)
     assert bool((found == found.round()).all()) == (name == "stochastic")
+
+
+def test_the_documented_recipe_is_made_of_defaults() -> None:
+    recipe = recipe_from_dict({"model": "small", **documented("autoencoder")})
+    assert isinstance(recipe, AutoencoderRecipe)
+    config = AutoencoderConfig(recipe.network.analysis, recipe.network.synthesis)
+    phases = (OneShotPhase(steps=recipe.phases[0].steps),)
+    assert recipe == AutoencoderRecipe(model="small", network=config, phases=phases)
 
 
 @pytest.mark.parametrize(
