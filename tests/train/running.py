@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,14 @@ def logged(folder: Path, event: str = "train") -> list[dict[str, Any]]:
     """Records of one kind, as a run wrote them."""
     lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     return [line for line in lines if line["event"] == event]
+
+
+def documented(task: str) -> dict[str, Any]:
+    """The recipe of a task as the guide to training has it."""
+    guide = (Path(__file__).parents[2] / "docs" / "training.md").read_text()
+    blocks = [block.split("```")[0] for block in guide.split("```toml\n")[1:]]
+    (found,) = (block for block in blocks if f'task = "{task}"' in block)
+    return tomllib.loads(found)
 
 
 def train_with_and_without_a_stop(

@@ -57,7 +57,8 @@ class Checkpoint:
         as fp16, or there is no room.
         """
         for name, value in (*self.task.items(), *self.average.items()):
-            if not bool((value.abs() <= _LARGEST_HALF).all()):
+            # Counters are whole numbers, which weights files hold as they are.
+            if value.is_floating_point() and not bool((value.abs() <= _LARGEST_HALF).all()):
                 raise TrainingError(
                     f"{name} holds values that are not finite or above {_LARGEST_HALF:g}, which weights files "
                     "cannot hold; the last good checkpoint is kept, lower the learning rate"

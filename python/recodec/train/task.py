@@ -139,6 +139,18 @@ class Task(nn.Module, ABC, Generic[AnyRecipe]):
         """Whether a step may leave parameters without gradients, which several processes must know."""
         return False
 
+    def fault(self, terms: Terms) -> str | None:
+        """Why the run must stop before a step of these terms changes a weight, the same in all processes.
+
+        None if it may go on. Terms are finite, and so are the gradients.
+        """
+        return None
+
+    @property
+    def sound(self) -> bool:
+        """Whether a checkpoint of what there is now would be a good one; else the one before stays."""
+        return True
+
     def validate(self, average: Mapping[str, Tensor], step: int, pictures: Path) -> str | None:
         """Judge averaged weights: records figures, returns a line for the reader, None without validation data."""
         return None

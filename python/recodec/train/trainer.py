@@ -77,10 +77,13 @@ class Trainer:
         return self.task.state_dict() | self.average
 
     def save(self) -> None:
-        """Write the checkpoint, in the first process. Raises :class:`TrainingError`."""
+        """Write the checkpoint, in the first process, unless the task would rather keep the one before.
+
+        Raises :class:`TrainingError`.
+        """
         everyone = self.processes.union(self.skipped)
         self.skipped.update(everyone)
-        if self.processes.first:
+        if self.processes.first and (self.task.sound or not self.checkpoint_path.exists()):
             Checkpoint(
                 self.task.state_dict(),
                 self.average,
@@ -137,7 +140,8 @@ class Trainer:
         """Train until the recipe ends (True), or until it is told to stop (False).
 
         That is after ``minutes``, after ``steps`` more, or by SIGTERM or SIGINT; a checkpoint is written in any
-        case. Raises :class:`TrainingError` when the loss is not finite; the last good checkpoint stays.
+        case. Raises :class:`TrainingError` when the loss is not finite or the task finds fault with it; the last good
+        checkpoint stays.
         """
         self.stopped_by_signal = False
         deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
@@ -223,7 +227,9 @@ class Trainer:
         norm = nn.utils.clip_grad_norm_(self.task.parameters(), self.recipe.optimizer.clip)
         # Before any weight changes. Gradients are those of all processes, so all of them stop here.
         if not math.isfinite(float(norm)):
-            self._refuse(terms)
+            self._refuse(terms, "the loss or its gradient is not finite")
+        if (fault := self.task.fault(terms)) is not None:
+            self._refuse(terms, fault)
         self.optimizer.step()
         progress.step += 1
         progress.phase_step += 1
@@ -231,15 +237,14 @@ class Trainer:
             self._update_average()
         return {name: term.detach() for name, term in terms.items()} | {"gradient norm": norm}
 
-    def _refuse(self, terms: Terms) -> None:
+    def _refuse(self, terms: Terms, reason: str) -> None:
         values = {name: float(term.detach()) for name, term in terms.items()}
         if self.processes.first:
-            reason = "the loss or its gradient is not finite"
             self.journal.record("stopped", reason=reason, step=self.progress.step + 1, terms=values)
         shown = ", ".join(f"{name} {value:g}" for name, value in values.items())
         raise TrainingError(
-            f"the loss or its gradient is not finite at step {self.progress.step + 1} ({shown}); the last good "
-            "checkpoint is kept, lower the learning rate"
+            f"{reason} at step {self.progress.step + 1} ({shown}); the last good checkpoint is kept, lower the "
+            "learning rate"
         )
 
     @torch.no_grad()

@@ -26,6 +26,9 @@ _TASKS = {
     "autoencoder": _Entry(
         "recodec.train.tasks.autoencoder", "AutoencoderRecipe", "AutoencoderTask", ("autoencoder",)
     ),
+    "adversarial": _Entry(
+        "recodec.train.tasks.adversarial", "AdversarialRecipe", "AdversarialTask", ("autoencoder",)
+    ),
     "entropy": _Entry("recodec.train.tasks.entropy", "EntropyRecipe", "entropy_task", ("pixel",)),
 }
 

@@ -1,4 +1,4 @@
-"""What a recipe of an autoencoder says beside that of every training."""
+"""What recipes of autoencoders say beside that of every training."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from recodec.train.tasks.crop_steps import check_crop
 
 
 @dataclass(frozen=True, slots=True)
-class AutoencoderPhase(Phase):
+class OneShotPhase(Phase):
     """A stretch of training on square crops of ``crop`` pixels, cut into patches of ``patch`` unless that is 0."""
 
     crop: int = 128
@@ -39,23 +39,20 @@ class AutoencoderPhase(Phase):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AutoencoderRecipe(Recipe):
-    """An autoencoder and everything about its training.
+class OneShotRecipe(Recipe):
+    """An autoencoder and how it meets pixels.
 
-    ``surrogate`` stands for rounding. ``lambdas`` are the weights of distortion beside bits per pixel, one for each
-    level; without any, bits do not count. ``loss`` is of what every stage shows.
+    ``surrogate`` stands for rounding. ``loss`` is of what a stage shows.
     """
 
     tables: ClassVar[Mapping[str, type[Any]]] = {**Recipe.tables, "data": CropOptions, "loss": LossWeights}
-    phase: ClassVar[type[Phase]] = AutoencoderPhase
+    phase: ClassVar[type[Phase]] = OneShotPhase
     network_config: ClassVar[Any] = AutoencoderConfig
 
     network: AutoencoderConfig
-    phases: tuple[AutoencoderPhase, ...]
-    task: str = "autoencoder"
+    phases: tuple[OneShotPhase, ...]
     architecture: str = "autoencoder"
     surrogate: Surrogate = "noise"
-    lambdas: tuple[float, ...] = ()
     data: CropOptions = field(default_factory=CropOptions)
     loss: LossWeights = field(default_factory=lambda: LossWeights(l1=0.0, mse=1.0))
 
@@ -67,14 +64,6 @@ class AutoencoderRecipe(Recipe):
             self.surrogate,
             f"one of {', '.join(get_args(Surrogate))}",
         )
-        rounded = self.network.quantiser == "rounded"
-        wanted = self.network.levels if rounded else 0
-        require(
-            len(self.lambdas) == wanted and all(0 < value < math.inf for value in self.lambdas),
-            "lambdas",
-            self.lambdas,
-            f"{wanted} weights above 0: one for each level of a network whose latents are rounded, none for others",
-        )
         for phase in self.phases:
             side = phase.patch or phase.crop
             require(
@@ -83,3 +72,26 @@ class AutoencoderRecipe(Recipe):
                 side,
                 f"a multiple of the stride {self.network.stride}",
             )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AutoencoderRecipe(OneShotRecipe):
+    """An autoencoder that trains by distortion, and by bits where its latents are rounded.
+
+    ``lambdas`` are the weights of distortion beside bits per pixel, one for each level; without any, bits do not
+    count. The loss of several stages is the mean of theirs.
+    """
+
+    task: str = "autoencoder"
+    lambdas: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        OneShotRecipe.__post_init__(self)
+        rounded = self.network.quantiser == "rounded"
+        wanted = self.network.levels if rounded else 0
+        require(
+            len(self.lambdas) == wanted and all(0 < value < math.inf for value in self.lambdas),
+            "lambdas",
+            self.lambdas,
+            f"{wanted} weights above 0: one for each level of a network whose latents are rounded, none for others",
+        )
