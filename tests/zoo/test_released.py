@@ -1,4 +1,4 @@
-"""The zoo's trained systems: another process reads the same symbols of a photograph, and the picture is worth looking at."""
+"""The zoo's trained systems: another process reads the same symbols of a file, and its picture is worth a look."""
 
 from __future__ import annotations
 
