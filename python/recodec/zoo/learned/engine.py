@@ -67,6 +67,10 @@ class LearnedEngine:
         if self.settings.level >= levels:
             raise TargetError(f"level is {self.settings.level}; model {self.id} has {levels}, from 0")
 
+    def with_settings(self, settings: Settings) -> LearnedEngine:
+        """The same model with other settings. Raises :class:`TargetError`."""
+        return LearnedEngine(self.family, self.model, self.device, self.dtype, self.backend, settings)
+
     @property
     def iterations(self) -> int:
         """Stages."""
@@ -163,9 +167,7 @@ class LearnedDecoder:
         self._symbols = SymbolDecoder(engine.model, header, limits)
         self._header = header
         # The file's settings, whatever those of the codec are.
-        self._engine = LearnedEngine(
-            engine.family, engine.model, engine.device, engine.dtype, engine.backend, header.settings
-        )
+        self._engine = engine.with_settings(header.settings)
 
     def take(self, payloads: Sequence[bytes]) -> None:
         """Decode the stages that come next."""
