@@ -129,6 +129,14 @@ def _of_learned(system: System) -> click.Command:
             metavar="SIDE",
             help="Code squares of so many pixels each by itself; 0: the whole picture.",
         ),
+        click.option(
+            "--refine",
+            type=click.IntRange(min=0, max=100_000),
+            default=0,
+            show_default=True,
+            metavar="STEPS",
+            help="Search so long for a better file of no more bytes; some ten steps show, hundreds are worth it.",
+        ),
         options.convert,
         options.strip,
         options.max_pixels,
@@ -140,6 +148,7 @@ def _of_learned(system: System) -> click.Command:
         target: str,
         level: int,
         patch: int,
+        refine: int,
         convert: bool,
         strip: bool,
         max_pixels: int,
@@ -149,7 +158,8 @@ def _of_learned(system: System) -> click.Command:
         common: EncodeOptions = {
             "convert": convert, "strip": strip, "max_pixels": max_pixels, "max_memory": max_memory
         }  # fmt: skip
-        _run(source, target, _Encode(system.id, {"level": level, "patch": patch}, common), reporting)
+        settings = {"level": level, "patch": patch, "refine": refine}
+        _run(source, target, _Encode(system.id, settings, common), reporting)
 
     return click.command(system.id, help=f"{system.title}.", short_help=system.title)(command)
 
