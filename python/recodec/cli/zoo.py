@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -19,20 +20,31 @@ if TYPE_CHECKING:
 
 
 @click.group(invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="The list as JSON, a line for each system.")
 @click.pass_context
-def zoo(context: click.Context) -> None:
+def zoo(context: click.Context, as_json: bool) -> None:
     """Other systems of the sources, to compare with; alone, list them.
 
-    Their files are .rcd files, which 'recodec decode', 'info' and 'verify' read.
+    Their files are .rcd files, which 'recodec decode', 'info' and 'verify' read; 'recodec eval --codec ID' compares
+    those that lose something with other codecs.
     """
-    if context.invoked_subcommand is None:
-        for system in systems():
-            weights = system.weights
-            size = "none" if weights is None else f"{weights.stat().st_size / 1000:.0f} kB"
-            output.say(
-                f"{system.id}: {system.title}\n  source: {system.source}\n  mended: {system.mended}\n"
-                f"  rate: {system.rate}\n  weights: {size}; learned from: {system.data}"
-            )
+    if context.invoked_subcommand is not None:
+        if as_json:
+            raise click.UsageError("--json is for the list alone; give it to the command behind it")
+        return
+    for system in systems():
+        path = system.weights
+        size = None if path is None else path.stat().st_size
+        if as_json:
+            names = ("id", "title", "source", "mended", "rate", "data")
+            row = {name: getattr(system, name) for name in names}
+            output.say(json.dumps({**row, "weights_bytes": size}, ensure_ascii=False))
+            continue
+        shown = "none" if size is None else f"{size / 1000:.0f} kB"
+        output.say(
+            f"{system.id}: {system.title}\n  source: {system.source}\n  mended: {system.mended}\n"
+            f"  rate: {system.rate}\n  weights: {shown}; learned from: {system.data}"
+        )
 
 
 @zoo.group()

@@ -144,8 +144,8 @@ def _descend(engine: LearnedEngine, latents: Tensor, batch: _Batch, stage: int) 
     if wanted.shape[1] == 1:
         shown = shown.mean(1, keepdim=True)
     error = (shown - wanted).square().sum()
-    error.backward()  # type: ignore[no-untyped-call]
-    return error.item()
+    error.backward()
+    return float(error.item())
 
 
 @torch.no_grad()
