@@ -41,25 +41,36 @@ _Batch: TypeAlias = tuple[list[Tile], Tensor]
 def refined(
     engine: LearnedEngine, picture: Picture, samples: Samples, grid: tuple[int, int]
 ) -> list[Latents] | None:
-    """Latents of all stages whose every prefix takes no more bytes than that of the analysis and errs less.
+    """Latents of all stages, no prefix of which takes more bytes than that of the analysis or errs more.
 
-    None where the search has found none.
+    From the first stage on if that can be, else from a later one. None where the search has found none.
     """
     with torch.inference_mode(False), without_autocast():
         plain: list[Latents] = []
-        found: list[Latents] = []
-        allowed = 0
-        for stage in range(engine.iterations):
+        for _ in range(engine.iterations):
             plain.append(rounded(engine.network, analysed(engine, samples, grid, plain)))
-            allowed += _size(engine, stage, plain[-1])
-            start = analysed(engine, samples, grid, found)
-            latents = _search(engine, picture, samples, found, start, allowed)
-            if latents is None:
-                return None
-            found.append(latents)
-            allowed -= _size(engine, stage, latents)
-            if squared_error(engine, found, picture) >= squared_error(engine, plain, picture):
-                return None
+        for first in range(engine.iterations):
+            if (found := _refined_from(engine, picture, samples, plain, first)) is not None:
+                return found
+    return None
+
+
+def _refined_from(
+    engine: LearnedEngine, picture: Picture, samples: Samples, plain: Sequence[Latents], first: int
+) -> list[Latents] | None:
+    """The same with ``plain`` latents before stage ``first``; all prefixes with others err less."""
+    found = list(plain[:first])
+    allowed = 0
+    for stage in range(first, len(plain)):
+        allowed += _size(engine, stage, plain[stage])
+        start = analysed(engine, samples, plain[stage].shape[1:], found)
+        latents = _search(engine, picture, samples, found, start, allowed)
+        if latents is None:
+            return None
+        found.append(latents)
+        allowed -= _size(engine, stage, latents)
+        if squared_error(engine, found, picture) >= squared_error(engine, plain[: stage + 1], picture):
+            return None
     return found
 
 
