@@ -24,6 +24,7 @@ from PIL import Image
 
 from recodec.cli.environment import describe
 from recodec.codec import Codec
+from recodec.eval.curve import decode_pixels
 from recodec.eval.metrics import psnr
 from recodec.train.data.photographs import Photographs
 from recodec.train.recipe import find_recipe, load_recipe
@@ -74,7 +75,7 @@ def measured(weights: Path, originals: list[Pixels]) -> list[dict[str, float]]:
         scores = []
         for original in originals:
             file = codec.encode(original, iterations=1)
-            shown = codec.decode(file, like="numpy")
+            shown = decode_pixels(codec, file)
             scores.append((8 * len(file) / original[..., 0].size, psnr(original, shown)))
         bpp, quality = (statistics.fmean(column) for column in zip(*scores, strict=True))
         rows.append({"level": level, "bpp": bpp, "psnr": quality})

@@ -15,7 +15,7 @@ from recodec.codec import Codec, DecodeOptions, EncodeOptions
 from recodec.decoding import decode_all, open_file
 from recodec.decoding import progressive as decode_progressively
 from recodec.families.protocol import Engine, FileHeader
-from recodec.families.registry import engine_of, families_without_weights
+from recodec.families.registry import codecs_without_weights, engine_of, family_without_weights
 from recodec.io.output_images import Array, Output, check_like
 from recodec.io.pictures import ImageLike, Picture
 from recodec.io.sources import Source, read_blocks
@@ -43,7 +43,7 @@ def load(
     model is unknown or damaged, :class:`DeviceError` for a device, ``dtype`` or backend that cannot be had.
     """
     check_name(model)
-    if family := families_without_weights().get(model) if isinstance(model, str) else None:
+    if isinstance(model, str) and (family := family_without_weights(model)):
         return Codec(family.engine(None, device, dtype, backend))
     weights = load_model(DEFAULT_MODEL if model == "default" else model, model_hash)
     return Codec(engine_of(weights, device, dtype, backend))
@@ -62,7 +62,7 @@ def _codec(model: str, model_hash: str | None = None) -> Codec:
 
 def models() -> tuple[str, ...]:
     """Ids of the models that can be loaded here."""
-    return tuple(sorted({*available_models(), *families_without_weights()}))
+    return tuple(sorted({*available_models(), *codecs_without_weights()}))
 
 
 def encode(image: ImageLike | Picture, *, model: str = "default", **options: Unpack[EncodeOptions]) -> bytes:

@@ -14,7 +14,7 @@ from recodec.decoding import DecodeOptions, decode_all, progressive
 from recodec.encoding import EncodeOptions, encode_all
 from recodec.errors import SettingError, WeightsError
 from recodec.families.protocol import Engine
-from recodec.families.registry import engine_of, families_without_weights
+from recodec.families.registry import engine_of, family_without_weights
 from recodec.io.output_images import Array, Output, check_like
 from recodec.io.pictures import ImageLike, Picture
 from recodec.io.sources import Source, read_blocks
@@ -45,7 +45,7 @@ def _restored(
     name: str, hash_: bytes, model: Model | None, device: str, dtype: str, backend: Backend
 ) -> Codec:
     """A codec as it was. Raises :class:`WeightsError` where its weights are not to be found."""
-    if family := families_without_weights().get(name):
+    if family := family_without_weights(name):
         return Codec(family.engine(None, device, dtype, backend))
     return Codec(engine_of(model or load_model(name, hash_.hex()), device, dtype, backend))
 

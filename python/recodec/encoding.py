@@ -18,7 +18,7 @@ from recodec.errors import HiddenModelWarning, InputWarning, TargetError, Unsuit
 from recodec.families.lossless.engine import StripEncoder
 from recodec.families.lossless.fields import MEMORY_SHARE
 from recodec.families.protocol import Encoder, Engine
-from recodec.families.registry import families_without_weights
+from recodec.families.registry import family_without_weights
 from recodec.io.pictures import ImageLike, Picture, read_picture
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
 from recodec.lossless_mode import LOSSLESS, LosslessMode, LosslessOptions, lossless_mode, model_for
@@ -99,7 +99,11 @@ def _engine_for(engine: Engine, mode: LosslessMode) -> Engine:
         return engine
     # Says what is wrong with a preview.
     model_for(LOSSLESS, {"preview": mode.preview})
-    return engine if engine.exact else families_without_weights()[LOSSLESS].engine(None, "cpu", "", "auto")
+    if engine.exact:
+        return engine
+    family = family_without_weights(LOSSLESS)
+    assert family is not None
+    return family.engine(None, "cpu", "", "auto")
 
 
 def _start(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,15 @@ QUICK = ("--steps", 40, "--seeds", 1)
 def test_alone_it_lists_systems() -> None:
     listed = run("zoo").stdout
     assert all(f"{system.id}: {system.title}" in listed for system in zoo.systems())
+
+
+def test_the_list_is_to_be_had_as_data() -> None:
+    rows = [json.loads(line) for line in run("zoo", "--json").stdout.splitlines()]
+    assert [row["id"] for row in rows] == [system.id for system in zoo.systems()]
+    for row, system in zip(rows, zoo.systems(), strict=True):
+        assert row["source"] == system.source
+        assert (row["weights_bytes"] is None) == (system.weights is None)
+    assert "--json" in run("zoo", "--json", "encode", "mlp", "a.png", "a.rcd", code=2).stderr
 
 
 def test_its_files_are_read_by_their_header(photo: Path, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ NUMBER = 200
 class Raw:
     """Family, header, engine, encoder, decoder: all in one, since none of them holds more than a picture."""
 
-    number, name, codec_id, id, hash = NUMBER, "raw", "raw", "raw", bytes(8)
+    number, name, id, hash = NUMBER, "raw", "raw", bytes(8)
     model, device, dtype, iterations, at_once, fields = None, torch.device("cpu"), torch.uint8, 1, 1, b""
     batch_key, details, backend, exact = None, Details(), "reference", False
     alpha_method = ALPHA_AS_PNG

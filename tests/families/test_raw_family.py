@@ -23,7 +23,9 @@ from . import raw_family
 
 @pytest.fixture(autouse=True)
 def raw(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(registry.FAMILIES, raw_family.NUMBER, (raw_family.__name__, "RAW"))
+    monkeypatch.setitem(
+        registry.FAMILIES, raw_family.NUMBER, registry.Place(raw_family.__name__, "RAW", "raw")
+    )
 
 
 @pytest.fixture

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recodec.cli import jobs, measuring, options, output
-from recodec.errors import ImageError, RecipeError
+from recodec.errors import ImageError, RecipeError, WeightsError
 from recodec.io import folders
 from recodec.io.picture_kinds import register_plugins
+from recodec.model_search import DEFAULT_MODEL, available_models, find_model
 
 if TYPE_CHECKING:
     from recodec.eval.run import Plan
@@ -21,6 +22,32 @@ if TYPE_CHECKING:
 _RECODEC = "recodec"
 _CODECS = (_RECODEC, "jpeg420", "jpeg2000", "webp", "avif420", "jxl-e7")
 _METRICS = ("psnr", "ssim", "ms_ssim", "psnr_hvs", "ssimulacra2")
+
+
+class _CodecType(click.Choice[str]):
+    """One of the codecs that are always there, or a model by its id, systems of the zoo among them."""
+
+    def __init__(self) -> None:
+        super().__init__(_CODECS)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """The list goes on."""
+        return f"[{'|'.join((*_CODECS, 'ID'))}]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The name; a usage error for one that is no codec that loses something."""
+        if value in _CODECS:
+            return value
+        from recodec.families.registry import codecs_without_weights
+
+        if value in codecs_without_weights():
+            self.fail(f"{value!r} loses nothing; --lossless compares codecs that lose nothing.", param, ctx)
+        try:
+            find_model(value)
+        except WeightsError:
+            known = ", ".join((*_CODECS, *available_models()))
+            self.fail(f"there is no codec or model {value!r}; there are {known}.", param, ctx)
+        return value
 
 
 @click.command("eval")
@@ -37,8 +64,9 @@ _METRICS = ("psnr", "ssim", "ms_ssim", "psnr_hvs", "ssimulacra2")
         "--codec",
         "codecs",
         multiple=True,
-        type=click.Choice(_CODECS),
-        help="Only this codec; may be repeated. All that are installed by default.",
+        type=_CodecType(),
+        help="Only this codec, a model or system of the zoo by its id among them; may be repeated. All but those "
+        "that are installed by default.",
     ),
     click.option(
         "--metric", "metrics", multiple=True, type=click.Choice(_METRICS), help="Only this metric; likewise."
@@ -127,10 +155,13 @@ def evaluate(
                     raise click.UsageError(f"--lossless has no --{name}; leave it out")
             evaluate_lossless(pictures, left_out, folder, processes, convert=convert, quiet=quiet)
             return
+        # A model among the codecs is one to judge.
         chosen = codecs or (_CODECS if not models else ())
+        ours = [model for model in chosen if model not in _CODECS]
+        judged = models or ((DEFAULT_MODEL,) if _RECODEC in chosen else ())
         plan = Plan(
-            tuple(name for name in chosen or _CODECS if name != _RECODEC),
-            models or (("default",) if _RECODEC in chosen else ()),
+            tuple(name for name in chosen or _CODECS if name != _RECODEC and name not in ours),
+            tuple(dict.fromkeys((*judged, *ours))),
             metrics or _METRICS,
             device,
             iterations,

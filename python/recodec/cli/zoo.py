@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -19,20 +20,31 @@ if TYPE_CHECKING:
 
 
 @click.group(invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="The list as JSON, a line for each system.")
 @click.pass_context
-def zoo(context: click.Context) -> None:
+def zoo(context: click.Context, as_json: bool) -> None:
     """Other systems of the sources, to compare with; alone, list them.
 
-    Their files are .rcd files, which 'recodec decode', 'info' and 'verify' read.
+    Their files are .rcd files, which 'recodec decode', 'info' and 'verify' read; 'recodec eval --codec ID' compares
+    those that lose something with other codecs.
     """
-    if context.invoked_subcommand is None:
-        for system in systems():
-            weights = system.weights
-            size = "none" if weights is None else f"{weights.stat().st_size / 1000:.0f} kB"
-            output.say(
-                f"{system.id}: {system.title}\n  source: {system.source}\n  mended: {system.mended}\n"
-                f"  rate: {system.rate}\n  weights: {size}; learned from: {system.data}"
-            )
+    if context.invoked_subcommand is not None:
+        if as_json:
+            raise click.UsageError("--json is for the list alone; give it to the command behind it")
+        return
+    for system in systems():
+        path = system.weights
+        size = None if path is None else path.stat().st_size
+        if as_json:
+            names = ("id", "title", "source", "mended", "rate", "data")
+            row = {name: getattr(system, name) for name in names}
+            output.say(json.dumps({**row, "weights_bytes": size}, ensure_ascii=False))
+            continue
+        shown = "none" if size is None else f"{size / 1000:.0f} kB"
+        output.say(
+            f"{system.id}: {system.title}\n  source: {system.source}\n  mended: {system.mended}\n"
+            f"  rate: {system.rate}\n  weights: {shown}; learned from: {system.data}"
+        )
 
 
 @zoo.group()
@@ -129,6 +141,14 @@ def _of_learned(system: System) -> click.Command:
             metavar="SIDE",
             help="Code squares of so many pixels each by itself; 0: the whole picture.",
         ),
+        click.option(
+            "--refine",
+            type=click.IntRange(min=0, max=100_000),
+            default=0,
+            show_default=True,
+            metavar="STEPS",
+            help="Search so long for a better file of no more bytes; some ten steps show, hundreds are worth it.",
+        ),
         options.convert,
         options.strip,
         options.max_pixels,
@@ -140,6 +160,7 @@ def _of_learned(system: System) -> click.Command:
         target: str,
         level: int,
         patch: int,
+        refine: int,
         convert: bool,
         strip: bool,
         max_pixels: int,
@@ -149,7 +170,8 @@ def _of_learned(system: System) -> click.Command:
         common: EncodeOptions = {
             "convert": convert, "strip": strip, "max_pixels": max_pixels, "max_memory": max_memory
         }  # fmt: skip
-        _run(source, target, _Encode(system.id, {"level": level, "patch": patch}, common), reporting)
+        settings = {"level": level, "patch": patch, "refine": refine}
+        _run(source, target, _Encode(system.id, settings, common), reporting)
 
     return click.command(system.id, help=f"{system.title}.", short_help=system.title)(command)
 

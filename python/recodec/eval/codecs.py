@@ -193,22 +193,28 @@ class RecodecModel(ImageCodec):
         return decode_pixels(self.codec, file)
 
     def climb(self, original: Pixels, settings: Sequence[float]) -> Iterator[Coded]:
-        """Encode once; the time of that encode stands at every prefix.
+        """See :func:`climb_prefixes`."""
+        return climb_prefixes(self.codec, original, [int(chunks) for chunks in settings])
 
-        The time to decode a prefix is that of going through its chunks and showing a picture after each.
-        """
+
+def climb_prefixes(codec: Codec, original: Pixels, counts: Sequence[int]) -> Iterator[Coded]:
+    """Encode once, and code the picture with the first so many chunks; the settings are their numbers.
+
+    The time of the one encode stands at every prefix; the time to decode a prefix is that of going through its chunks
+    and showing a picture after each.
+    """
+    start = time.perf_counter()
+    whole = codec.encode(original, iterations=max(counts))
+    encode_s = time.perf_counter() - start
+    decode_s = 0.0
+    pictures = progressive_pixels(codec, whole)
+    for chunks in range(1, max(counts) + 1):
         start = time.perf_counter()
-        whole = self.encode(original, max(settings))
-        encode_s = time.perf_counter() - start
-        decode_s = 0.0
-        pictures = progressive_pixels(self.codec, whole)
-        for chunks in range(1, int(max(settings)) + 1):
-            start = time.perf_counter()
-            pixels = next(pictures)
-            decode_s += time.perf_counter() - start
-            if chunks in settings:
-                file = recodec.truncate(whole, iterations=chunks)
-                yield Coded(chunks, file, pixels, encode_s, decode_s)
+        pixels = next(pictures)
+        decode_s += time.perf_counter() - start
+        if chunks in counts:
+            file = recodec.truncate(whole, iterations=chunks)
+            yield Coded(chunks, file, pixels, encode_s, decode_s)
 
 
 CLASSIC: tuple[ImageCodec, ...] = (

@@ -18,6 +18,8 @@ import torch
 from PIL import Image
 
 import recodec
+from recodec.codec import Codec
+from recodec.errors import WeightsError
 from recodec.eval.codecs import CLASSIC, Coded, ImageCodec, RecodecModel
 from recodec.eval.curve import load_exact, load_rgb
 from recodec.eval.exact_codecs import EXACT
@@ -39,6 +41,8 @@ _METHOD = 2
 class Plan:
     """What to compare. Plain data, so that worker processes can be given it.
 
+    ``models`` are ids or paths of models, systems of the zoo among them; a system has all its levels and stages,
+    whatever ``iterations`` is.
     ``codecs`` are names from :data:`recodec.eval.codecs.CLASSIC`, or with ``exact``, which keeps grey pictures grey,
     from :data:`recodec.eval.exact_codecs.EXACT`; ``iterations`` None is all of a model; ``threads`` is of one process,
     0 leaves torch's choice; ``convert`` allows what :func:`load_rgb` would refuse.
@@ -61,9 +65,26 @@ class Plan:
     def build(self) -> list[ImageCodec]:
         """The codecs, models first. Raises :class:`recodec.WeightsError` and the like."""
         models = [
-            RecodecModel(recodec.load(model, device=self.device), self.iterations) for model in self.models
+            _model_codec(recodec.load(model, device=self.device), self.iterations) for model in self.models
         ]
         return [*models, *(codec for codec in self.known if codec.name in self.codecs)]
+
+
+def _model_codec(codec: Codec, iterations: int | None) -> ImageCodec:
+    """Raises :class:`WeightsError` for one that loses nothing."""
+    if codec.engine.exact:
+        raise WeightsError(
+            f"codec {codec.id!r} loses nothing, so it has no curve; recodec eval --lossless compares codecs that lose "
+            "nothing"
+        )
+    if codec.engine.family.name != "zoo":
+        return RecodecModel(codec, iterations)
+    # Who compares none of them does not load them.
+    from recodec.eval.zoo_codecs import ZooCodec
+    from recodec.zoo.learned.engine import LearnedEngine
+
+    assert isinstance(codec.engine, LearnedEngine)
+    return ZooCodec(codec.engine)
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,8 +159,6 @@ class Family(Protocol):
 
     number: ClassVar[int]
     name: ClassVar[str]
-    # What its only codec is found by, for families without weights.
-    codec_id: ClassVar[str | None]
     # How files of pictures with alpha have it, as headers say it.
     alpha_method: ClassVar[int]
 

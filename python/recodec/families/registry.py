@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from recodec import _core
 from recodec.errors import UnsupportedError
@@ -16,11 +16,19 @@ if TYPE_CHECKING:
     from recodec.ops.backend import Backend
     from recodec.weights import Model
 
-# Module and object.
+
+class Place(NamedTuple):
+    """Where a family is, and the id of its codec if that has no weights, so that nobody imports it to ask."""
+
+    module: str
+    name: str
+    codec_id: str | None = None
+
+
 FAMILIES = {
-    _core.PLANE_FAMILY: ("recodec.families.recurrent.family", "RECURRENT"),
-    2: ("recodec.families.lossless.family", "LOSSLESS"),
-    3: ("recodec.zoo.family", "ZOO"),
+    _core.PLANE_FAMILY: Place("recodec.families.recurrent.family", "RECURRENT"),
+    2: Place("recodec.families.lossless.family", "LOSSLESS", "lossless"),
+    3: Place("recodec.zoo.family", "ZOO", "mlp"),
 }
 
 
@@ -29,8 +37,8 @@ def find_family(number: int) -> Family:
     if number not in FAMILIES:
         known = " and ".join(f"{one} ({find_family(one).name})" for one in FAMILIES)
         raise UnsupportedError(f"header field family is {number}; this version knows {known}")
-    module, name = FAMILIES[number]
-    family: Family = getattr(import_module(module), name)
+    place = FAMILIES[number]
+    family: Family = getattr(import_module(place.module), place.name)
     return family
 
 
@@ -39,10 +47,17 @@ def read_file_header(header: _core.Header) -> FileHeader:
     return find_family(header.family).read(header)
 
 
-def families_without_weights() -> dict[str, Family]:
-    """By the id of their codecs."""
-    families = map(find_family, FAMILIES)
-    return {family.codec_id: family for family in families if family.codec_id is not None}
+def codecs_without_weights() -> tuple[str, ...]:
+    """Their ids."""
+    return tuple(place.codec_id for place in FAMILIES.values() if place.codec_id is not None)
+
+
+def family_without_weights(codec_id: str) -> Family | None:
+    """By the id of its codec; None for other ids."""
+    for number, place in FAMILIES.items():
+        if place.codec_id == codec_id:
+            return find_family(number)
+    return None
 
 
 def engine_of(

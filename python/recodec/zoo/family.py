@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, ClassVar
 from recodec import _core
 from recodec.container.core import ALPHA_AS_PNG
 from recodec.families.protocol import FileHeader
-from recodec.zoo.learned.header import LearnedFileHeader
-from recodec.zoo.mlp.header import MlpFileHeader
 from recodec.zoo.system import find_system
 
 if TYPE_CHECKING:
@@ -27,13 +25,17 @@ class ZooFamily:
 
     number: ClassVar[int] = 3
     name: ClassVar[str] = "zoo"
-    codec_id: ClassVar[str | None] = _MLP
     alpha_method: ClassVar[int] = ALPHA_AS_PNG
 
     def read(self, header: _core.Header) -> FileHeader:
         """The header with the fields of its system. Raises :class:`FormatError` and :class:`UnsupportedError`."""
+        # A file of one loads nothing of the other.
         if header.model == _MLP:
+            from recodec.zoo.mlp.header import MlpFileHeader
+
             return MlpFileHeader(self, header)
+        from recodec.zoo.learned.header import LearnedFileHeader
+
         return LearnedFileHeader(self, header)
 
     def engine(

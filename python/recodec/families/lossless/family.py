@@ -21,7 +21,6 @@ class LosslessFamily:
 
     number: ClassVar[int] = 2
     name: ClassVar[str] = "lossless"
-    codec_id: ClassVar[str | None] = "lossless"
     alpha_method: ClassVar[int] = ALPHA_IN_STRIPS
 
     def read(self, header: _core.Header) -> StripFileHeader:

@@ -25,7 +25,6 @@ class RecurrentFamily:
 
     number: ClassVar[int] = _core.PLANE_FAMILY
     name: ClassVar[str] = "recurrent"
-    codec_id: ClassVar[str | None] = None
     alpha_method: ClassVar[int] = ALPHA_AS_PNG
 
     def read(self, header: _core.Header) -> PlaneFileHeader:

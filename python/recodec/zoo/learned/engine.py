@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,7 +21,7 @@ from recodec.runtime.tiling import Region
 from recodec.weights import Model, load_model
 from recodec.zoo.learned.header import LearnedFileHeader, Settings
 from recodec.zoo.learned.symbols import Latents, SymbolDecoder, encode_stage, grid_of
-from recodec.zoo.learned.windows import tiles_of
+from recodec.zoo.learned.transforms import analysed, rounded, shown_parts, squared_error
 
 
 def engine(family: Family, system: str, settings: Settings) -> LearnedEngine:
@@ -67,6 +66,10 @@ class LearnedEngine:
         if self.settings.level >= levels:
             raise TargetError(f"level is {self.settings.level}; model {self.id} has {levels}, from 0")
 
+    def with_settings(self, settings: Settings) -> LearnedEngine:
+        """The same model with other settings. Raises :class:`TargetError`."""
+        return LearnedEngine(self.family, self.model, self.device, self.dtype, self.backend, settings)
+
     @property
     def iterations(self) -> int:
         """Stages."""
@@ -100,17 +103,18 @@ class LearnedEngine:
 
 
 class LearnedEncoder:
-    """Of one picture, stage by stage."""
+    """Of one picture, stage by stage. ``stages`` are the latents so far."""
 
     batch_key = None
 
     def __init__(self, engine: LearnedEngine, picture: Picture):
         self._engine, self._picture = engine, picture
-        network, settings = engine.network, engine.settings
-        stride = network.config.stride
-        self._grid = grid_of(picture.width, picture.height, stride, settings)
+        stride = engine.network.config.stride
+        self._grid = grid_of(picture.width, picture.height, stride, engine.settings)
         self._samples = Samples(picture.samples, stride, engine.device)
-        self._stages: list[Latents] = []
+        self.stages: list[Latents] = []
+        # Those that were searched for, if such are wanted and better.
+        self._found: Sequence[Latents] | None = None
 
     @property
     def fields(self) -> bytes:
@@ -120,34 +124,26 @@ class LearnedEncoder:
     @inference()
     def next(self) -> bytes | None:
         """Payload of the next stage."""
-        network, settings = self._engine.network, self._engine.settings
-        stage = len(self._stages)
+        engine = self._engine
+        network, settings = engine.network, engine.settings
+        stage = len(self.stages)
         if stage == network.config.stages:
             return None
-        latents = np.empty((network.config.channels, *self._grid), np.int16)
-        for tile in tiles_of(network.config, self._grid, settings.patch):
-            left = self._samples.pixels(tile.window)
-            if stage:
-                left = left - shown_in(self._engine, self._stages, tile.window)
-            found = network.quantise(network.analyse(left[None], stage, settings.level))[0]
-            tile.core.of(latents)[:] = tile.inner.of(found).cpu().numpy()
-        self._stages.append(latents)
+        if settings.refine and not stage:
+            from recodec.zoo.learned.refinement import refined
+
+            self._found = refined(engine, self._picture, self._samples, self._grid)
+        if self._found is None:
+            latents = rounded(network, analysed(engine, self._samples, self._grid, self.stages))
+        else:
+            latents = self._found[stage]
+        self.stages.append(latents)
         return encode_stage(network.tables.coder(settings.level, stage), latents)
 
     @inference()
     def squared_error(self) -> float:
         """Mean over the samples that are stored, as a decoder shows them."""
-        total, count = 0.0, 0
-        for region, shown in shown_parts(
-            self._engine, self._stages, self._picture.height, self._picture.width
-        ):
-            original = region.of(self._picture.samples).to(shown.device)
-            if original.dtype != torch.uint8:
-                original = (original * 255).round()
-            values = to_uint8(shown, self._picture.channels).float()
-            total += float((values - original.to(values)).square().sum(dtype=torch.float64))
-            count += original.numel()
-        return total / count
+        return squared_error(self._engine, self.stages, self._picture)
 
     def least_error(self) -> float:
         """Nobody knows."""
@@ -163,9 +159,7 @@ class LearnedDecoder:
         self._symbols = SymbolDecoder(engine.model, header, limits)
         self._header = header
         # The file's settings, whatever those of the codec are.
-        self._engine = LearnedEngine(
-            engine.family, engine.model, engine.device, engine.dtype, engine.backend, header.settings
-        )
+        self._engine = engine.with_settings(header.settings)
 
     def take(self, payloads: Sequence[bytes]) -> None:
         """Decode the stages that come next."""
@@ -180,30 +174,3 @@ class LearnedDecoder:
     def show(self) -> Iterator[tuple[Region, Tensor]]:
         """The picture that the stages so far make."""
         yield from self._parts()
-
-
-def shown_parts(
-    engine: LearnedEngine, stages: Sequence[Latents], height: int, width: int
-) -> Iterator[tuple[Region, Tensor]]:
-    """(3, h, w) pixels that stages make, not clamped, region by region of a picture."""
-    config = engine.network.config
-    grid = stages[0].shape[1], stages[0].shape[2]
-    for tile in tiles_of(config, grid, engine.settings.patch):
-        box = tile.core.scaled(config.stride)
-        if box.top >= height or box.left >= width:
-            continue
-        region = box.within(height, width)
-        pixels = tile.inner.scaled(config.stride).of(shown_in(engine, stages, tile.window))
-        yield region, pixels[:, : region.height, : region.width]
-
-
-def shown_in(engine: LearnedEngine, stages: Sequence[Latents], window: Region) -> Tensor:
-    """(3, h, w) pixels that stages make of a window of positions."""
-    network, level = engine.network, engine.settings.level
-    shown: Tensor | None = None
-    for stage, latents in enumerate(stages):
-        values = torch.from_numpy(np.ascontiguousarray(window.of(latents))).float().to(engine.device)
-        pixels = network.synthesise(values[None], stage, level)[0]
-        shown = pixels if shown is None else shown + pixels
-    assert shown is not None
-    return shown

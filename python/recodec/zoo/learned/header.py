@@ -20,6 +20,7 @@ VERSION = 0
 _FIELD_BYTES = 3
 # Sides of patches are powers of two; 0 stands for whole pictures.
 _LARGEST_PATCH_BITS = 10
+_MOST_STEPS = 100_000
 # Samples, latents and pictures in all number types, beside the tile at work.
 _BYTES_PER_PIXEL = 24
 
@@ -29,11 +30,13 @@ class Settings:
     """How a picture is encoded.
 
     ``level`` counts qualities of models that have several, from the smallest file. ``patch`` codes squares of so many
-    pixels each by itself, as the sources do with theirs of 32; 0 is the whole picture. Raises :class:`TargetError`.
+    pixels each by itself, as the sources do with theirs of 32; 0 is the whole picture. In ``refine`` steps latents are
+    searched for that show the picture better in no more bytes; files do not tell. Raises :class:`TargetError`.
     """
 
     level: int = 0
     patch: int = 0
+    refine: int = 0
 
     def __post_init__(self) -> None:
         if type(self.level) is not int or not 0 <= self.level <= 255:
@@ -43,6 +46,8 @@ class Settings:
             raise TargetError(
                 f"patch is {self.patch!r}; it must be 0 for whole pictures, or a power of two up to {sides[-1]}"
             )
+        if type(self.refine) is not int or not 0 <= self.refine <= _MOST_STEPS:
+            raise TargetError(f"refine is {self.refine!r}; it must be a whole number in 0..{_MOST_STEPS}")
 
     def to_bytes(self) -> bytes:
         """The fields of a header."""
