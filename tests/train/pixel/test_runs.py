@@ -15,6 +15,7 @@ from recodec.errors import ImageError, LimitError, TrainingError, WeightsError
 from recodec.networks.pixel.config import LayerKind, Reconstruction
 from recodec.networks.pixel.paper import paper_config
 from recodec.train.data.photographs import Photographs
+from recodec.train.recipe import Compute
 from recodec.train.tasks.pixel.recipe import PixelPhase
 from recodec.weights import load_model, save_model
 from tests.train.pixel.recipes import PHASE, make_recipe, mean_error, network, network_of
@@ -177,7 +178,8 @@ def test_a_run_with_own_projections_can_start_from_shared_ones(
 ) -> None:
     source = load_model(tiny_model)
     wanted = replace(source.network.config, own_projections=True)
-    trainer = make_trainer(make_recipe(config=wanted), photographs, tmp_path)
+    recipe = make_recipe(config=wanted, compute=Compute("float32"))
+    trainer = make_trainer(recipe, photographs, tmp_path)
     trainer.start_from(source)
     pixels = torch.rand(1, 3, 32, 32) - 0.5
     for a, b in zip(source.network.unroll(pixels, 3), trainer.task.network.unroll(pixels, 3), strict=True):
