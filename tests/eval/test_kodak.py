@@ -21,7 +21,7 @@ def test_prefixes_of_a_real_photograph(name: str) -> None:
         pytest.skip("the Kodak pictures are not beside the repository (../shared/anchors/kodak)")
     with Image.open(path) as image:
         original = np.asarray(image.convert("RGB"))
-    data = recodec.encode(path, iterations=8)
+    data = recodec.encode(path, iterations=8, strip=True)
     errors = []
     for k, picture in enumerate(recodec.progressive(data, like="numpy"), 1):
         errors.append(np.square(picture.astype(float) - original).mean())

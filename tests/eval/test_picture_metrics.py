@@ -153,7 +153,7 @@ def test_largest_jpeg_is_the_last_that_fits(picture: Image.Image) -> None:
 def test_largest_jpeg_where_sizes_fall_and_rise(
     picture: Image.Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jpeg, "encode_jpeg", lambda _, quality: bytes([quality]) * (quality ^ 8))
+    monkeypatch.setattr(jpeg, "encode_jpeg", lambda _, quality, subsampling: bytes([quality]) * (quality ^ 8))
     assert JpegLadder(picture).largest_within(50) == bytes([58]) * 50
     assert JpegLadder(picture).largest_within(0) == b""
     assert JpegLadder(picture).largest_within(-1) is None

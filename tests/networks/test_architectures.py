@@ -31,7 +31,7 @@ def test_each_entry_makes_a_network_of_its_name(name: str) -> None:
 
 def test_an_unknown_architecture_is_named(tmp_path: Path) -> None:
     with pytest.raises(
-        WeightsError, match="the architecture is 'cubic'; this version of recodec knows pixel and"
+        WeightsError, match="the architecture is 'cubic'; this version of recodec knows pixel, "
     ):
         find_architecture("cubic")
     source = GOLDEN / "tiny.safetensors"

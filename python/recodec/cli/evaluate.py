@@ -24,30 +24,28 @@ _CODECS = (_RECODEC, "jpeg420", "jpeg2000", "webp", "avif420", "jxl-e7")
 _METRICS = ("psnr", "ssim", "ms_ssim", "psnr_hvs", "ssimulacra2")
 
 
-class _CodecType(click.Choice[str]):
+class _CodecType(click.ParamType[str]):
     """One of the codecs that are always there, or a model by its id, systems of the zoo among them."""
 
-    def __init__(self) -> None:
-        super().__init__(_CODECS)
+    name = "codec"
+    # Those that are always there.
+    choices = _CODECS
 
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        """The list goes on."""
-        return f"[{'|'.join((*_CODECS, 'ID'))}]"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The name; a usage error for one that is no codec that loses something."""
-        if value in _CODECS:
-            return value
+        name = str(value)
+        if name in self.choices:
+            return name
         from recodec.families.registry import codecs_without_weights
 
-        if value in codecs_without_weights():
-            self.fail(f"{value!r} loses nothing; --lossless compares codecs that lose nothing.", param, ctx)
+        if name in codecs_without_weights():
+            self.fail(f"{name!r} loses nothing; --lossless compares codecs that lose nothing.", param, ctx)
         try:
-            find_model(value)
+            find_model(name)
         except WeightsError:
-            known = ", ".join((*_CODECS, *available_models()))
-            self.fail(f"there is no codec or model {value!r}; there are {known}.", param, ctx)
-        return value
+            known = ", ".join((*self.choices, *available_models()))
+            self.fail(f"there is no codec or model {name!r}; there are {known}.", param, ctx)
+        return name
 
 
 @click.command("eval")
@@ -65,6 +63,7 @@ class _CodecType(click.Choice[str]):
         "codecs",
         multiple=True,
         type=_CodecType(),
+        metavar=f"[{'|'.join((*_CODECS, 'ID'))}]",
         help="Only this codec, a model or system of the zoo by its id among them; may be repeated. All but those "
         "that are installed by default.",
     ),
