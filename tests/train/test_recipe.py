@@ -67,7 +67,16 @@ def test_a_recipe_says_everything(tmp_path: Path) -> None:
 
 SHIPPED = [
     find_recipe(name)
-    for name in ("dev-1", "dev-latent", "latent-1", "latent-2", "paper-lstm", "paper-lstm-small", "rnn-1")
+    for name in (
+        "dev-1",
+        "dev-latent",
+        "latent-1",
+        "latent-2",
+        "paper-1",
+        "paper-lstm",
+        "paper-lstm-small",
+        "rnn-1",
+    )
 ]
 
 
