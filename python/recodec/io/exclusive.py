@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,17 @@ from PIL import Image
 _guard = threading.Lock()
 # By identity, as images can be no keys: a lock, and how many hold it or wait for it.
 _locks: dict[int, tuple[threading.RLock, int]] = {}
+
+
+def _forget() -> None:
+    """In a forked child nobody holds what other threads of its parent held."""
+    global _guard
+    _guard = threading.Lock()
+    _locks.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
 
 
 @contextmanager
