@@ -21,7 +21,7 @@ import statistics
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import numpy as np
@@ -104,7 +104,7 @@ def measure_small(pictures: Pixels, systems: Sequence[str], refine: int) -> Scor
             file = files["mosaic"]
             scores = small_scores(cells, cells_of(file.pixels, rows, columns), file.bytes)
             table.append({**described(row), "scores": scores, "rivals": rival_scores(file.bytes)})
-            print_small(table[-1], header=len(table) == 1)
+            print_row(table[-1], SMALL, header=len(table) == 1)
     fixed = []
     for rate in RATES:
         fixed.append(
@@ -114,7 +114,7 @@ def measure_small(pictures: Pixels, systems: Sequence[str], refine: int) -> Scor
                 "rivals": rival_scores(int(rate * cells[..., 0].size / 8)),
             }
         )
-        print_small(fixed[-1], header=not table and len(fixed) == 1)
+        print_row(fixed[-1], SMALL, header=not table and len(fixed) == 1)
     return {"pictures": rows * columns, "mosaic": [rows, columns], "systems": table, "rivals at rates": fixed}
 
 
@@ -134,7 +134,7 @@ def measure_photos(pictures: Mapping[str, Pixels], systems: Sequence[str], patch
                 for name in NAMES
             }
             table.append({**described(row), "scores": scores, "rivals": equal})
-            print_photos(table[-1], header=len(table) == 1)
+            print_row(table[-1], PHOTOS, header=len(table) == 1)
     return {"pictures": list(pictures), "patch": patch, "systems": table}
 
 
@@ -149,42 +149,45 @@ def cell(scores: Scores | None, name: str, digits: int) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
 
 
-def print_small(entry: Scores, *, header: bool) -> None:
+class Column(NamedTuple):
+    title: str
+    score: str
+    digits: int
+
+
+# Of pictures, and what stands behind PSNR in the columns of other codecs.
+SMALL = (
+    (
+        Column("PSNR", "psnr", 2),
+        Column("of mean MSE", "psnr_of_mean", 2),
+        Column("SSIM", "ssim", 4),
+    ),
+    Column("of mean MSE", "psnr_of_mean", 2),
+)
+PHOTOS = (
+    (
+        Column("PSNR", "psnr", 2),
+        Column("SSIM", "ssim", 4),
+        Column("MS-SSIM", "ms_ssim", 4),
+    ),
+    Column("MS-SSIM", "ms_ssim", 4),
+)
+
+
+def print_row(entry: Scores, kind: tuple[tuple[Column, ...], Column], *, header: bool) -> None:
+    columns, beside = kind
     if header:
-        names = " | ".join(f"{name}, dB" for name in NAMES)
-        print(f"| system | bpp raw | bpp coded | PSNR | of mean MSE | SSIM | {names} |")
-        print("|---|" + "--:|" * (5 + len(NAMES)))
+        rivals = [f"{name}, dB / {beside.title}" for name in NAMES]
+        titles = ["system", "bpp raw", "bpp coded", *(column.title for column in columns), *rivals]
+        print(f"| {' | '.join(titles)} |\n|---|{'--:|' * (len(titles) - 1)}")
     scores = entry.get("scores")
     cells = [
         entry["label"],
         "–" if entry["raw"] is None else f"{entry['raw']:.3f}",
         cell(scores, "bpp", 3),
-        cell(scores, "psnr", 2),
-        cell(scores, "psnr_of_mean", 2),
-        cell(scores, "ssim", 4),
+        *(cell(scores, column.score, column.digits) for column in columns),
         *(
-            f"{cell(entry['rivals'][name], 'psnr', 2)} / {cell(entry['rivals'][name], 'psnr_of_mean', 2)}"
-            for name in NAMES
-        ),
-    ]
-    print(f"| {' | '.join(cells)} |", flush=True)
-
-
-def print_photos(entry: Scores, *, header: bool) -> None:
-    if header:
-        names = " | ".join(f"{name}, dB / MS-SSIM" for name in NAMES)
-        print(f"| system | bpp raw | bpp coded | PSNR | SSIM | MS-SSIM | {names} |")
-        print("|---|" + "--:|" * (5 + len(NAMES)))
-    scores = entry["scores"]
-    cells = [
-        entry["label"],
-        "–" if entry["raw"] is None else f"{entry['raw']:.3f}",
-        cell(scores, "bpp", 3),
-        cell(scores, "psnr", 2),
-        cell(scores, "ssim", 4),
-        cell(scores, "ms_ssim", 4),
-        *(
-            f"{cell(entry['rivals'][name], 'psnr', 2)} / {cell(entry['rivals'][name], 'ms_ssim', 4)}"
+            f"{cell(entry['rivals'][name], 'psnr', 2)} / {cell(entry['rivals'][name], beside.score, beside.digits)}"
             for name in NAMES
         ),
     ]

@@ -43,7 +43,7 @@ def documented(task: str) -> dict[str, Any]:
     return tomllib.loads(found)
 
 
-def train_with_and_without_a_stop(
+def assert_a_stop_changes_nothing(
     recipe: Recipe, photographs: Photographs, folder: Path, half: int
 ) -> tuple[Trainer, Trainer]:
     """Trainers that are done with a recipe of twice ``half`` steps and agree, weight by weight and term by term."""

@@ -30,7 +30,7 @@ from recodec.weights import load_model
 from recodec.zoo.family import ZOO
 from recodec.zoo.learned.engine import LearnedEngine
 from recodec.zoo.learned.header import Settings
-from tests.train.running import documented, logged, make_trainer, train_with_and_without_a_stop
+from tests.train.running import assert_a_stop_changes_nothing, documented, logged, make_trainer
 from tests.zoo.autoencoder_models import BOUNDED
 
 GENERATOR = AutoencoderConfig.from_dict(
@@ -137,7 +137,7 @@ def test_resumed_training_equals_training_straight(
     """The stop lies between two steps of the critic, or between its step and the autoencoder's."""
     phase = replace(PHASE, steps=22, alone=0.25)
     recipe = replace(RECIPE, network=network, adversary=ADVERSARIES[adversary], phases=(phase,))
-    straight, again = train_with_and_without_a_stop(recipe, photographs, tmp_path, 11)
+    straight, again = assert_a_stop_changes_nothing(recipe, photographs, tmp_path, 11)
     for name in ("network", "critic"):
         assert same(at(straight, name), at(again, name)), name
 

@@ -29,7 +29,7 @@ from recodec.weights import load_model
 from recodec.zoo.family import ZOO
 from recodec.zoo.learned.engine import LearnedEngine
 from recodec.zoo.learned.header import Settings
-from tests.train.running import documented, logged, make_trainer, train_with_and_without_a_stop
+from tests.train.running import assert_a_stop_changes_nothing, documented, logged, make_trainer
 from tests.zoo.autoencoder_models import CONFIGS
 
 PHASE = OneShotPhase(steps=80, crop=32, patch=16, batch=4, learning_rate=3e-3, warm_up_steps=5)
@@ -84,7 +84,7 @@ def test_training_lowers_the_loss(
 def test_resumed_training_equals_training_straight(
     tmp_path: Path, photographs: Photographs, kind: str, surrogate: Surrogate
 ) -> None:
-    train_with_and_without_a_stop(recipe_of(kind, surrogate, steps=20), photographs, tmp_path, 10)
+    assert_a_stop_changes_nothing(recipe_of(kind, surrogate, steps=20), photographs, tmp_path, 10)
 
 
 def test_every_stage_codes_what_the_sum_so_far_leaves(tmp_path: Path, photographs: Photographs) -> None:

@@ -27,7 +27,7 @@ from recodec.train.tasks.rate_distortion.distortion import Distortion
 from recodec.train.tasks.rate_distortion.recipe import RateDistortionOptimizer, RateDistortionPhase
 from recodec.train.tasks.transform.recipe import TransformRecipe
 from recodec.weights import load_model
-from tests.train.running import logged, make_trainer, train_with_and_without_a_stop
+from tests.train.running import assert_a_stop_changes_nothing, logged, make_trainer
 
 SIDES = SideConfig(width=8, blocks=1, inner_width=8, inner_blocks=1)
 PHASE = RateDistortionPhase(steps=200, crop=32, batch=4, learning_rate=1e-3, warm_up_steps=5)
@@ -109,7 +109,7 @@ def test_training_lowers_the_loss_and_the_rate_at_equal_quality(
 
 
 def test_resumed_training_equals_training_straight(tmp_path: Path, photographs: Photographs) -> None:
-    train_with_and_without_a_stop(RECIPE, photographs, tmp_path, 100)
+    assert_a_stop_changes_nothing(RECIPE, photographs, tmp_path, 100)
     losses = [[line["terms"] for line in logged(tmp_path / run)] for run in ("straight", "resumed")]
     assert len(losses[0]) == 10
     assert losses[0] == losses[1]

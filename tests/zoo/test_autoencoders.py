@@ -15,7 +15,7 @@ from recodec import _core
 from recodec.codec import Codec
 from recodec.container.core import CHECKSUM_BYTES, CODES
 from recodec.container.reader import Reader
-from recodec.errors import ChecksumError, FormatError, LimitError, TargetError, WeightsError
+from recodec.errors import ChecksumError, DeviceError, FormatError, LimitError, TargetError, WeightsError
 from recodec.weights import Model
 from recodec.zoo.family import ZOO
 from recodec.zoo.learned import windows
@@ -82,7 +82,7 @@ def test_latents_are_what_another_decoder_finds(model: Model, picture: Image.Ima
 
 
 @pytest.mark.parametrize("patch", [0, 8, 32])
-def test_another_process_of_cutting_shows_the_same(
+def test_how_a_picture_is_cut_leaves_no_trace(
     model: Model, picture: Image.Image, patch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Tiles leave no trace; patches are each what a picture of that size would be."""
@@ -145,6 +145,24 @@ def test_settings_are_checked(tmp_path: Path) -> None:
     for settings in ({"level": 1}, {"level": -1}, {"patch": 2}, {"patch": 3}, {"patch": 2048}):
         with pytest.raises(TargetError):
             codec_of(model, **settings)
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ({"device": "meta"}, "holds no values"),
+        ({"device": "nowhere"}, "'nowhere' cannot be used"),
+        ({"dtype": "bfloat16"}, "dtype is bfloat16; it must be float32"),
+        ({"dtype": 3}, "dtype is 3"),
+    ],
+)
+def test_a_place_that_cannot_be_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: dict[str, Any], said: str
+) -> None:
+    monkeypatch.setenv("RECODEC_WEIGHTS", str(tmp_path))
+    saved_model(tmp_path, "bounded")
+    with pytest.raises(DeviceError, match=said):
+        recodec.load("bounded", **where)
 
 
 @pytest.mark.parametrize("rate", [0, 1, 15])

@@ -165,7 +165,7 @@ def test_the_command_searches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, p
     system = System("unit", "", "", "", "", "", "recodec.zoo.learned")
     monkeypatch.setattr("recodec.zoo.system._SYSTEMS", (system,))
     picture.save(tmp_path / "a.png")
-    command = import_module("recodec.cli.zoo")._of_learned(system)
+    command = import_module("recodec.cli.zoo").command_of(system)
     names = [str(tmp_path / "a.png"), str(tmp_path / "a.rcd"), "--refine", "5", "-q"]
     done = CliRunner().invoke(command, names)
     assert done.exit_code == 0, done.output

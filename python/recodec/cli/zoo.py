@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -52,79 +53,45 @@ def encode() -> None:
     """Encode one picture with a system."""
 
 
-@encode.command()
-@options.apply(
-    click.argument("source", metavar="IN"),
-    click.argument("target", metavar="OUT"),
-    click.option("--raw", is_flag=True, help="Networks see samples, as in the report, not differences."),
-    click.option(
-        "--predictor",
-        type=click.Choice(["network", "linear"]),
-        default="network",
-        show_default=True,
-        help="The network, or linear regression on the same samples.",
+# What can be chosen of a system, by the module that has its settings.
+_SETTINGS: dict[str, tuple[Callable[[Any], Any], ...]] = {
+    "recodec.zoo.mlp": (
+        click.option("--raw", is_flag=True, help="Networks see samples, as in the report, not differences."),
+        click.option(
+            "--predictor",
+            type=click.Choice(["network", "linear"]),
+            default="network",
+            show_default=True,
+            help="The network, or linear regression on the same samples.",
+        ),
+        click.option(
+            "--coder",
+            type=click.Choice(["huffman", "contexts"]),
+            default="huffman",
+            show_default=True,
+            help="Of errors: Huffman's code, or a range coder in 16 contexts.",
+        ),
+        click.option(
+            "--seeds",
+            type=click.IntRange(min=1, max=100),
+            default=3,
+            show_default=True,
+            metavar="N",
+            help="Networks that are begun; the best goes on.",
+        ),
+        click.option(
+            "--steps",
+            type=click.IntRange(min=1),
+            default=2500,
+            show_default=True,
+            metavar="N",
+            help="Of training, fewer for small pictures.",
+        ),
+        click.option(
+            "--seed", type=click.IntRange(min=0, max=2**32), default=0, show_default=True, metavar="N"
+        ),
     ),
-    click.option(
-        "--coder",
-        type=click.Choice(["huffman", "contexts"]),
-        default="huffman",
-        show_default=True,
-        help="Of errors: Huffman's code, or a range coder in 16 contexts.",
-    ),
-    click.option(
-        "--seeds",
-        type=click.IntRange(min=1, max=100),
-        default=3,
-        show_default=True,
-        metavar="N",
-        help="Networks that are begun; the best goes on.",
-    ),
-    click.option(
-        "--steps",
-        type=click.IntRange(min=1),
-        default=2500,
-        show_default=True,
-        metavar="N",
-        help="Of training, fewer for small pictures.",
-    ),
-    click.option("--seed", type=click.IntRange(min=0, max=2**32), default=0, show_default=True, metavar="N"),
-    options.convert,
-    options.strip,
-    options.max_pixels,
-    options.max_memory,
-    options.reporting,
-)
-def mlp(
-    source: str,
-    target: str,
-    raw: bool,
-    predictor: str,
-    coder: str,
-    seeds: int,
-    steps: int,
-    seed: int,
-    convert: bool,
-    strip: bool,
-    max_pixels: int,
-    max_memory: int,
-    **reporting: Unpack[options.Reporting],
-) -> None:
-    """Without loss: a small network predicts each sample, trained for each plane of the picture."""
-    settings = {
-        "raw": raw, "predictor": predictor, "coder": coder, "seeds": seeds, "steps": steps, "seed": seed
-    }  # fmt: skip
-    common: EncodeOptions = {
-        "convert": convert, "strip": strip, "max_pixels": max_pixels, "max_memory": max_memory
-    }  # fmt: skip
-    _run(source, target, _Encode("mlp", settings, common), reporting)
-
-
-def _of_learned(system: System) -> click.Command:
-    """The command of a system whose networks come trained."""
-
-    @options.apply(
-        click.argument("source", metavar="IN"),
-        click.argument("target", metavar="OUT"),
+    "recodec.zoo.learned": (
         click.option(
             "--level",
             type=click.IntRange(min=0, max=255),
@@ -149,6 +116,17 @@ def _of_learned(system: System) -> click.Command:
             metavar="STEPS",
             help="Search so long for a better file of no more bytes; some ten steps show, hundreds are worth it.",
         ),
+    ),
+}
+
+
+def command_of(system: System) -> click.Command:
+    """The command that encodes with a system."""
+
+    @options.apply(
+        click.argument("source", metavar="IN"),
+        click.argument("target", metavar="OUT"),
+        *_SETTINGS[system.module],
         options.convert,
         options.strip,
         options.max_pixels,
@@ -158,33 +136,28 @@ def _of_learned(system: System) -> click.Command:
     def command(
         source: str,
         target: str,
-        level: int,
-        patch: int,
-        refine: int,
         convert: bool,
         strip: bool,
         max_pixels: int,
         max_memory: int,
-        **reporting: Unpack[options.Reporting],
+        as_json: bool,
+        quiet: bool,
+        no_overwrite: bool,
+        **settings: Any,
     ) -> None:
         common: EncodeOptions = {
             "convert": convert, "strip": strip, "max_pixels": max_pixels, "max_memory": max_memory
         }  # fmt: skip
-        settings = {"level": level, "patch": patch, "refine": refine}
-        _run(source, target, _Encode(system.id, settings, common), reporting)
+        planned = jobs.plan([source, target], None, ".rcd", as_json=as_json)
+        output.require_rcd(target)
+        work = _Encode(system.id, settings, common)
+        jobs.run(planned, work, as_json=as_json, quiet=quiet, no_overwrite=no_overwrite)
 
     return click.command(system.id, help=f"{system.title}.", short_help=system.title)(command)
 
 
 for _system in systems():
-    if _system.id not in encode.commands:
-        encode.add_command(_of_learned(_system))
-
-
-def _run(source: str, target: str, work: _Encode, reporting: options.Reporting) -> None:
-    planned = jobs.plan([source, target], None, ".rcd", as_json=reporting["as_json"])
-    output.require_rcd(target)
-    jobs.run(planned, work, **reporting)
+    encode.add_command(command_of(_system))
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from recodec.train.trainer import Trainer
 from recodec.weights import Model, load_model
 from tests.train import running
 from tests.train.entropy.recipes import command
-from tests.train.running import logged, train_with_and_without_a_stop
+from tests.train.running import assert_a_stop_changes_nothing, logged
 
 CPU = torch.device("cpu")
 
@@ -74,7 +74,7 @@ def test_training_lowers_the_code_length(
 def test_resumed_training_equals_training_straight(
     tmp_path: Path, zoned: Model, photographs: Photographs
 ) -> None:
-    straight, again = train_with_and_without_a_stop(lasting(200), photographs, tmp_path, 100)
+    straight, again = assert_a_stop_changes_nothing(lasting(200), photographs, tmp_path, 100)
     assert straight.progress.step == again.progress.step == 200
 
 

@@ -16,7 +16,7 @@ from recodec.train.recipe import Compute
 from recodec.train.tasks.pixel.recipe import PixelOptimizer, PixelRecipe
 from recodec.weights import load_model, save_model
 from tests.train.pixel.recipes import PHASE, make_recipe, mean_error, network, network_of
-from tests.train.running import logged, make_trainer, train_with_and_without_a_stop
+from tests.train.running import assert_a_stop_changes_nothing, logged, make_trainer
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def zoned(monkeypatch: pytest.MonkeyPatch) -> PixelRecipe:
 def test_resumed_training_with_dead_zones_equals_training_straight(
     tmp_path: Path, photographs: Photographs, zoned: PixelRecipe
 ) -> None:
-    straight, again = train_with_and_without_a_stop(zoned, photographs, tmp_path, 10)
+    straight, again = assert_a_stop_changes_nothing(zoned, photographs, tmp_path, 10)
     written, other = network_of(straight).state_dict(), network_of(again).state_dict()
     assert all(torch.equal(value, other[name]) for name, value in written.items())
 

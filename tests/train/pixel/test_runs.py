@@ -19,7 +19,7 @@ from recodec.train.recipe import Compute
 from recodec.train.tasks.pixel.recipe import PixelPhase
 from recodec.weights import load_model, save_model
 from tests.train.pixel.recipes import PHASE, make_recipe, mean_error, network, network_of
-from tests.train.running import logged, make_trainer, train_with_and_without_a_stop
+from tests.train.running import assert_a_stop_changes_nothing, logged, make_trainer
 
 
 def test_training_lowers_the_loss(tmp_path: Path, photographs: Photographs) -> None:
@@ -33,7 +33,7 @@ def test_training_lowers_the_loss(tmp_path: Path, photographs: Photographs) -> N
 
 
 def test_resumed_training_equals_training_straight(tmp_path: Path, photographs: Photographs) -> None:
-    train_with_and_without_a_stop(make_recipe(), photographs, tmp_path, 100)
+    assert_a_stop_changes_nothing(make_recipe(), photographs, tmp_path, 100)
     losses = [[line["terms"] for line in logged(tmp_path / run)] for run in ("straight", "resumed")]
     assert len(losses[0]) == 10
     assert losses[0] == losses[1]

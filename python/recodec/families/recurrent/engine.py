@@ -23,6 +23,7 @@ from recodec.ops.backend import Backend, use_backend, use_kernels
 from recodec.ops.projection import projection
 from recodec.runtime.ambient import inference, without_autocast
 from recodec.runtime.graphs import GraphCache
+from recodec.runtime.placement import number_type, placed
 from recodec.runtime.states import Workplace
 from recodec.runtime.tiled_network import decode_windows, encode_windows
 from recodec.weights import Model
@@ -70,22 +71,10 @@ class RecurrentEngine:
             _core.chosen_instructions()
         self.family, self.model, self.backend = family, model, backend
         self.id, self.hash = model.id, model.hash
-        wanted = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
-        if wanted not in (torch.float32, torch.bfloat16, torch.float16):
-            raise DeviceError(f"dtype is {dtype}; it must be float32, bfloat16 or float16")
-        self.dtype: torch.dtype = wanted
-        try:
-            self.device = torch.device(device)
-            if self.device.type == "meta":
-                raise RuntimeError("it holds no values")
-            self.network = model.plane_network().to(self.device).compute_in(self.dtype)
-        # A build of torch without a back end fails an assertion instead.
-        except (RuntimeError, AssertionError, TypeError) as error:
-            reason = str(error).splitlines()[0]
-            raise DeviceError(f"the device {str(device)!r} cannot be used: {reason}") from error
-        if str(self.device) == "cuda":
-            # Of this thread; others may have another current device.
-            self.device = torch.device("cuda", torch.cuda.current_device())
+        self.dtype = number_type(dtype, (torch.float32, torch.bfloat16, torch.float16))
+        self.device, self.network = placed(
+            device, lambda found: model.plane_network().to(found).compute_in(self.dtype)
+        )
         with use_backend(backend), torch.no_grad():
             kernels = use_kernels(torch.empty(0, device=self.device, dtype=self.dtype))
         if kernels and (failure := compiler_failure(self.device)):

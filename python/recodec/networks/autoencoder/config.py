@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import ceil
 from typing import Any, Literal, Self, get_args
 
 from recodec.errors import WeightsError
+from recodec.networks.config_texts import joined, side_texts
 from recodec.tables import from_table
 
 LayerKind = Literal["conv", "residual", "pool", "average", "up", "shuffle", "gdn", "inverse-gdn", "norm"]
@@ -183,17 +183,12 @@ class AutoencoderConfig:
 
     def to_texts(self) -> dict[str, str]:
         """Two canonical JSON texts: ``"decoder"``, all that decoding depends on, and ``"encoder"``."""
-        data = asdict(self)
-        parts = {"encoder": {"analysis": data.pop("analysis")}, "decoder": data}
-        return {side: json.dumps(part, sort_keys=True, separators=(",", ":")) for side, part in parts.items()}
+        return side_texts(asdict(self), ("analysis",))
 
     @classmethod
     def from_texts(cls, texts: Mapping[str, str]) -> Self:
         """Read what :meth:`to_texts` wrote. Raises :class:`WeightsError` on anything else."""
-        try:
-            return cls.from_dict({**json.loads(texts["decoder"]), **json.loads(texts["encoder"])})
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
-            raise WeightsError(f"the network configuration cannot be read: {error!r}") from error
+        return cls.from_dict(joined(texts))
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:

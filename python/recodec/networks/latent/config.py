@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from recodec.errors import WeightsError
+from recodec.networks.config_texts import joined, side_texts
 from recodec.tables import from_table
 
 _LARGEST_WIDTH, _MOST_BLOCKS, _MOST_LEVELS = 1 << 12, 64, 64
@@ -48,18 +48,12 @@ class _Shape:
 
     def to_texts(self) -> dict[str, str]:
         """Two canonical JSON texts: ``"decoder"``, all that decoding depends on, and ``"encoder"``."""
-        data = asdict(self)
-        encoder = {"analysis": data.pop("analysis")}
-        parts = {"decoder": data, "encoder": encoder}
-        return {side: json.dumps(part, sort_keys=True, separators=(",", ":")) for side, part in parts.items()}
+        return side_texts(asdict(self), ("analysis",))
 
     @classmethod
     def from_texts(cls, texts: Mapping[str, str]) -> Self:
         """Read what :meth:`to_texts` wrote. Raises :class:`WeightsError` on anything else."""
-        try:
-            return cls.from_dict({**json.loads(texts["decoder"]), **json.loads(texts["encoder"])})
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
-            raise WeightsError(f"the network configuration cannot be read: {error!r}") from error
+        return cls.from_dict(joined(texts))
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:

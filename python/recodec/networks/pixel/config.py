@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 from recodec.errors import WeightsError
+from recodec.networks.config_texts import joined, side_texts
 from recodec.tables import from_table
 
 Reconstruction = Literal["one-shot", "additive", "residual-scaling", "masking"]
@@ -196,17 +196,14 @@ class NetworkConfig:
         data = _without_later_defaults(asdict(self))
         for side in ("encoder", "decoder"):
             data[side] = [_without_later_defaults(layer) for layer in data[side]]
-        sides = {"decoder": {k: v for k, v in data.items() if k not in _ENCODER_FIELDS}}
-        sides["encoder"] = {k: data[k] for k in _ENCODER_FIELDS if k in data}
-        return {side: json.dumps(part, sort_keys=True, separators=(",", ":")) for side, part in sides.items()}
+        return side_texts(data, _ENCODER_FIELDS)
 
     @classmethod
     def from_texts(cls, texts: Mapping[str, str]) -> NetworkConfig:
         """Read what :meth:`to_texts` wrote. Raises :class:`WeightsError` on anything else."""
+        data = joined(texts)
         try:
-            return cls.from_dict({**json.loads(texts["decoder"]), **json.loads(texts["encoder"])})
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
-            raise WeightsError(f"the network configuration cannot be read: {error!r}") from error
+            return cls.from_dict(data)
         except WeightsError as error:
             raise WeightsError(f"the network configuration does not fit this version: {error}") from error
 

@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 
 from recodec import _core
-from recodec.errors import DeviceError, TargetError
+from recodec.errors import TargetError
 from recodec.families.protocol import Family
 from recodec.io.pictures import Picture
 from recodec.limits import Limits, check_pixels
 from recodec.networks.autoencoder.network import Autoencoder
 from recodec.ops.backend import Backend
 from recodec.runtime.ambient import inference
+from recodec.runtime.placement import number_type, placed
 from recodec.runtime.samples import Samples, to_uint8
 from recodec.runtime.tiling import Region
 from recodec.weights import Model, load_model
@@ -45,17 +46,9 @@ class LearnedEngine:
     ):
         self.family, self.model, self.backend = family, model, backend
         self.id, self.hash = model.id, model.hash
-        wanted = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
-        if wanted != torch.float32:
-            raise DeviceError(f"dtype is {dtype}; models of the zoo compute in float32 alone")
-        self.dtype = torch.float32
-        try:
-            self.device = torch.device(device)
-            self.network: Autoencoder = model.network.to(self.device)
-        # A build of torch without a back end fails an assertion instead.
-        except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
-            reason = str(error).splitlines()[0]
-            raise DeviceError(f"the device {str(device)!r} cannot be used: {reason}") from error
+        self.dtype = number_type(dtype, (torch.float32,))
+        self.network: Autoencoder
+        self.device, self.network = placed(device, model.network.to)
         self.settings = Settings() if settings is None else settings
         levels, stride = self.network.config.levels, self.network.config.stride
         if self.settings.patch % stride:
@@ -165,12 +158,8 @@ class LearnedDecoder:
         """Decode the stages that come next."""
         self._symbols.take(payloads)
 
-    @inference()
-    def _parts(self) -> list[tuple[Region, Tensor]]:
-        common = self._header.common
-        parts = shown_parts(self._engine, self._symbols.stages, common.height, common.width)
-        return [(region, to_uint8(pixels, common.channels)) for region, pixels in parts]
-
     def show(self) -> Iterator[tuple[Region, Tensor]]:
         """The picture that the stages so far make."""
-        yield from self._parts()
+        common = self._header.common
+        for region, pixels in shown_parts(self._engine, self._symbols.stages, common.height, common.width):
+            yield region, to_uint8(pixels, common.channels)

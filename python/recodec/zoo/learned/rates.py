@@ -7,8 +7,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from recodec.networks.autoencoder.network import Autoencoder
+from recodec.networks.autoencoder.tables import measure
 
-_VALUES, _MAGNITUDES = 1, 2
 _UNIT = 65536.0
 # Tables are counts; neighbouring values are to cost about the same, or gradients are noise.
 _SMOOTHING = (0.25, 0.5, 0.25)
@@ -22,13 +22,11 @@ class RateEstimate:
     """
 
     def __init__(self, network: Autoencoder, level: int, stage: int, *, smooth: bool = True):
-        config, tables = network.config, network.tables
-        planes = slice(stage * config.channels, (stage + 1) * config.channels)
+        config = network.config
+        kinds, self._limits, probabilities = network.tables.of(level, stage)
         self._half, self._unbounded = 2 ** (config.bits - 1), config.quantiser == "rounded"
-        self._kinds = tables.kinds[level, planes].tolist()
-        self._limits = tables.limits[level, planes]
-        nodes = (tables.probabilities[level, planes].float() + _UNIT / 2) / _UNIT
-        costs = _leaf_costs(nodes, config.bits)
+        self._kinds = kinds.tolist()
+        costs = _leaf_costs(probabilities / _UNIT, config.bits)
         self._costs = _smoothed(costs) if smooth else costs
 
     def bits(self, latents: Tensor) -> Tensor:
@@ -38,9 +36,9 @@ class RateEstimate:
         return torch.stack(found).sum()
 
     def _plane(self, number: int, plane: Tensor, rounded: Tensor) -> Tensor:
-        measure = _measure(self._kinds[number], rounded)
+        found = measure(self._kinds[number], rounded[None])[0]
         limits = self._limits[number].to(plane.device)
-        costs = self._costs[number].to(plane.device)[torch.bucketize(measure, limits, right=True)]
+        costs = self._costs[number].to(plane.device)[torch.bucketize(found, limits, right=True)]
         low, high = -self._half, self._half - 1
         inside = plane.clamp(low, high)
         below = inside.detach().floor().clamp_max(high - 1)
@@ -69,20 +67,3 @@ def _smoothed(costs: Tensor) -> Tensor:
     flat = costs.flatten(0, 1)[:, None]
     kernel = costs.new_tensor(_SMOOTHING)[None, None]
     return F.conv1d(F.pad(flat, (1, 1), mode="replicate"), kernel)[:, 0].view_as(costs)
-
-
-def _measure(kind: int, plane: Tensor) -> Tensor:
-    """(h, w) whole numbers that contexts are found by, as FORMAT.md has them."""
-    if kind not in (_VALUES, _MAGNITUDES):
-        return torch.zeros_like(plane)
-    sizes = plane if kind == _VALUES else plane.abs()
-    height, width = plane.shape
-    padded = F.pad(sizes, (1, 1, 1, 0))
-    north, west = padded[:height, 1 : width + 1], padded[1:, :width]
-    if kind == _MAGNITUDES:
-        around: Tensor = 2 * west + 2 * north + padded[:height, :width] + padded[:height, 2:]
-        return around
-    found: Tensor = west + north
-    found[0] *= 2
-    found[:, 0] = 2 * north[:, 0]
-    return found

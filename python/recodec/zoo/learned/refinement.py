@@ -125,9 +125,9 @@ def _batches(
 
     def visible(tile: Tile) -> tuple[int, int]:
         box = tile.core.scaled(config.stride).within(picture.height, picture.width)
-        return max(0, box.height), max(0, box.width)
+        return box.height, box.width
 
-    tiles = [tile for tile in tiles_of(config, grid, engine.settings.patch) if min(visible(tile)) > 0]
+    tiles = tiles_of(config, grid, engine.settings.patch)
     shapes = groupby(tiles, lambda tile: (tile.window.height, tile.window.width, tile.inner, visible(tile)))
     for (height, width, inner, (rows, columns)), alike in shapes:
         together = list(alike)

@@ -47,10 +47,7 @@ def shown_parts(
     config = engine.network.config
     grid = stages[0].shape[1], stages[0].shape[2]
     for tile in tiles_of(config, grid, engine.settings.patch):
-        box = tile.core.scaled(config.stride)
-        if box.top >= height or box.left >= width:
-            continue
-        region = box.within(height, width)
+        region = tile.core.scaled(config.stride).within(height, width)
         pixels = tile.inner.scaled(config.stride).of(shown_in(engine, stages, tile.window))
         yield region, pixels[:, : region.height, : region.width]
 

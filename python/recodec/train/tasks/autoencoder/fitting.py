@@ -7,10 +7,10 @@ import torch
 from numpy.typing import NDArray
 
 from recodec.networks.autoencoder.network import Autoencoder
+from recodec.networks.autoencoder.tables import MAGNITUDES, NONE, VALUES, measure
 
 # What is added to counts of zeros and ones, so that nothing is impossible.
 _PRIOR = 0.4
-_NONE, _VALUES, _MAGNITUDES = range(3)
 
 # (N, h, w) of one plane.
 _Plane = NDArray[np.int64]
@@ -34,10 +34,10 @@ def _fitted(plane: _Plane, bits: int, contexts: int) -> tuple[NDArray[np.int64],
     half = 1 << (bits - 1)
     paths = np.clip(plane, -half, half - 1) + half
     best: tuple[float, tuple[NDArray[np.int64], ...]] | None = None
-    for kind in (_NONE, _VALUES, _MAGNITUDES):
-        measure = _measure(kind, plane)
-        limits = _limits(measure, contexts)
-        context = np.searchsorted(limits, measure, side="right")
+    for kind in (NONE, VALUES, MAGNITUDES):
+        found = measure(kind, torch.from_numpy(plane)).numpy()
+        limits = _limits(found, contexts)
+        context = np.searchsorted(limits, found, side="right")
         counts = np.zeros((contexts, 1 << bits), np.int64)
         np.add.at(counts, (context.ravel(), paths.ravel()), 1)
         probabilities, cost = _probabilities(counts, bits)
@@ -47,29 +47,12 @@ def _fitted(plane: _Plane, bits: int, contexts: int) -> tuple[NDArray[np.int64],
     return best[1]
 
 
-def _measure(kind: int, plane: _Plane) -> _Plane:
-    """What contexts are found by, as the coder sees it."""
-    if kind == _NONE:
-        return np.zeros_like(plane)
-    sizes = plane if kind == _VALUES else np.abs(plane)
-    height, width = plane.shape[1:]
-    padded = np.pad(sizes, ((0, 0), (1, 0), (1, 1)))
-    north, west = padded[:, :height, 1 : width + 1], padded[:, 1:, :width]
-    if kind == _MAGNITUDES:
-        sizes_around: _Plane = 2 * west + 2 * north + padded[:, :height, :width] + padded[:, :height, 2:]
-        return sizes_around
-    found: _Plane = west + north
-    found[:, 0] *= 2
-    found[:, :, 0] = 2 * north[:, :, 0]
-    return found
-
-
-def _limits(measure: _Plane, contexts: int) -> NDArray[np.int64]:
+def _limits(found: _Plane, contexts: int) -> NDArray[np.int64]:
     """Between contexts that have about equally many latents."""
     if contexts == 1:
         return np.zeros(0, np.int64)
     shares = np.arange(1, contexts) / contexts
-    return np.quantile(measure, shares, method="higher").astype(np.int64)
+    return np.quantile(found, shares, method="higher").astype(np.int64)
 
 
 def _probabilities(counts: NDArray[np.int64], bits: int) -> tuple[NDArray[np.int64], float]:
