@@ -22,10 +22,11 @@ using lossless::StripShape;
 
 constexpr std::size_t kHead = 4;
 // What takes most time is drawn least.
-constexpr std::array kEfforts = {Effort::fast, Effort::fast, Effort::fast, Effort::standard, Effort::standard, Effort::best};
+constexpr std::array kEfforts = {Effort::fast, Effort::fast, Effort::fast, Effort::fast,     Effort::fast,     Effort::fast,
+                                 Effort::fast, Effort::fast, Effort::fast, Effort::standard, Effort::standard, Effort::best};
 constexpr std::array<std::size_t, 8> kThreads = {1, 1, 1, 1, 1, 1, 2, 3};
 constexpr std::array<std::size_t, 8> kChannels = {1, 2, 1, 2, 3, 1, 2, 4};
-constexpr std::array kDepths = {8, 8, 8, 16};
+constexpr std::array kDepths = {8, 8, 8, 8, 8, 8, 8, 16};
 
 void require(bool holds, const char* property) {
     if (!holds) throw std::logic_error(property);
@@ -47,7 +48,7 @@ Input read(ByteView data) {
             data[0] / 16 % 4 == 0,
             kThreads[data[0] / 2 % kThreads.size()],
             kEfforts[how % kEfforts.size()],
-            {height, width, kChannels[how / 6 % kChannels.size()], kDepths[how / 48 % kDepths.size()]},
+            {height, width, kChannels[how / 12 % kChannels.size()], kDepths[data[0] / 64 * 2 + how % 2]},
             data.subspan(kHead)};
 }
 
