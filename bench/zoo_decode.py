@@ -30,7 +30,9 @@ def decode_folder(folder: Path) -> None:
         decoder = read_file_header(reader.header()).checker(Limits())
         assert isinstance(decoder, SymbolDecoder)
         decoder.take([chunk.payload for chunk in reader.chunks() if chunk.type == CODES])
-        found: dict[str, Any] = {f"stage {number}": latents for number, latents in enumerate(decoder.stages)}
+        found: dict[str, Any] = {
+            f"stage {number}": stage.latents for number, stage in enumerate(decoder.stages)
+        }
         np.savez(path.with_suffix(".npz"), pixels=recodec.decode(data, like="numpy"), **found)
 
 

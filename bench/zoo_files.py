@@ -83,7 +83,7 @@ def through_files(
             folder, symbols = Path(name), {}
             for number, original in enumerate(pictures.values()):
                 whole = codec.encode(original, iterations=codec.iterations)
-                symbols[number] = engine.last.stages
+                symbols[number] = [stage.latents for stage in engine.last.stages]
                 for row in rows:
                     file = recodec.truncate(whole, iterations=row.stages)
                     (folder / f"{number}-{row.stages}.rcd").write_bytes(file)

@@ -1,6 +1,6 @@
 """What refining latents gains: the same pictures with and without, at no more bytes.
 
-    python bench/zoo_refinement.py PICTURES --system cnn-ae [--steps 100] [--limit 10] [--json PATH]
+    python bench/zoo_refinement.py PICTURES --system cnn-ae [--steps 100] [--tune] [--limit 10] [--json PATH]
 
 PICTURES is a folder, a file or a tar file. Each refined file takes at most the bytes of the plain one, so the
 difference in PSNR is what is gained at equal bytes, or less. Both are decoded by their headers alone.
@@ -34,17 +34,25 @@ from zoo_pictures import named_pictures
 @click.option("--level", type=int, default=0, show_default=True)
 @click.option("--patch", type=int, default=0, show_default=True)
 @click.option("--steps", type=click.IntRange(min=1), default=100, show_default=True)
+@click.option("--tune", is_flag=True, help="Files may adjust the synthesis as well.")
 @click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True)
 @click.option("--json", "out", type=click.Path(dir_okay=False, path_type=Path))
 def main(
-    pictures: Path, system: str, level: int, patch: int, steps: int, limit: int, out: Path | None
+    pictures: Path,
+    system: str,
+    level: int,
+    patch: int,
+    steps: int,
+    tune: bool,
+    limit: int,
+    out: Path | None,
 ) -> None:
     """Encode PICTURES plainly and refined."""
     torch.set_num_threads(1)
     model = load_model(system)
     codecs = [
-        Codec(LearnedEngine(ZOO, model, "cpu", "float32", "auto", Settings(level, patch, refine)))
-        for refine in (0, steps)
+        Codec(LearnedEngine(ZOO, model, "cpu", "float32", "auto", settings))
+        for settings in (Settings(level, patch), Settings(level, patch, steps, tune))
     ]
     print("| picture | bytes | refined | PSNR | refined | gain, dB | s to encode |")
     print("|---|" + "--:|" * 6)
@@ -74,6 +82,7 @@ def main(
             "level": level,
             "patch": patch,
             "steps": steps,
+            "tune": tune,
             "mean": mean,
             "pictures": rows,
         }

@@ -16,6 +16,7 @@ from recodec import _core
 from .plane_files import read_chunk, read_header, write_header
 from .stand_in import stand_in_coder
 from .strip_files import edit_strips, repair_strips
+from .zoo.learned_files import repair_stages
 
 Mutation = Callable[[np.random.Generator, bytearray, bytes], None]
 
@@ -140,6 +141,7 @@ def repair(data: bytearray, max_codes: int = 1 << 16) -> None:
         return
     data[end - 4 : end] = _core.crc32c(bytes(data[: end - 4])).to_bytes(4, "little")
     repair_strips(data)
+    repair_stages(data)
     try:
         header, _ = read_header(data)
     except _core.CoreError:

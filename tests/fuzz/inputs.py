@@ -17,6 +17,7 @@ from recodec.container.attachments import encode_alpha
 from recodec.container.core import ALPHA, attached_chunk, end_chunk
 from tests.plane_files import PlaneCoder, PlaneFields, code_chunk, write_header
 from tests.strip_files import lossless_files
+from tests.zoo.learned_files import learned_files
 
 from ..mutations import delete, flip_bits, insert, mutate, set_bytes, truncate
 
@@ -55,6 +56,7 @@ class Seeds:
         self.sound = [(GOLDEN / "good" / f"{name}.rcd").read_bytes() for name in _SMALL]
         self.sound += lossless_files("tiny")
         self.sound += [path.read_bytes() for path in sorted(CORPUS.glob("zoo-*.rcd"))]
+        self.sound += learned_files("cnn-ae")
         folders = [GOLDEN / "good", GOLDEN / "bad", CORPUS, *([corpus] if corpus else [])]
         self.files = [path.read_bytes() for folder in folders for path in sorted(folder.glob("*.rcd"))]
         self.pictures = _pictures()

@@ -31,11 +31,11 @@ def model(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     return saved_model(tmp_path, request.param)
 
 
-def codec_of(model: Model, **settings: int) -> Codec:
+def codec_of(model: Model, **settings: Any) -> Codec:
     return Codec(LearnedEngine(ZOO, model, "cpu", "float32", "auto", Settings(**settings)))
 
 
-def whole(model: Model, image: Any, **settings: int) -> bytes:
+def whole(model: Model, image: Any, **settings: Any) -> bytes:
     codec = codec_of(model, **settings)
     return codec.encode(image, iterations=model.network.config.stages)
 
@@ -115,7 +115,7 @@ def test_an_error_is_told_before_a_picture(model: Model, picture: Image.Image) -
     with pytest.raises((ChecksumError, FormatError)):
         recodec.decode(bytes(data), strict=True)
     for fields, error in (
-        (b"\1\0\0", recodec.UnsupportedError),
+        (b"\2\0\0", recodec.UnsupportedError),
         (b"\0\0\x0b", FormatError),
         (b"\0\0", FormatError),
         (b"\0\xff\0", FormatError),

@@ -22,6 +22,7 @@ from recodec.weights import Model, load_model, save_model
 from recodec.zoo.learned import refinement, windows
 from recodec.zoo.learned.header import Settings
 from recodec.zoo.learned.rates import RateEstimate
+from recodec.zoo.learned.symbols import Stage
 from recodec.zoo.system import System
 from tests.zoo.autoencoder_models import CONFIGS, make_network
 from tests.zoo.test_autoencoders import codec_of, whole
@@ -76,11 +77,15 @@ def error(shown: np.ndarray, original: np.ndarray) -> float:
     return float(np.square(shown.astype(float) - original).mean())
 
 
-@pytest.mark.parametrize(("channels", "patch"), [(3, 0), (1, 0), (3, 32)])
-def test_no_prefix_is_larger_or_worse(model: Model, picture: Image.Image, channels: int, patch: int) -> None:
+@pytest.mark.parametrize(
+    ("channels", "patch", "tune"), [(3, 0, False), (1, 0, False), (3, 32, False), (3, 0, True), (1, 32, True)]
+)
+def test_no_prefix_is_larger_or_worse(
+    model: Model, picture: Image.Image, channels: int, patch: int, tune: bool
+) -> None:
     original = np.asarray(picture if channels == 3 else picture.convert("L")).reshape(45, 61, channels)
     plain = whole(model, original, patch=patch)
-    found = whole(model, original, patch=patch, refine=STEPS)
+    found = whole(model, original, patch=patch, refine=STEPS, tune=tune)
     assert found != plain
     recodec.verify(found)
     for stages in range(1, model.network.config.stages + 1):
@@ -104,13 +109,13 @@ def test_it_is_worth_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, picture
 def test_a_search_that_finds_nothing_changes_nothing(
     model: Model, picture: Image.Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refinement, "_search", lambda *_: None)
-    assert whole(model, picture, refine=3) == whole(model, picture)
+    monkeypatch.setattr(refinement._Search, "_search", lambda *_: None)
+    assert whole(model, picture, refine=3, tune=True) == whole(model, picture)
     # Nor one whose results are never better.
     shape = (model.network.config.channels, *refinement_grid(model))
-    monkeypatch.setattr(refinement, "_search", lambda *_: np.zeros(shape, np.int16))
+    monkeypatch.setattr(refinement._Search, "_search", lambda *_: Stage(np.zeros(shape, np.int16)))
     monkeypatch.setattr(refinement, "squared_error", lambda engine, stages, picture: 1.0)
-    assert whole(model, picture, refine=3) == whole(model, picture)
+    assert whole(model, picture, refine=3, tune=True) == whole(model, picture)
 
 
 def refinement_grid(model: Model) -> tuple[int, int]:
@@ -126,10 +131,10 @@ def test_parts_of_a_picture_are_searched_as_the_whole(
     seen: list[torch.Tensor] = []
     real = refinement._keep_in_range
 
-    def watching(engine: object, latents: torch.Tensor) -> None:
+    def watching(engine: object, latents: torch.Tensor, adjustments: torch.Tensor) -> None:
         assert latents.grad is not None
         seen.append(latents.grad.clone())
-        real(engine, latents)  # type: ignore[arg-type]
+        real(engine, latents, adjustments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(refinement, "_keep_in_range", watching)
     assert whole(model, picture, refine=2) == found

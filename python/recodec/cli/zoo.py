@@ -116,6 +116,9 @@ _SETTINGS: dict[str, tuple[Callable[[Any], Any], ...]] = {
             metavar="STEPS",
             help="Search so long for a better file of no more bytes; some ten steps show, hundreds are worth it.",
         ),
+        click.option(
+            "--tune", is_flag=True, help="Search a second time, with a synthesis that files adjust."
+        ),
     ),
 }
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from recodec.networks.autoencoder.adjustments import adjusted
 from recodec.networks.autoencoder.config import AutoencoderConfig
 from recodec.networks.autoencoder.layers import stack
 from recodec.networks.autoencoder.tables import LatentTables
@@ -53,15 +54,23 @@ class Autoencoder(nn.Module):
         """The whole numbers that a file holds."""
         return latents.round().clamp(-_LARGEST, _LARGEST)
 
-    def synthesise(self, latents: Tensor, stage: int = 0, level: int = 0) -> Tensor:
-        """Pixels, not clamped, or what they add to those of earlier stages."""
+    def synthesise(
+        self, latents: Tensor, stage: int = 0, level: int = 0, adjustments: Tensor | None = None
+    ) -> Tensor:
+        """Pixels, not clamped, or what they add to those of earlier stages.
+
+        ``adjustments`` (2, features) are a file's own, as :func:`~.adjustments.adjusted` has them.
+        """
         if self.log_step is not None:
             values = latents * self._steps(level)
         else:
             steps, half = 2**self.config.bits - 1, 2 ** (self.config.bits - 1)
             values = (latents + half) / steps - 0.5
-        pixels: Tensor = self.synthesis[stage](values).float()
-        return pixels
+        synthesis = self.synthesis[stage]
+        pixels: Tensor = (
+            synthesis(values) if adjustments is None else adjusted(synthesis, adjustments, values)
+        )
+        return pixels.float()
 
     def _steps(self, level: int) -> Tensor:
         assert self.log_step is not None

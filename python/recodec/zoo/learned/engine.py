@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -20,8 +21,8 @@ from recodec.runtime.placement import number_type, placed
 from recodec.runtime.samples import Samples, to_uint8
 from recodec.runtime.tiling import Region
 from recodec.weights import Model, load_model
-from recodec.zoo.learned.header import LearnedFileHeader, Settings
-from recodec.zoo.learned.symbols import Latents, SymbolDecoder, encode_stage, grid_of
+from recodec.zoo.learned.header import Fields, LearnedFileHeader, Settings
+from recodec.zoo.learned.symbols import Stage, SymbolDecoder, encode_stage, grid_of
 from recodec.zoo.learned.transforms import analysed, rounded, shown_parts, squared_error
 
 
@@ -103,35 +104,44 @@ class LearnedEncoder:
     def __init__(self, engine: LearnedEngine, picture: Picture):
         self._engine, self._picture = engine, picture
         stride = engine.network.config.stride
-        self._grid = grid_of(picture.width, picture.height, stride, engine.settings)
+        self._grid = grid_of(picture.width, picture.height, stride, engine.settings.patch)
         self._samples = Samples(picture.samples, stride, engine.device)
-        self.stages: list[Latents] = []
-        # Those that were searched for, if such are wanted and better.
-        self._found: Sequence[Latents] | None = None
+        self.stages: list[Stage] = []
+
+    @cached_property
+    @inference()
+    def _found(self) -> Sequence[Stage] | None:
+        """Those that were searched for, if such are wanted and better."""
+        if not self._engine.settings.refine:
+            return None
+        from recodec.zoo.learned.refinement import refined
+
+        return refined(self._engine, self._picture, self._samples, self._grid)
+
+    @cached_property
+    def _fields(self) -> Fields:
+        settings = self._engine.settings
+        tuned = any(stage.adjustments is not None for stage in self._found or ())
+        return Fields(settings.level, settings.patch, tuned)
 
     @property
     def fields(self) -> bytes:
         """Version, level and patches."""
-        return self._engine.settings.to_bytes()
+        return self._fields.to_bytes()
 
     @inference()
     def next(self) -> bytes | None:
         """Payload of the next stage."""
-        engine = self._engine
-        network, settings = engine.network, engine.settings
-        stage = len(self.stages)
-        if stage == network.config.stages:
+        network = self._engine.network
+        number = len(self.stages)
+        if number == network.config.stages:
             return None
-        if settings.refine and not stage:
-            from recodec.zoo.learned.refinement import refined
-
-            self._found = refined(engine, self._picture, self._samples, self._grid)
         if self._found is None:
-            latents = rounded(network, analysed(engine, self._samples, self._grid, self.stages))
+            stage = Stage(rounded(network, analysed(self._engine, self._samples, self._grid, self.stages)))
         else:
-            latents = self._found[stage]
-        self.stages.append(latents)
-        return encode_stage(network.tables.coder(settings.level, stage), latents)
+            stage = self._found[number]
+        self.stages.append(stage)
+        return encode_stage(network, self._fields, number, stage)
 
     @inference()
     def squared_error(self) -> float:
@@ -152,7 +162,7 @@ class LearnedDecoder:
         self._symbols = SymbolDecoder(engine.model, header, limits)
         self._header = header
         # The file's settings, whatever those of the codec are.
-        self._engine = engine.with_settings(header.settings)
+        self._engine = engine.with_settings(Settings(header.fields.level, header.fields.patch))
 
     def take(self, payloads: Sequence[bytes]) -> None:
         """Decode the stages that come next."""

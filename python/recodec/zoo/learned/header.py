@@ -15,8 +15,9 @@ from recodec.limits import TORCH_BYTES, Limits, check_pixels, too_much_memory
 if TYPE_CHECKING:
     from recodec.zoo.learned.symbols import SymbolDecoder
 
-# 0 until the zoo is released: files of this version may need the release that made them.
-VERSION = 0
+# Both are drafts until the zoo is released: such files may need the release that made them. In those of the second
+# stages may adjust their synthesis.
+PLAIN, TUNED = 0, 1
 _FIELD_BYTES = 3
 # Sides of patches are powers of two; 0 stands for whole pictures.
 _LARGEST_PATCH_BITS = 10
@@ -31,12 +32,14 @@ class Settings:
 
     ``level`` counts qualities of models that have several, from the smallest file. ``patch`` codes squares of so many
     pixels each by itself, as the sources do with theirs of 32; 0 is the whole picture. In ``refine`` steps latents are
-    searched for that show the picture better in no more bytes; files do not tell. Raises :class:`TargetError`.
+    searched for that show the picture better in no more bytes; files do not tell. With ``tune`` a second search may
+    adjust the synthesis as well, and the file says how. Raises :class:`TargetError`.
     """
 
     level: int = 0
     patch: int = 0
     refine: int = 0
+    tune: bool = False
 
     def __post_init__(self) -> None:
         if type(self.level) is not int or not 0 <= self.level <= 255:
@@ -48,26 +51,40 @@ class Settings:
             )
         if type(self.refine) is not int or not 0 <= self.refine <= _MOST_STEPS:
             raise TargetError(f"refine is {self.refine!r}; it must be a whole number in 0..{_MOST_STEPS}")
+        if type(self.tune) is not bool:
+            raise TargetError(f"tune is {self.tune!r}; it must be True or False")
+        if self.tune and not self.refine:
+            raise TargetError("tune is True, but refine is 0; tuning is a search that needs steps, 100 or so")
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """What a header says of a file: ``tuned`` if its stages may adjust their synthesis."""
+
+    level: int
+    patch: int
+    tuned: bool
 
     def to_bytes(self) -> bytes:
-        """The fields of a header."""
-        return bytes([VERSION, self.level, self.patch.bit_length() - 1 if self.patch else 0])
+        """As they stand in the header."""
+        patch_bits = self.patch.bit_length() - 1 if self.patch else 0
+        return bytes([TUNED if self.tuned else PLAIN, self.level, patch_bits])
 
     @classmethod
-    def of(cls, fields: bytes) -> Settings:
-        """From the fields of a header. Raises :class:`FormatError` and :class:`UnsupportedError`."""
+    def of(cls, fields: bytes) -> Fields:
+        """From those of a header. Raises :class:`FormatError` and :class:`UnsupportedError`."""
         if len(fields) < _FIELD_BYTES:
             raise FormatError("the header body is shorter than its fields")
         version, level, patch_bits = fields[:_FIELD_BYTES]
-        if version != VERSION:
+        if version not in (PLAIN, TUNED):
             raise UnsupportedError(
-                f"header field version of the zoo's models is {version}; this version knows {VERSION}"
+                f"header field version of the zoo's models is {version}; this version knows {PLAIN} and {TUNED}"
             )
         if patch_bits > _LARGEST_PATCH_BITS:
             raise FormatError(
                 f"header field patch is {patch_bits}; {_LARGEST_PATCH_BITS} is the largest there is"
             )
-        return cls(level, 1 << patch_bits if patch_bits else 0)
+        return cls(level, 1 << patch_bits if patch_bits else 0, version == TUNED)
 
 
 @dataclass(frozen=True)
@@ -76,11 +93,12 @@ class LearnedDetails(Details):
 
     level: int
     patch: int
+    tuned: bool
 
     def rows(self) -> dict[str, str]:
         """For a reader."""
         cut = f"patches of {self.patch} x {self.patch}" if self.patch else "the whole picture"
-        return {"coding": f"level {self.level}, {cut}"}
+        return {"coding": f"level {self.level}, {cut}{', tuned synthesis' if self.tuned else ''}"}
 
 
 class LearnedFileHeader:
@@ -88,17 +106,17 @@ class LearnedFileHeader:
 
     def __init__(self, family: Family, common: _core.Header):
         self.family, self.common = family, common
-        self.settings = Settings.of(bytes(common.fields))
+        self.fields = Fields.of(bytes(common.fields))
 
     @cached_property
     def details(self) -> LearnedDetails:
         """What :func:`recodec.info` says of them."""
-        return LearnedDetails(self.settings.level, self.settings.patch)
+        return LearnedDetails(self.fields.level, self.fields.patch, self.fields.tuned)
 
     def check(self, limits: Limits) -> None:
         """Raise :class:`LimitError` for too many pixels or too much memory."""
         common = self.common
-        check_pixels(common.width, common.height, limits.max_pixels, max(1, self.settings.patch))
+        check_pixels(common.width, common.height, limits.max_pixels, max(1, self.fields.patch))
         needed = TORCH_BYTES + _BYTES_PER_PIXEL * common.width * common.height
         if needed > limits.max_memory:
             raise too_much_memory(needed, limits.max_memory)

@@ -1,7 +1,8 @@
 """Latents that are searched for, picture by picture, beginning with those of the analysis.
 
-Adam on the squared error of what a decoder shows and the bits that takes; the decoder and the file's format know
-nothing of it. Campos et al. 2019 (arXiv 1906.01223) do so for a hyperprior; rounding passes gradients as it is.
+Adam on the squared error of what a decoder shows and the bits that takes. Campos et al. 2019 (arXiv 1906.01223) do so
+for a hyperprior; rounding passes gradients as it is. The decoder and the file's format know nothing of it, unless the
+synthesis is adjusted as well: then the file says how, and its bytes count.
 """
 
 from __future__ import annotations
@@ -11,26 +12,31 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from recodec.io.pictures import Picture
+from recodec.networks.autoencoder.adjustments import no_adjustments
 from recodec.runtime.ambient import without_autocast
 from recodec.runtime.samples import Samples
 from recodec.runtime.tiling import Tile
+from recodec.zoo.learned.header import Fields
 from recodec.zoo.learned.rates import RateEstimate
-from recodec.zoo.learned.symbols import Latents, encode_stage
+from recodec.zoo.learned.symbols import Stage, encode_stage
 from recodec.zoo.learned.transforms import analysed, rounded, shown_in, squared_error
 from recodec.zoo.learned.windows import tiles_of
 
 if TYPE_CHECKING:
     from recodec.zoo.learned.engine import LearnedEngine
 
-_LEARNING_RATE, _BETAS = 0.2, (0.9, 0.99)
+_LEARNING_RATE, _ADJUSTMENT_RATE, _BETAS = 0.2, 2.0, (0.9, 0.99)
 # Error and bits begin with this ratio of weights; where a file is a percent too large, its bits then weigh 12 % more.
 _START, _STIFFNESS, _LARGEST_CHANGE = 4.0, 12.0, 3.0
 # Files are made so often, in steps.
 _CHECK = 3
+# What one adjustment may be at the most: as much again.
+_LARGEST_ADJUSTMENT = 1024
 # Pixels of patches that are computed together.
 _BATCH_PIXELS = 1 << 18
 
@@ -40,84 +46,117 @@ _Batch: TypeAlias = tuple[list[Tile], Tensor]
 
 def refined(
     engine: LearnedEngine, picture: Picture, samples: Samples, grid: tuple[int, int]
-) -> list[Latents] | None:
-    """Latents of all stages, no prefix of which takes more bytes than that of the analysis or errs more.
+) -> list[Stage] | None:
+    """All stages, no prefix of which takes more bytes than those of the analysis or errs more.
 
     From the first stage on if that can be, else from a later one. None where the search has found none.
     """
     with torch.inference_mode(False), without_autocast():
-        plain: list[Latents] = []
+        plain: list[Stage] = []
         for _ in range(engine.iterations):
-            plain.append(rounded(engine.network, analysed(engine, samples, grid, plain)))
-        for first in range(engine.iterations):
-            if (found := _refined_from(engine, picture, samples, plain, first)) is not None:
+            plain.append(Stage(rounded(engine.network, analysed(engine, samples, grid, plain))))
+        ways = (False, True) if engine.settings.tune else (False,)
+        searches = [_Search(engine, picture, samples, plain, tuned=tuned) for tuned in ways]
+        found = [stages for search in searches if (stages := search.run()) is not None]
+        return min(found, key=lambda stages: squared_error(engine, stages, picture), default=None)
+
+
+class _Search:
+    """Of one picture, whose stages by the analysis are ``plain``; ``tuned`` ones may adjust their synthesis."""
+
+    def __init__(
+        self,
+        engine: LearnedEngine,
+        picture: Picture,
+        samples: Samples,
+        plain: Sequence[Stage],
+        *,
+        tuned: bool,
+    ):
+        self._engine, self._picture, self._samples, self._plain = engine, picture, samples, plain
+        level, patch = engine.settings.level, engine.settings.patch
+        self._before, self._fields = Fields(level, patch, tuned=False), Fields(level, patch, tuned)
+
+    def run(self) -> list[Stage] | None:
+        """Searched stages behind as few plain ones as can be."""
+        for first in range(len(self._plain)):
+            if (found := self._from(first)) is not None:
                 return found
-    return None
+        return None
+
+    def _from(self, first: int) -> list[Stage] | None:
+        engine, plain = self._engine, self._plain
+        found: list[Stage] = []
+        allowed = 0
+        for number, stage in enumerate(plain):
+            allowed += self._size(self._before, number, stage)
+            if number >= first:
+                start = analysed(engine, self._samples, stage.latents.shape[1:], found)
+                better = self._search(found, start, allowed)
+                if better is None:
+                    return None
+                stage = better
+            found.append(stage)
+            allowed -= self._size(self._fields, number, stage)
+            # What tells that plain stages adjust nothing takes bytes too.
+            if allowed < 0:
+                return None
+            error = squared_error(engine, found, self._picture)
+            if number >= first and error >= squared_error(engine, plain[: number + 1], self._picture):
+                return None
+        return found
+
+    def _size(self, fields: Fields, number: int, stage: Stage) -> int:
+        return len(encode_stage(self._engine.network, fields, number, stage))
+
+    def _search(self, before: Sequence[Stage], start: Tensor, most_bytes: int) -> Stage | None:
+        """The stage behind ``before`` with the least error in so many bytes; None if none was met."""
+        engine, number = self._engine, len(before)
+        steps = engine.settings.refine
+        rate = RateEstimate(engine.network, engine.settings.level, number)
+        grid = start.shape[1], start.shape[2]
+        batches = list(_batches(engine, self._picture, self._samples, before, grid))
+        latents = start.clone().requires_grad_(True)
+        adjustments = no_adjustments(engine.network.synthesis[number]).requires_grad_(self._fields.tuned)
+        rates = _LEARNING_RATE, _ADJUSTMENT_RATE
+        search = torch.optim.Adam([{"params": [latents]}, {"params": [adjustments]}], betas=_BETAS)
+        best: tuple[float, Stage | None] = math.inf, None
+        weight = 0.0
+        for step in range(steps):
+            for group, first in zip(search.param_groups, rates, strict=True):
+                group["lr"] = first * (1 - step / steps) ** 0.5
+            search.zero_grad()
+            error = sum(_descend(engine, latents, adjustments, batch, number) for batch in batches)
+            bits = rate.bits(latents) + _bits(adjustments)
+            weight = weight or _START * error / max(1.0, bits.item())
+            (weight * bits).backward()  # type: ignore[no-untyped-call]
+            if step % _CHECK == _CHECK - 1 or step == steps - 1:
+                tried = self._tried(latents, adjustments)
+                size = self._size(self._fields, number, tried)
+                if size <= most_bytes and error < best[0]:
+                    best = error, tried
+                change = (size / most_bytes) ** _STIFFNESS
+                weight *= min(_LARGEST_CHANGE, max(1 / _LARGEST_CHANGE, change))
+            search.step()
+            _keep_in_range(engine, latents, adjustments)
+        return best[1]
+
+    def _tried(self, latents: Tensor, adjustments: Tensor) -> Stage:
+        found = rounded(self._engine.network, latents.detach())
+        changes = adjustments.detach().round().numpy().astype(np.int16)
+        return Stage(found, changes if changes.any() else None)
 
 
-def _refined_from(
-    engine: LearnedEngine, picture: Picture, samples: Samples, plain: Sequence[Latents], first: int
-) -> list[Latents] | None:
-    """The same with ``plain`` latents before stage ``first``; all prefixes with others err less."""
-    found = list(plain[:first])
-    allowed = 0
-    for stage in range(first, len(plain)):
-        allowed += _size(engine, stage, plain[stage])
-        start = analysed(engine, samples, plain[stage].shape[1:], found)
-        latents = _search(engine, picture, samples, found, start, allowed)
-        if latents is None:
-            return None
-        found.append(latents)
-        allowed -= _size(engine, stage, latents)
-        if squared_error(engine, found, picture) >= squared_error(engine, plain[: stage + 1], picture):
-            return None
-    return found
-
-
-def _size(engine: LearnedEngine, stage: int, latents: Latents) -> int:
-    return len(encode_stage(engine.network.tables.coder(engine.settings.level, stage), latents))
-
-
-def _search(
-    engine: LearnedEngine,
-    picture: Picture,
-    samples: Samples,
-    before: Sequence[Latents],
-    start: Tensor,
-    most_bytes: int,
-) -> Latents | None:
-    """The stage behind ``before`` with the least error in so many bytes; None if none was met."""
-    network, settings, stage = engine.network, engine.settings, len(before)
-    rate = RateEstimate(network, settings.level, stage)
-    batches = list(_batches(engine, picture, samples, before, (start.shape[1], start.shape[2])))
-    latents = start.clone().requires_grad_(True)
-    search = torch.optim.Adam([latents], lr=_LEARNING_RATE, betas=_BETAS)
-    best: tuple[float, Latents | None] = math.inf, None
-    weight = 0.0
-    for step in range(settings.refine):
-        search.param_groups[0]["lr"] = _LEARNING_RATE * (1 - step / settings.refine) ** 0.5
-        search.zero_grad()
-        error = sum(_descend(engine, latents, batch, stage) for batch in batches)
-        bits = rate.bits(latents)
-        weight = weight or _START * error / max(1.0, bits.item())
-        (weight * bits).backward()  # type: ignore[no-untyped-call]
-        if step % _CHECK == _CHECK - 1 or step == settings.refine - 1:
-            tried = rounded(network, latents.detach())
-            size = _size(engine, stage, tried)
-            if size <= most_bytes and error < best[0]:
-                best = error, tried
-            change = (size / most_bytes) ** _STIFFNESS
-            weight *= min(_LARGEST_CHANGE, max(1 / _LARGEST_CHANGE, change))
-        search.step()
-        _keep_in_range(engine, latents)
-    return best[1]
+def _bits(adjustments: Tensor) -> Tensor:
+    """About how many they take, 0 where there are none."""
+    return (2 * torch.log2(1 + adjustments.abs())).sum()
 
 
 def _batches(
     engine: LearnedEngine,
     picture: Picture,
     samples: Samples,
-    before: Sequence[Latents],
+    before: Sequence[Stage],
     grid: tuple[int, int],
 ) -> Iterator[_Batch]:
     """What every part of the picture is to become, parts of one shape together."""
@@ -144,12 +183,15 @@ def _batches(
             yield part, torch.stack(wanted)
 
 
-def _descend(engine: LearnedEngine, latents: Tensor, batch: _Batch, stage: int) -> float:
-    """The squared error of a batch; its gradient is added to that of the latents."""
+def _descend(
+    engine: LearnedEngine, latents: Tensor, adjustments: Tensor, batch: _Batch, number: int
+) -> float:
+    """The squared error of a batch; its gradient is added to those of latents and adjustments."""
     tiles, wanted = batch
-    straight = latents + (latents.round() - latents).detach()
+    straight = _straight(latents)
     windows = torch.stack([tile.window.of(straight) for tile in tiles]).to(engine.device)
-    shown = engine.network.synthesise(windows, stage, engine.settings.level)
+    changes = _straight(adjustments).to(engine.device) if adjustments.requires_grad else None
+    shown = engine.network.synthesise(windows, number, engine.settings.level, changes)
     shown = tiles[0].inner.scaled(engine.network.config.stride).of(shown)
     shown = shown[:, :, : wanted.shape[2], : wanted.shape[3]]
     if wanted.shape[1] == 1:
@@ -159,9 +201,15 @@ def _descend(engine: LearnedEngine, latents: Tensor, batch: _Batch, stage: int) 
     return float(error.item())
 
 
+def _straight(values: Tensor) -> Tensor:
+    """Rounded, with gradients as if they were not."""
+    return values + (values.round() - values).detach()
+
+
 @torch.no_grad()
-def _keep_in_range(engine: LearnedEngine, latents: Tensor) -> None:
+def _keep_in_range(engine: LearnedEngine, latents: Tensor, adjustments: Tensor) -> None:
     config = engine.network.config
     if config.quantiser != "rounded":
         half = 2 ** (config.bits - 1)
         latents.clamp_(-half, half - 1)
+    adjustments.clamp_(-_LARGEST_ADJUSTMENT, _LARGEST_ADJUSTMENT)

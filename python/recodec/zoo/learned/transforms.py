@@ -13,7 +13,7 @@ from recodec.io.pictures import Picture
 from recodec.networks.autoencoder.network import Autoencoder
 from recodec.runtime.samples import Samples, to_uint8
 from recodec.runtime.tiling import Region
-from recodec.zoo.learned.symbols import Latents
+from recodec.zoo.learned.symbols import Latents, Stage
 from recodec.zoo.learned.windows import tiles_of
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def analysed(
-    engine: LearnedEngine, samples: Samples, grid: tuple[int, int], before: Sequence[Latents]
+    engine: LearnedEngine, samples: Samples, grid: tuple[int, int], before: Sequence[Stage]
 ) -> Tensor:
     """(channels, h, w) latents of what earlier stages leave of a picture, not rounded, on the CPU."""
     network, settings = engine.network, engine.settings
@@ -41,30 +41,34 @@ def rounded(network: Autoencoder, latents: Tensor) -> Latents:
 
 
 def shown_parts(
-    engine: LearnedEngine, stages: Sequence[Latents], height: int, width: int
+    engine: LearnedEngine, stages: Sequence[Stage], height: int, width: int
 ) -> Iterator[tuple[Region, Tensor]]:
     """(3, h, w) pixels that stages make, not clamped, region by region of a picture."""
     config = engine.network.config
-    grid = stages[0].shape[1], stages[0].shape[2]
+    latents = stages[0].latents
+    grid = latents.shape[1], latents.shape[2]
     for tile in tiles_of(config, grid, engine.settings.patch):
         region = tile.core.scaled(config.stride).within(height, width)
         pixels = tile.inner.scaled(config.stride).of(shown_in(engine, stages, tile.window))
         yield region, pixels[:, : region.height, : region.width]
 
 
-def shown_in(engine: LearnedEngine, stages: Sequence[Latents], window: Region) -> Tensor:
+def shown_in(engine: LearnedEngine, stages: Sequence[Stage], window: Region) -> Tensor:
     """(3, h, w) pixels that stages make of a window of positions."""
     network, level = engine.network, engine.settings.level
     shown: Tensor | None = None
-    for stage, latents in enumerate(stages):
-        values = torch.from_numpy(np.ascontiguousarray(window.of(latents))).float().to(engine.device)
-        pixels = network.synthesise(values[None], stage, level)[0]
+    for number, stage in enumerate(stages):
+        values = torch.from_numpy(np.ascontiguousarray(window.of(stage.latents))).float().to(engine.device)
+        adjustments = None
+        if stage.adjustments is not None:
+            adjustments = torch.from_numpy(stage.adjustments).float().to(engine.device)
+        pixels = network.synthesise(values[None], number, level, adjustments)[0]
         shown = pixels if shown is None else shown + pixels
     assert shown is not None
     return shown
 
 
-def squared_error(engine: LearnedEngine, stages: Sequence[Latents], picture: Picture) -> float:
+def squared_error(engine: LearnedEngine, stages: Sequence[Stage], picture: Picture) -> float:
     """Mean over the samples of a picture, in units of 8 bits, as a decoder shows them."""
     total, count = 0.0, 0
     for region, shown in shown_parts(engine, stages, picture.height, picture.width):
