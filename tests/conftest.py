@@ -11,6 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.sanitized import build_once
+
 # Triton is not to be had everywhere, and these are about its kernels.
 collect_ignore = [] if find_spec("triton") else ["ops", "kernels"]
 
@@ -36,6 +38,12 @@ def tiny_model(monkeypatch: pytest.MonkeyPatch) -> str:
     """Id of the test-only model, made available through the search path."""
     monkeypatch.setenv("RECODEC_WEIGHTS", str(GOLDEN))
     return "tiny"
+
+
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with the programs of the C++ core, built with sanitizers."""
+    return build_once(tmp_path_factory)
 
 
 @pytest.fixture

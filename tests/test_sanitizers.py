@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -17,41 +14,13 @@ from recodec.container.attachments import encode_alpha
 from tests.plane_files import PlaneFields, code_chunk, write_header
 
 from .mutations import HOSTILE_COUNT, hostile_corpus, mutations
+from .sanitized import run
 from .stand_in import stand_in_coder, symbols
 
-ROOT = Path(__file__).parents[1]
 GOLDEN = Path(__file__).parent / "golden"
 FUZZ_CORPUS = Path(__file__).parent / "fuzz" / "corpus"
 MUTATED = 10_000
 FUZZED = 3000
-
-
-def run(*command: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([str(part) for part in command], check=False, capture_output=True, text=True)
-    assert done.returncode == code, f"{command[0]} failed:\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
-    return done
-
-
-@pytest.fixture(scope="module")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    cmake = shutil.which("cmake")
-    if cmake is None:
-        pytest.skip("cmake is not installed")
-    compiler = next(filter(None, map(shutil.which, [os.environ.get("CXX", "c++"), "g++", "clang++"])), None)
-    if compiler is None:
-        pytest.skip("no C++ compiler is installed")
-    folder = tmp_path_factory.mktemp("sanitizers")
-    (folder / "probe.cpp").write_text("int main() {}\n")
-    probe = [compiler, "-fsanitize=address,undefined", "probe.cpp", "-o", "probe"]
-    if subprocess.run(probe, cwd=folder, check=False, capture_output=True).returncode:
-        pytest.skip(f"{compiler} has no sanitizer libraries")
-    run(
-        cmake, "-S", ROOT, "-B", folder / "build", "-DRECODEC_PYTHON=OFF", "-DRECODEC_CORPUS_RUNNER=ON",
-        "-DRECODEC_SANITIZE=ON", "-DRECODEC_WERROR=ON", "-DCMAKE_BUILD_TYPE=Release",
-        "-DCMAKE_CXX_FLAGS_RELEASE=-O1", f"-DCMAKE_CXX_COMPILER={compiler}",
-    )  # fmt: skip
-    run(cmake, "--build", folder / "build")
-    return folder / "build"
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from recodec.cli.demo import demo
 from recodec.cli.encode import encode
 from recodec.cli.environment import env
 from recodec.cli.evaluate import evaluate
+from recodec.cli.export import export
 from recodec.cli.inspect import info, truncate, verify
 from recodec.cli.train import train
 from recodec.cli.train_entropy import train_entropy
@@ -77,5 +78,18 @@ def main() -> None:
     """Compress photographs with a progressive neural codec: any prefix of a file is a picture."""
 
 
-for command in (encode, decode, info, truncate, verify, env, demo, evaluate, train, train_entropy, zoo):
+for command in (
+    encode,
+    decode,
+    info,
+    truncate,
+    verify,
+    env,
+    demo,
+    evaluate,
+    export,
+    train,
+    train_entropy,
+    zoo,
+):
     main.add_command(command)

@@ -11,7 +11,7 @@ from recodec.ops.pointwise import pointwise
 from recodec.ops.rearrange import depth_to_space
 from recodec.ops.winograd import laid_out
 
-_SLOPE = 0.1
+SLOPE = 0.1
 # A chain of blocks would let the deviation grow otherwise.
 _OUTER_START = 0.3
 
@@ -61,7 +61,7 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return ``x`` and what the convolutions make of it."""
-        y: Tensor = self.outer(F.leaky_relu(self.inner(x), _SLOPE))
+        y: Tensor = self.outer(F.leaky_relu(self.inner(x), SLOPE))
         return x + y
 
 

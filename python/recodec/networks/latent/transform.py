@@ -21,16 +21,16 @@ from recodec.networks.latent.layers import Convolution, Grow, Pointwise, residua
 from recodec.ops.rearrange import depth_to_space, space_to_depth
 
 STRIDE = 16
-_BRANCH_STRIDE = 8
-_BLOCK, _BRANCH_BLOCK = 3 * STRIDE**2, 3 * _BRANCH_STRIDE**2
+BRANCH_STRIDE = 8
+_BLOCK, _BRANCH_BLOCK = 3 * STRIDE**2, 3 * BRANCH_STRIDE**2
 # Brings pixels, whose deviation is about 1/4, nearer to the size that layers are made for, and back.
-_PIXEL_SCALE = 2.0
-_GATE_RANGE = 1.5
+PIXEL_SCALE = 2.0
+GATE_RANGE = 1.5
 
 
 def gate(strength: Tensor) -> Tensor:
     """What a linear path is multiplied by: exp(1.5·tanh(strength)), from 0.22 to 4.5, and 1 at the start."""
-    return torch.exp(_GATE_RANGE * torch.tanh(strength))
+    return torch.exp(GATE_RANGE * torch.tanh(strength))
 
 
 class Analysis(nn.Module):
@@ -49,7 +49,7 @@ class Analysis(nn.Module):
         """(N, 3, 16·h, 16·w) pixels to (N, channels, h, w) latents; ``scale`` (channels,) is their deviation."""
         with torch.autocast(pixels.device.type, enabled=False):
             linear = self.linear(space_to_depth(pixels, STRIDE))
-        x = self.blocks(self.head(space_to_depth(pixels, _BRANCH_STRIDE) * _PIXEL_SCALE))
+        x = self.blocks(self.head(space_to_depth(pixels, BRANCH_STRIDE) * PIXEL_SCALE))
         x = self.inner_blocks(self.shrink(x))
         addition, strength = self.output(x).chunk(2, dim=1)
         latents: Tensor = linear * gate(strength.float()) + addition.float() * scale[:, None, None]
@@ -85,4 +85,4 @@ class Synthesis(nn.Module):
         branch = self.output(self.blocks(self.grow(x)))
         with torch.autocast(latents.device.type, enabled=False):
             pixels = depth_to_space(self.linear(latents * gate(strength.float())), STRIDE)
-        return pixels + depth_to_space(branch.float(), _BRANCH_STRIDE) / _PIXEL_SCALE
+        return pixels + depth_to_space(branch.float(), BRANCH_STRIDE) / PIXEL_SCALE
