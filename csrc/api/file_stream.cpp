@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "../crc32c.hpp"
 #include "../error.hpp"
@@ -45,6 +46,22 @@ const Bytes* FileStream::attachment(ChunkType type) const {
     return found == attachments_.end() ? nullptr : &found->second;
 }
 
+void FileStream::show(std::span<std::uint8_t> pixels, std::size_t threads) const {
+    const FeatureMap shown = (*model_.synthesis)(indices_, rows(), columns(), chunks_, threads);
+    std::size_t to = 0;
+    for (std::uint32_t y = 0; y < header_->height; ++y) {
+        for (std::uint32_t x = 0; x < header_->width; ++x) {
+            const float* at = shown.at(y, x);
+            // Grey is the mean of all three.
+            const float mean = (at[0] + at[1] + at[2]) / 3;
+            for (std::size_t c = 0; c < header_->channels; ++c) {
+                const float value = header_->channels == 1 ? mean : at[c];
+                pixels[to++] = static_cast<std::uint8_t>(std::nearbyint(std::clamp(value + 0.5f, 0.0f, 1.0f) * 255));
+            }
+        }
+    }
+}
+
 // Whether the header is known.
 bool FileStream::begin() {
     if (header_) return true;
@@ -78,7 +95,8 @@ bool FileStream::begin() {
     else part = model_.order;
     // Indices, and codes of a chunk, which are fewer.
     const std::size_t latents = size_product({rows, columns, fields.depth, sizeof(std::int32_t) + 1}) / 5;
-    const std::uint64_t needed = coder_bytes(fields.entropy, fields.depth, rows, columns, part, 1) + 5 * std::uint64_t{latents};
+    const std::uint64_t needed = coder_bytes(fields.entropy, fields.depth, rows, columns, part, 1) + 5 * std::uint64_t{latents} +
+                                 model_.synthesis->bytes(std::uint64_t{rows} * columns);
     if (needed > limits_.bytes) {
         throw Error(Errc::limit, "decoding takes " + std::to_string(needed) + " bytes; the limit is " +
                                      std::to_string(limits_.bytes));

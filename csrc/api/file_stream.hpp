@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,8 @@ public:
     std::uint32_t columns() const { return fields_.positions(header_->width); }
     std::uint32_t chunks() const { return chunks_; }
     const std::vector<std::int32_t>& indices() const { return indices_; }
+    // The picture as it is shown so far, height x width x channels, of which there is a chunk.
+    void show(std::span<std::uint8_t> pixels, std::size_t threads) const;
     // None before it has come.
     const Bytes* attachment(ChunkType type) const;
 

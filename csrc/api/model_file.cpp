@@ -1,6 +1,8 @@
 #include "model_file.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <cmath>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -8,6 +10,7 @@
 #include "../container.hpp"
 #include "../crc32c.hpp"
 #include "../error.hpp"
+#include "../sizes.hpp"
 
 namespace recodec {
 
@@ -39,37 +42,52 @@ private:
     ByteView data_;
 };
 
-std::int32_t signed_value(ByteView bytes) {
-    if (bytes.size() == 1) return static_cast<std::int8_t>(bytes[0]);
-    return static_cast<std::int32_t>(get_u32(bytes));
+enum class ValueType : std::uint8_t { int8 = 0, int32 = 1, float16 = 2, float32 = 3 };
+
+float half_value(std::uint32_t bits) {
+    const std::uint32_t sign = (bits & 0x8000u) << 16, exponent = bits >> 10 & 31u, fraction = bits & 0x3FFu;
+    // Below 2^-14 it counts units of 2^-24.
+    if (exponent == 0) return (sign != 0 ? -1.0f : 1.0f) * static_cast<float>(fraction) * 0x1p-24f;
+    const std::uint32_t wide = exponent == 31 ? 255u : exponent + 112u;
+    return std::bit_cast<float>(sign | wide << 23 | fraction << 13);
 }
 
-std::shared_ptr<const EmbeddedOrder> read_order(ModelReader& reader) {
-    // 0 stands for 256.
-    const std::size_t channels = (reader.byte() + 255u) % 256u + 1u, planes = reader.byte(), chunks = reader.byte();
-    const ByteView bytes = reader.take(channels * planes);
-    const std::vector<std::int32_t> chunk_of(bytes.begin(), bytes.end());
-    return std::make_shared<EmbeddedOrder>(chunk_of, channels, planes, chunks);
-}
+struct Tensors {
+    IntegerTensors integers;
+    FloatTensors floats;
+};
 
-IntegerTensor read_tensor(ModelReader& reader) {
-    const std::size_t value_bytes = reader.byte(), dimensions = reader.byte();
-    if ((value_bytes != 1 && value_bytes != 4) || dimensions == 0 || dimensions > kMostDimensions) {
+void read_tensor(ModelReader& reader, Tensors& tensors) {
+    const std::string name = reader.text();
+    const auto type = static_cast<ValueType>(reader.byte());
+    const std::size_t dimensions = reader.byte();
+    if (type > ValueType::float32 || dimensions == 0 || dimensions > kMostDimensions) {
         throw Error(Errc::format, "a model's file has a tensor of no known type or shape");
     }
-    IntegerTensor tensor;
+    Shape shape;
     std::uint64_t count = 1;
     for (std::size_t d = 0; d < dimensions; ++d) {
-        tensor.shape.push_back(reader.u32());
-        count *= tensor.shape.back();
+        shape.push_back(reader.u32());
+        count *= shape.back();
         if (count > std::numeric_limits<std::uint32_t>::max()) throw Error(Errc::format, "a model's tensor is too large");
     }
-    const ByteView bytes = reader.take(static_cast<std::size_t>(count) * value_bytes);
-    tensor.values.reserve(static_cast<std::size_t>(count));
-    for (std::size_t at = 0; at < bytes.size(); at += value_bytes) {
-        tensor.values.push_back(signed_value(bytes.subspan(at, value_bytes)));
+    const std::size_t size = type == ValueType::int8 ? 1 : type == ValueType::float16 ? 2 : 4;
+    const ByteView bytes = reader.take(size_product({static_cast<std::size_t>(count), size}));
+    if (type == ValueType::int8 || type == ValueType::int32) {
+        std::vector<std::int32_t> values(static_cast<std::size_t>(count));
+        for (std::size_t i = 0; i < values.size(); ++i) {
+            values[i] = size == 1 ? static_cast<std::int8_t>(bytes[i]) : static_cast<std::int32_t>(get_u32(bytes.subspan(4 * i)));
+        }
+        tensors.integers.insert_or_assign(name, IntegerTensor{std::move(shape), std::move(values)});
+        return;
     }
-    return tensor;
+    std::vector<float> values(static_cast<std::size_t>(count));
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        values[i] = size == 2 ? half_value(bytes[2 * i] | std::uint32_t{bytes[2 * i + 1]} << 8)
+                              : std::bit_cast<float>(get_u32(bytes.subspan(4 * i)));
+        if (!std::isfinite(values[i])) reject_tensor(name, "holds what is no finite number");
+    }
+    tensors.floats.insert_or_assign(name, FloatTensor{std::move(shape), std::move(values)});
 }
 
 }  // namespace
@@ -92,15 +110,17 @@ ModelFile read_model_file(ByteView data) {
     model.id = reader.text();
     std::ranges::copy(reader.take(model.hash.size()), model.hash.begin());
     model.stride = reader.byte();
-    if (model.stride == 0) throw Error(Errc::format, "a model's stride is 0");
-    model.order = read_order(reader);
-    IntegerTensors tensors;
-    for (std::size_t left = reader.byte(); left > 0; --left) {
-        std::string name = reader.text();
-        tensors.insert_or_assign(std::move(name), read_tensor(reader));
-    }
+    // 0 stands for 256.
+    const std::size_t channels = (reader.byte() + 255u) % 256u + 1u, planes = reader.byte(), chunks = reader.byte();
+    const ByteView bytes = reader.take(channels * planes);
+    const std::vector<std::int32_t> chunk_of(bytes.begin(), bytes.end());
+    model.order = std::make_shared<EmbeddedOrder>(chunk_of, channels, planes, chunks);
+    Tensors tensors;
+    for (std::size_t left = reader.byte(); left > 0; --left) read_tensor(reader, tensors);
     if (!reader.at_end()) throw Error(Errc::format, "a model's file has bytes after its tensors");
-    if (!tensors.empty()) model.tables = std::make_shared<EmbeddedTables>(tensors, model.order);
+    if (!tensors.integers.empty()) model.tables = std::make_shared<EmbeddedTables>(tensors.integers, model.order);
+    if (model.stride != Synthesis::kStride) throw Error(Errc::format, "a model's stride is not 16");
+    model.synthesis = std::make_shared<Synthesis>(tensors.floats, bytes, channels, planes, chunks);
     return model;
 }
 

@@ -1,4 +1,4 @@
-// What of a model decoding needs before its network: identity, order of planes, entropy network. docs/export.md has the
+// What of a model decoding needs: identity, order of planes, entropy network, decoder network. docs/export.md has the
 // file's layout.
 #pragma once
 
@@ -9,6 +9,7 @@
 
 #include "../bytes.hpp"
 #include "../chunk_coder.hpp"
+#include "synthesis.hpp"
 
 namespace recodec {
 
@@ -19,6 +20,7 @@ struct ModelFile {
     std::shared_ptr<const EmbeddedOrder> order;
     // None for a model whose files use adaptive contexts alone.
     std::shared_ptr<const EmbeddedTables> tables;
+    std::shared_ptr<const Synthesis> synthesis;
 };
 
 // Throws Error.

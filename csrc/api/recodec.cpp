@@ -8,6 +8,7 @@
 #include <string>
 
 #include "../error.hpp"
+#include "../sizes.hpp"
 #include "file_stream.hpp"
 #include "model_file.hpp"
 
@@ -126,6 +127,16 @@ recodec_status recodec_file_info(const recodec_file* file, recodec_info* info) {
 const int32_t* recodec_file_indices(const recodec_file* file) {
     if (file == nullptr || file->stream.chunks() == 0) return nullptr;
     return file->stream.indices().data();
+}
+
+recodec_status recodec_file_pixels(recodec_file* file, uint8_t* pixels, size_t size, unsigned threads) {
+    if (file == nullptr || pixels == nullptr || file->stream.chunks() == 0) return RECODEC_ARGUMENT;
+    const recodec::Header& header = *file->stream.header();
+    return guarded(file->message, [&] {
+        if (size != recodec::size_product({header.height, header.width, header.channels})) return RECODEC_ARGUMENT;
+        file->stream.show({pixels, size}, threads);
+        return RECODEC_OK;
+    });
 }
 
 const void* recodec_file_attachment(const recodec_file* file, recodec_attachment which, size_t* size) {

@@ -1,5 +1,5 @@
-/* Decoding without Python: files of models with embedded planes, down to the indices that the model's decoder network
- * (`recodec export`) turns into pixels.
+/* Decoding without Python: files of models with embedded planes, to pixels, or to the indices from which the decoder
+ * network makes them.
  *
  * Bytes are fed as they come and chunks decoded as they are whole, so that a picture gets better while its file
  * arrives. No exception leaves these functions, and no input makes them do more than fail. One file is one thread's
@@ -52,7 +52,7 @@ typedef struct recodec_info {
     uint32_t channels;      /* of colours: 1 or 3 */
     uint32_t colour;        /* 0: sRGB, 1: an ICC profile follows */
     uint32_t alpha;         /* 1: a PNG datastream with the opacity follows */
-    uint32_t depth, rows, columns; /* of the indices; the decoder network shows stride x stride pixels for each position */
+    uint32_t depth, rows, columns; /* of the indices, of which each position shows stride x stride pixels */
     uint32_t stride;
     uint32_t chunks; /* decoded so far */
 } recodec_info;
@@ -85,6 +85,9 @@ RECODEC_API recodec_status recodec_file_next(recodec_file* file);
 RECODEC_API recodec_status recodec_file_info(const recodec_file* file, recodec_info* info);
 /* depth x rows x columns indices after the chunks so far, which change with the next; NULL before the first. */
 RECODEC_API const int32_t* recodec_file_indices(const recodec_file* file);
+/* The picture so far: height x width x channels bytes, row by row, on so many threads. RECODEC_ARGUMENT before the first
+ * chunk, and if `size` is another. Indices through `ID.decoder.onnx` are the same, to one level. */
+RECODEC_API recodec_status recodec_file_pixels(recodec_file* file, uint8_t* pixels, size_t size, unsigned threads);
 /* The data of an attachment that recodec_file_next() has passed, without its checksum, which is right; NULL if there is none
  * yet. Stays until the file is freed. */
 RECODEC_API const void* recodec_file_attachment(const recodec_file* file, recodec_attachment which, size_t* size);

@@ -1,4 +1,4 @@
-"""librecodec, built with sanitizers: what its example decodes is what Python decodes, and nothing kills it."""
+"""librecodec with sanitizers: what its example decodes is what Python decodes, and nothing kills it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CHECKSUM_BYTES = 4
 
 @pytest.fixture
 def program(programs: Path) -> Path:
-    return programs / "decode_to_planes"
+    return programs / "decode_to_png"
 
 
 @pytest.fixture(params=[True, False], ids=["network", "adaptive"])
@@ -39,10 +39,12 @@ def model(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     return made
 
 
-def decode(program: Path, folder: Path, data: bytes, *more: str) -> subprocess.CompletedProcess[str]:
+def decode(
+    program: Path, folder: Path, data: bytes, *more: str, out: str = "out.npy"
+) -> subprocess.CompletedProcess[str]:
     (folder / "file.rcd").write_bytes(data)
-    words = [str(folder / "model.rcm"), str(folder / "file.rcd"), str(folder / "out.npy"), *more]
-    (folder / "out.npy").unlink(missing_ok=True)
+    words = [str(folder / "model.rcm"), str(folder / "file.rcd"), str(folder / out), *more]
+    (folder / out).unlink(missing_ok=True)
     return subprocess.run([str(program), *words], check=False, capture_output=True, text=True)
 
 
@@ -78,6 +80,31 @@ def test_indices_are_those_of_python(
         np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), indices_of(model, short))
 
 
+@pytest.mark.parametrize("size", [(1, 1), (45, 61), (70, 33)])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_pixels_are_those_of_python(
+    program: Path, model: Model, tmp_path: Path, picture: Image.Image, size: tuple[int, int], mode: str
+) -> None:
+    data = recodec.encode(picture.resize(size).convert(mode), model=model.id, iterations=8)
+    for chunks in (1, 4, 8):
+        done = decode(program, tmp_path, data, str(chunks), out="out.png")
+        assert done.returncode == 0, done.stderr
+        shown = np.asarray(Image.open(tmp_path / "out.png")).astype(int)
+        wanted = np.asarray(recodec.decode(data, iterations=chunks)).astype(int)
+        assert shown.shape == wanted.shape
+        assert np.abs(shown - wanted).max() <= 1
+        assert (shown != wanted).mean() < 1e-2
+
+
+def test_rows_of_more_than_a_stored_block(
+    program: Path, model: Model, tmp_path: Path, picture: Image.Image
+) -> None:
+    data = recodec.encode(picture.resize((30_000, 3)), model=model.id, iterations=2)
+    assert decode(program, tmp_path, data, out="out.png").returncode == 0
+    shown = np.asarray(Image.open(tmp_path / "out.png")).astype(int)
+    assert np.abs(shown - np.asarray(recodec.decode(data)).astype(int)).max() <= 1
+
+
 def test_a_cut_file_is_a_picture_too(
     program: Path, model: Model, tmp_path: Path, picture: Image.Image
 ) -> None:
@@ -109,7 +136,7 @@ def test_bad_files(program: Path, model: Model, tmp_path: Path, picture: Image.I
     data = recodec.encode(picture.resize((40, 30)), model=model.id, iterations=8)
     codes = []
     for damaged in mutations([data], MUTATED, seed=3):
-        done = decode(program, tmp_path, damaged)
+        done = decode(program, tmp_path, damaged, out="out.png")
         assert done.returncode in (0, 1), done.stderr
         assert len(done.stderr.splitlines()) == (done.returncode == 1), done.stderr
         codes.append(done.returncode)
