@@ -113,8 +113,9 @@ class Codec:
     ) -> bytes | list[bytes]:
         """Encode one image to a file, or a list (or N×C×H×W tensor) of images to a list of files.
 
-        An image is a Pillow image, a path, an open binary file, an array (uint8, H×W or H×W×C) or a tensor (uint8
-        or float in [0, 1], C×H×W); 1 and 2 channels are grey and grey with alpha, 3 and 4 RGB and RGBA. Alpha is
+        An image is a Pillow image, a path, an open binary file, an image file's bytes (bytes-like, or an array or
+        tensor of uint8 with one axis), an array (uint8, H×W or H×W×C) or a tensor (uint8 or float in [0, 1], C×H×W);
+        1 and 2 channels are grey and grey with alpha, 3 and 4 RGB and RGBA. Alpha is
         kept without loss. Palettes become RGB, or RGBA where something in them is transparent.
 
         ``convert`` allows what is refused otherwise: CMYK, YCbCr, LAB and HSV become sRGB, by their ICC
@@ -167,7 +168,7 @@ class Codec:
     def decode(
         self, data: Source | list[AnySource], *, like: str = "pil", **options: Unpack[DecodeOptions]
     ) -> Output | list[Any]:
-        """Decode a file (bytes, path or open binary file), or a list of them.
+        """Decode a file (bytes-like, uint8 array or tensor of one axis, path or open binary file), or a list of them.
 
         ``like`` is "pil" (mode L, LA, RGB or RGBA), "numpy" (H×W×C uint8) or "torch" (C×H×W uint8 on the
         codec's device), C being 1 to 4 in that order of modes.

@@ -7,18 +7,28 @@ import mmap
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeGuard
 
 from recodec.errors import SourceError
+from recodec.io.buffers import file_bytes, tensor_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
-Source: TypeAlias = Buffer | mmap.mmap | str | os.PathLike[str] | BinaryIO
+# A file's bytes, or where they are; arrays and tensors have one axis.
+Source: TypeAlias = "Buffer | mmap.mmap | NDArray[np.uint8] | Tensor | str | os.PathLike[str] | BinaryIO"
 
 _BLOCK = 1 << 16
 
 
 def read_source(source: Source) -> Buffer:
-    """All bytes of a bytes-like object, a path or an open binary file. Raises :class:`SourceError`."""
+    """All bytes of a bytes-like object, a uint8 tensor of one axis, a path or an open binary file.
+
+    Raises :class:`SourceError`.
+    """
     if isinstance(source, str | os.PathLike):
         try:
             return Path(source).read_bytes()
@@ -85,6 +95,14 @@ def _block(source: object, data: Any) -> Buffer:
 def _buffer(source: object) -> Buffer:
     if isinstance(source, bytes | bytearray):
         return source
+    if (tensor := tensor_of(source)) is not None:
+        data = file_bytes(tensor)
+        if data is None:
+            raise SourceError(
+                f"a tensor of {tensor.dtype} and shape {tuple(tensor.shape)} holds no encoded file; give its bytes as "
+                "a uint8 tensor of one axis"
+            )
+        return data
     try:
         view = memoryview(source)  # type: ignore[arg-type]
     except TypeError:
