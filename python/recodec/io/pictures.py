@@ -7,7 +7,7 @@ import mmap
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO, TypeAlias, cast
 
 import numpy as np
 import torch
@@ -95,12 +95,10 @@ def read_picture(
     if isinstance(image, Picture):
         check_size(image.width, image.height)
         return image
-    # A memory map is its bytes, wherever it stands.
-    if (isinstance(image, mmap.mmap) or not hasattr(image, "read")) and (
-        data := file_bytes(image)
-    ) is not None:
-        # A view of a memory map would keep it from being closed.
-        image = io.BytesIO(data)
+    file = _file(image)
+    if file is not None:
+        with opened(file, check_size) as read:
+            return from_pillow(read, convert=convert, strip=strip, exact=exact)
     if isinstance(image, Tensor):
         return _from_torch(image, check_size, convert=convert, exact=exact)
     if isinstance(image, np.ndarray):
@@ -108,11 +106,20 @@ def read_picture(
     if isinstance(image, Image.Image):
         check_size(image.width, image.height)
         return from_pillow(image, convert=convert, strip=strip, exact=exact)
-    if isinstance(image, str | os.PathLike) or hasattr(image, "read"):
-        with opened(image, check_size) as file:
-            return from_pillow(file, convert=convert, strip=strip, exact=exact)
     kinds = "a Pillow image, a uint8 NumPy array, a torch tensor, a path, an open binary file or its bytes"
     raise ImageError(f"a {type(image).__name__} is not an image; give {kinds}")
+
+
+def _file(image: object) -> str | os.PathLike[str] | BinaryIO | None:
+    """An image file, wherever it is; None for what is something else."""
+    if isinstance(image, str | os.PathLike):
+        return image
+    # A memory map is its bytes, wherever it stands.
+    if hasattr(image, "read") and not isinstance(image, mmap.mmap):
+        return cast(BinaryIO, image)
+    data = file_bytes(image)
+    # A view of a memory map would keep it from being closed.
+    return None if data is None else io.BytesIO(data)
 
 
 def from_pillow(
