@@ -14,6 +14,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from recodec.errors import (
+    BatchError,
     ChecksumError,
     DeadNetworkWarning,
     DeviceError,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 __version__ = version("recodec")
 
 __all__ = [
+    "BatchError",
     "ChecksumError",
     "Codec",
     "DeadNetworkWarning",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, Literal, Unpack, overload
 
@@ -12,17 +12,18 @@ from PIL import Image
 from torch import Tensor
 
 from recodec.codec import Codec, DecodeOptions, EncodeOptions
-from recodec.decoding import decode_all, open_file
+from recodec.decoding import CodedFile, check_decode_options, decode_all, open_file
 from recodec.decoding import progressive as decode_progressively
 from recodec.families.protocol import Engine, FileHeader
 from recodec.families.registry import codecs_without_weights, engine_of, family_without_weights
-from recodec.io.output_images import Array, Output, check_like
+from recodec.io.output_images import Array, Like, Output, check_like
 from recodec.io.pictures import ImageLike, Picture
 from recodec.io.sources import Source, read_blocks
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
 from recodec.lossless_mode import model_for
 from recodec.model_search import DEFAULT_MODEL, SEARCH_PATH_VARIABLE, available_models, check_name
 from recodec.ops.backend import Backend
+from recodec.several import attempt, collected, is_several, single
 from recodec.weights import load_model
 
 
@@ -65,8 +66,24 @@ def models() -> tuple[str, ...]:
     return tuple(sorted({*available_models(), *codecs_without_weights()}))
 
 
-def encode(image: ImageLike | Picture, *, model: str = "default", **options: Unpack[EncodeOptions]) -> bytes:
-    """Encode one image; see :meth:`Codec.encode` for the targets. ``model`` is a model's id or path.
+# Of three axes it is one picture, of four several.
+@overload
+def encode(image: Tensor, *, model: str = "default", **options: Unpack[EncodeOptions]) -> Any: ...
+@overload
+def encode(  # type: ignore[overload-overlap]
+    image: ImageLike | Picture, *, model: str = "default", **options: Unpack[EncodeOptions]
+) -> bytes: ...
+@overload
+def encode(
+    image: Sequence[ImageLike | Picture],
+    *,
+    model: str = "default",
+    **options: Unpack[EncodeOptions],
+) -> list[bytes]: ...
+
+
+def encode(image: Any, *, model: str = "default", **options: Unpack[EncodeOptions]) -> Any:
+    """Encode one image, or a list of them; see :meth:`Codec.encode`. ``model`` is a model's id or path.
 
     ``lossless=True`` keeps every sample and takes no model, unless there is a ``preview`` for it to show.
     """
@@ -74,24 +91,66 @@ def encode(image: ImageLike | Picture, *, model: str = "default", **options: Unp
 
 
 @overload
-def decode(
+def decode(  # type: ignore[overload-overlap]
     data: Source, *, like: Literal["pil"] = "pil", **options: Unpack[DecodeOptions]
 ) -> Image.Image: ...
 @overload
-def decode(data: Source, *, like: Literal["numpy"], **options: Unpack[DecodeOptions]) -> Array: ...
+def decode(data: Source, *, like: Literal["numpy"], **options: Unpack[DecodeOptions]) -> Array: ...  # type: ignore[overload-overlap]
 @overload
-def decode(data: Source, *, like: Literal["torch"], **options: Unpack[DecodeOptions]) -> Tensor: ...
+def decode(data: Source, *, like: Literal["torch"], **options: Unpack[DecodeOptions]) -> Tensor: ...  # type: ignore[overload-overlap]
 @overload
-def decode(data: Source, *, like: str, **options: Unpack[DecodeOptions]) -> Output: ...
+def decode(data: Source, *, like: str, **options: Unpack[DecodeOptions]) -> Output: ...  # type: ignore[overload-overlap]
+@overload
+def decode(
+    data: Sequence[Source], *, like: Literal["pil"] = "pil", **options: Unpack[DecodeOptions]
+) -> list[Image.Image]: ...
+@overload
+def decode(
+    data: Sequence[Source], *, like: Literal["numpy"], **options: Unpack[DecodeOptions]
+) -> list[Array]: ...
+@overload
+def decode(
+    data: Sequence[Source], *, like: Literal["torch"], **options: Unpack[DecodeOptions]
+) -> list[Tensor]: ...
+@overload
+def decode(data: Sequence[Source], *, like: str, **options: Unpack[DecodeOptions]) -> list[Output]: ...
 
 
-def decode(data: Source, *, like: str = "pil", **options: Unpack[DecodeOptions]) -> Output:
-    """Decode one file with the model it names; see :meth:`Codec.decode` for the options."""
-    limits = Limits(
-        options.get("max_pixels", DEFAULT_MAX_PIXELS), options.get("max_memory", DEFAULT_MAX_MEMORY)
-    )
-    file = open_file(data, limits)
-    return next(decode_all(_engine(file.header), [file], check_like(like), options))
+def decode(
+    data: Any,
+    *,
+    like: str = "pil",
+    **options: Unpack[DecodeOptions],
+) -> Any:
+    """Decode one file, or a list of them, each with the model it names; see :meth:`Codec.decode` for the options."""
+    limits, kind = check_decode_options(options), check_like(like)
+    if not is_several(data):
+        file = open_file(data, limits)
+        return single(decode_all(_engine(file.header), [file], kind, options))
+    files = [attempt(lambda source: open_file(source, limits), source) for source in data]
+    return collected(_decoded(files, kind, options))
+
+
+def _decoded(
+    files: Sequence[CodedFile | Exception], like: Like, options: DecodeOptions
+) -> list[Output | Exception]:
+    """Pictures of files of any models; those of one model together."""
+    results: dict[int, Output | Exception] = {}
+    places: dict[Hashable, list[int]] = {}
+    for place, file in enumerate(files):
+        if isinstance(file, Exception):
+            results[place] = file
+        else:
+            common = file.header.common
+            places.setdefault((common.model, common.model_hash), []).append(place)
+    for group in places.values():
+        chosen = [file for place in group if not isinstance(file := files[place], Exception)]
+        engine = attempt(_engine, chosen[0].header)
+        if isinstance(engine, Exception):
+            results.update(dict.fromkeys(group, engine))
+        else:
+            results.update(zip(group, decode_all(engine, chosen, like, options), strict=True))
+    return [results[place] for place in range(len(files))]
 
 
 @overload

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, TypeVar, Unpack, overload
+from typing import Any, Literal, Unpack, overload
 
 import torch
 from PIL import Image
@@ -22,15 +22,12 @@ from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
 from recodec.notices import warn
 from recodec.ops.backend import Backend
 from recodec.runtime import forks
+from recodec.several import collected, is_several, single
 from recodec.weights import Model, find_weights, load_model
 
 forks.guard()
 
 __all__ = ["Codec", "DecodeOptions", "EncodeOptions", "Output"]
-
-# Lists of one kind, such as list[bytes], are as good as mixed ones.
-AnyImage = TypeVar("AnyImage", bound=ImageLike | Picture)
-AnySource = TypeVar("AnySource", bound=Source)
 
 
 def _is_found(model: Model) -> bool:
@@ -103,15 +100,22 @@ class Codec:
         """The most iterations a file of this model can hold."""
         return self.engine.iterations
 
+    # Of three axes it is one picture, of four several.
     @overload
-    def encode(self, image: list[AnyImage], **options: Unpack[EncodeOptions]) -> list[bytes]: ...
+    def encode(self, image: Tensor, **options: Unpack[EncodeOptions]) -> Any: ...
     @overload
-    def encode(self, image: ImageLike | Picture, **options: Unpack[EncodeOptions]) -> bytes: ...
+    def encode(self, image: ImageLike | Picture, **options: Unpack[EncodeOptions]) -> bytes: ...  # type: ignore[overload-overlap]
+    @overload
+    def encode(
+        self, image: Sequence[ImageLike | Picture], **options: Unpack[EncodeOptions]
+    ) -> list[bytes]: ...
 
     def encode(
-        self, image: ImageLike | Picture | list[AnyImage], **options: Unpack[EncodeOptions]
+        self,
+        image: Any,
+        **options: Unpack[EncodeOptions],
     ) -> bytes | list[bytes]:
-        """Encode one image to a file, or a list (or N×C×H×W tensor) of images to a list of files.
+        """Encode one image to a file, or a list or tuple (or N×C×H×W tensor) of images to a list of files.
 
         An image is a Pillow image, a path, an open binary file, an image file's bytes (bytes-like, or an array or
         tensor of uint8 with one axis), an array (uint8, H×W or H×W×C) or a tensor (uint8 or float in [0, 1], C×H×W);
@@ -138,37 +142,71 @@ class Codec:
         chunk. ``psnr`` (dB, over grey or RGB) stops at the first chunk that reaches it. ``max_pixels`` bounds the
         picture and ``max_memory`` (bytes) about what the process takes, which is some 700 MiB whatever the picture;
         None is no limit.
+        Of a list every item is tried: where some fail, a :class:`BatchError` has the files of the others.
         Text and line art that the model cannot show well come with an :class:`UnsuitablePictureWarning`. Raises
         :class:`ImageError`, :class:`TargetError`, :class:`LimitError`, :class:`WeightsError`.
         """
-        several = isinstance(image, list) or (isinstance(image, Tensor) and image.ndim == 4)
-        images: list[ImageLike | Picture] = list(image) if several else [image]  # type: ignore[arg-type, list-item]
-        found = []
+        if is_several(image) or (isinstance(image, Tensor) and image.ndim == 4):
+            return collected(self._encoded(list(image), options))
+        return single(self._encoded([image], options))
+
+    def _encoded(self, images: Sequence[Any], options: EncodeOptions) -> Iterator[bytes | Exception]:
         for writer in encode_all(self.engine, images, options):
+            if isinstance(writer, Exception):
+                yield writer
+                continue
             for warning in writer.warnings:
                 warn(warning)
-            found.append(writer.assembly.to_bytes())
-        return found if several else found[0]
+            yield writer.assembly.to_bytes()
 
     @overload
-    def decode(
+    def decode(  # type: ignore[overload-overlap]
         self, data: Source, *, like: Literal["pil"] = "pil", **options: Unpack[DecodeOptions]
     ) -> Image.Image: ...
     @overload
-    def decode(self, data: Source, *, like: Literal["numpy"], **options: Unpack[DecodeOptions]) -> Array: ...
+    def decode(self, data: Source, *, like: Literal["numpy"], **options: Unpack[DecodeOptions]) -> Array: ...  # type: ignore[overload-overlap]
     @overload
-    def decode(self, data: Source, *, like: Literal["torch"], **options: Unpack[DecodeOptions]) -> Tensor: ...
+    def decode(self, data: Source, *, like: Literal["torch"], **options: Unpack[DecodeOptions]) -> Tensor: ...  # type: ignore[overload-overlap]
     @overload
-    def decode(self, data: Source, *, like: str, **options: Unpack[DecodeOptions]) -> Output: ...
+    def decode(self, data: Source, *, like: str, **options: Unpack[DecodeOptions]) -> Output: ...  # type: ignore[overload-overlap]
     @overload
     def decode(
-        self, data: list[AnySource], *, like: str = "pil", **options: Unpack[DecodeOptions]
-    ) -> list[Any]: ...
+        self,
+        data: Sequence[Source],
+        *,
+        like: Literal["pil"] = "pil",
+        **options: Unpack[DecodeOptions],
+    ) -> list[Image.Image]: ...
+    @overload
+    def decode(
+        self,
+        data: Sequence[Source],
+        *,
+        like: Literal["numpy"],
+        **options: Unpack[DecodeOptions],
+    ) -> list[Array]: ...
+    @overload
+    def decode(
+        self,
+        data: Sequence[Source],
+        *,
+        like: Literal["torch"],
+        **options: Unpack[DecodeOptions],
+    ) -> list[Tensor]: ...
+    @overload
+    def decode(
+        self, data: Sequence[Source], *, like: str, **options: Unpack[DecodeOptions]
+    ) -> list[Output]: ...
 
     def decode(
-        self, data: Source | list[AnySource], *, like: str = "pil", **options: Unpack[DecodeOptions]
-    ) -> Output | list[Any]:
-        """Decode a file (bytes-like, uint8 array or tensor of one axis, path or open binary file), or a list of them.
+        self,
+        data: Any,
+        *,
+        like: str = "pil",
+        **options: Unpack[DecodeOptions],
+    ) -> Any:
+        """Decode a file (bytes-like, uint8 array or tensor of one axis, path or open binary file), or a list or
+        tuple of them to a list.
 
         ``like`` is "pil" (mode L, LA, RGB or RGBA), "numpy" (H×W×C uint8) or "torch" (C×H×W uint8 on the
         codec's device), C being 1 to 4 in that order of modes.
@@ -176,12 +214,13 @@ class Codec:
         ``iterations`` stops after so many chunks, before strips of exact rows; ``max_pixels`` bounds the picture and
         ``max_memory`` (bytes) about what the process takes, whatever the file claims. A file cut short decodes as
         far as its whole chunks go, or is an error with ``strict``. Nothing is shown unless every chunk used is
-        intact. Raises :class:`FormatError`, :class:`WeightsError`, :class:`TargetError`, :class:`LimitError`,
+        intact. Of a list every item is tried: where some fail, a :class:`BatchError` has the pictures of the others.
+        Raises :class:`FormatError`, :class:`WeightsError`, :class:`TargetError`, :class:`LimitError`,
         :class:`SourceError`.
         """
-        sources: Sequence[Source] = data if isinstance(data, list) else [data]
-        pictures = list(decode_all(self.engine, sources, check_like(like), options))
-        return pictures if isinstance(data, list) else pictures[0]
+        if is_several(data):
+            return collected(decode_all(self.engine, data, check_like(like), options))
+        return single(decode_all(self.engine, [data], check_like(like), options))
 
     @overload
     def progressive(

@@ -24,6 +24,7 @@ from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
 from recodec.options import check_options
 from recodec.runtime.ambient import without_autocast
 from recodec.runtime.batches import batched, prepared, usable_cores
+from recodec.several import attempt
 
 
 class DecodeOptions(TypedDict, total=False):
@@ -94,22 +95,55 @@ class _Content:
 
 def decode_all(
     engine: Engine, sources: Sequence[Source | CodedFile], like: Like, options: DecodeOptions
-) -> Iterator[Output]:
-    """Pictures, in order. Raises :class:`OptionError`."""
-    check_options("decode", options, DecodeOptions.__optional_keys__ | {"like"})
+) -> Iterator[Output | Exception]:
+    """Pictures, in order, and an error in the place of each that is not to be had.
+
+    Raises :class:`OptionError`, and :class:`TargetError` for options that no file could do with.
+    """
+    check_decode_options(options)
+
+    def show(content: _Content) -> Output:
+        return _show(engine, content, like)
+
     if engine.at_once == 1 or len(sources) == 1:
-        for source in sources:
-            content = _read(engine, source, threads=torch.get_num_threads(), **options)
-            yield _show(engine, content, like)
+
+        def whole(source: Source | CodedFile) -> Output:
+            return show(_read(engine, source, threads=torch.get_num_threads(), **options))
+
+        yield from (attempt(whole, source) for source in sources)
         return
 
-    def process(contents: Sequence[_Content]) -> list[Output]:
-        if contents[0].batch_key is not None:
-            engine.decode_together([content.decoder for content in contents])
-        return [_show(engine, content, like) for content in contents]
+    def process(contents: Sequence[_Content | Exception]) -> list[Output | Exception]:
+        sound = [content for content in contents if not isinstance(content, Exception)]
+        if not sound:
+            return [content for content in contents if isinstance(content, Exception)]
+        if sound[0].batch_key is not None:
+            try:
+                engine.decode_together([content.decoder for content in sound])
+            except Exception as error:  # noqa: BLE001 - of all of them
+                return [error] * len(sound)
+        return [attempt(show, content) for content in sound]
 
-    contents = prepared(sources, lambda source: _read(engine, source, **options), usable_cores())
-    yield from batched(contents, lambda content: content.batch_key, process, engine.at_once)
+    def read(source: Source | CodedFile) -> _Content:
+        return _read(engine, source, **options)
+
+    contents = prepared(sources, partial(attempt, read), usable_cores())
+    yield from batched(contents, _kind, process, engine.at_once)
+
+
+def _kind(content: _Content | Exception) -> Hashable:
+    """Of files that are shown together; errors are of one kind, apart from all files."""
+    return Exception if isinstance(content, Exception) else content.batch_key
+
+
+def check_decode_options(options: DecodeOptions) -> Limits:
+    """The limits among options. Raises :class:`OptionError`, and :class:`TargetError` for what is no number."""
+    check_options("decode", options, DecodeOptions.__optional_keys__ | {"like"})
+    if options.get("iterations") is not None:
+        positive_int("iterations", options["iterations"])  # type: ignore[arg-type]
+    return Limits(
+        options.get("max_pixels", DEFAULT_MAX_PIXELS), options.get("max_memory", DEFAULT_MAX_MEMORY)
+    )
 
 
 def _read(

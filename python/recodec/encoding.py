@@ -24,6 +24,7 @@ from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
 from recodec.lossless_mode import LOSSLESS, LosslessMode, LosslessOptions, lossless_mode, model_for
 from recodec.options import check_options
 from recodec.runtime.batches import batched, prepared, usable_cores
+from recodec.several import attempt
 from recodec.weights import hides_shipped
 
 # dB that a model should be able to reach; photographs lie above, text and line art below.
@@ -59,38 +60,56 @@ class _Job:
 
 def encode_all(
     engine: Engine, images: Sequence[ImageLike | Picture], options: EncodeOptions
-) -> Iterator[FileWriter]:
-    """Complete files, in order. Raises :class:`OptionError`."""
+) -> Iterator[FileWriter | Exception]:
+    """Complete files, in order, and an error in the place of each that cannot be made.
+
+    Raises :class:`OptionError`, and :class:`TargetError` for options that no picture could do with.
+    """
     check_options("encode", options, EncodeOptions.__optional_keys__)
     mode = lossless_mode(options, lossless=engine.exact)
     engine = _engine_for(engine, mode)
     others: dict[str, Any] = {name: value for name, value in options.items() if name not in _MODE}
+    _check(others)
 
     def start(image: ImageLike | Picture, threads: int = 1) -> _Job:
         return _start(engine, mode, image, threads=threads, **others)
 
-    if engine.at_once == 1:
-        for image in images:
+    if engine.at_once == 1 or len(images) == 1:
+
+        def whole(image: ImageLike | Picture) -> FileWriter:
             job = start(image, torch.get_num_threads())
-            _fill(job)
-            yield job.writer
+            if engine.at_once > 1 and job.batch_key is not None:
+                engine.encode_together([job.encoder], job.writer.iterations)
+            return _filled(job)
+
+        yield from (attempt(whole, image) for image in images)
         return
 
-    def process(jobs: Sequence[_Job]) -> list[FileWriter]:
-        if jobs[0].batch_key is None:
-            for job in jobs:
-                _fill(job)
-        else:
-            engine.encode_together([job.encoder for job in jobs], jobs[0].writer.iterations)
-            for _ in prepared(jobs, _fill, usable_cores()):
-                pass
-        return [job.writer for job in jobs]
+    def process(jobs: Sequence[_Job | Exception]) -> list[FileWriter | Exception]:
+        sound = [job for job in jobs if not isinstance(job, Exception)]
+        if not sound:
+            return [job for job in jobs if isinstance(job, Exception)]
+        if sound[0].batch_key is None:
+            return [attempt(_filled, job) for job in sound]
+        try:
+            engine.encode_together([job.encoder for job in sound], sound[0].writer.iterations)
+        except Exception as error:  # noqa: BLE001 - of all of them
+            return [error] * len(sound)
+        return list(prepared(sound, partial(attempt, _filled), usable_cores()))
 
-    if len(images) == 1:
-        yield from process([start(images[0], torch.get_num_threads())])
-        return
-    jobs = prepared(images, start, usable_cores())
-    yield from batched(jobs, lambda job: job.batch_key, process, engine.at_once)
+    jobs = prepared(images, partial(attempt, start), usable_cores())
+    yield from batched(jobs, _kind, process, engine.at_once)
+
+
+def _kind(job: _Job | Exception) -> Hashable:
+    """Of jobs that are done together; errors are of one kind, apart from all jobs."""
+    return Exception if isinstance(job, Exception) else job.batch_key
+
+
+def _check(options: Mapping[str, Any]) -> None:
+    """Raise :class:`TargetError` for limits and targets that are none, whatever the picture."""
+    Limits(**{name: options[name] for name in ("max_pixels", "max_memory") if name in options})
+    resolve_target(1, **{name: options[name] for name in Targets.__optional_keys__ & options.keys()})
 
 
 def _engine_for(engine: Engine, mode: LosslessMode) -> Engine:
@@ -183,11 +202,12 @@ def _header(engine: Engine, picture: Picture) -> _core.Header:
     return header
 
 
-def _fill(job: _Job) -> None:
-    """Complete the file of one picture."""
+def _filled(job: _Job) -> FileWriter:
+    """The complete file of one picture."""
     _fill_codes(job)
     if job.strips is not None:
         job.writer.add_strips(job.strips.fields, iter(job.strips.next, None))
+    return job.writer
 
 
 def _fill_codes(job: _Job) -> None:

@@ -7,7 +7,7 @@ import mmap
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeGuard, TypeVar
 
 from recodec.errors import SourceError
 from recodec.io.buffers import file_bytes, tensor_of
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 Buffer: TypeAlias = bytes | bytearray | memoryview
 # A file's bytes, or where they are; arrays and tensors have one axis.
 Source: TypeAlias = "Buffer | mmap.mmap | NDArray[np.uint8] | Tensor | str | os.PathLike[str] | BinaryIO"
+# Lists of one kind, such as list[bytes], are as good as mixed ones.
+AnySource = TypeVar("AnySource", bound=Source)
 
 _BLOCK = 1 << 16
 
