@@ -1,6 +1,7 @@
 """Every error that recodec raises on purpose.
 
-Messages say what was wrong, the value, the limit and what to do.
+Messages say what was wrong, the value, the limit and what to do. Where a file cannot be had at all, an error is also the
+system's: a missing image raises what is both an :class:`ImageError` and a :class:`FileNotFoundError`.
 """
 
 from __future__ import annotations

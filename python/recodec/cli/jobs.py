@@ -83,10 +83,11 @@ class Failure:
     def of(cls, error: Exception) -> Failure:
         """Describe an error; one that nobody expected keeps its traceback."""
         expected = isinstance(error, RecodecError | OSError | MemoryError)
-        text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        of_system = isinstance(error, OSError) and not isinstance(error, RecodecError)
+        text = getattr(error, "strerror", None) if of_system else None
         return cls(
             type(error).__name__,
-            " ".join(text.split()) or type(error).__name__,
+            " ".join((text or str(error)).split()) or type(error).__name__,
             _exit_code(error),
             "" if expected else "".join(traceback.format_exception(error)),
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeGuard, TypeVar
 
 from recodec.errors import SourceError
+from recodec.file_errors import of_file
 from recodec.io.buffers import file_bytes, tensor_of
 
 if TYPE_CHECKING:
@@ -36,7 +37,10 @@ def read_source(source: Source) -> Buffer:
             return Path(source).read_bytes()
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
-            raise SourceError(f"{os.fspath(source)!r} cannot be read: {reason}") from error
+            said = f"{os.fspath(source)!r} cannot be read: {reason}"
+            raise (
+                of_file(SourceError, error, said) if isinstance(error, OSError) else SourceError(said)
+            ) from error
     if _is_file(source):
         return _whole(source, _read(source, source.read))
     return _buffer(source)
