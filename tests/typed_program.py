@@ -29,6 +29,8 @@ def encode(
     one: bytes = codec.encode(tensor)
     batch: list[bytes] = recodec.encode(tensor, model="rnn-1")
     images: list[Image.Image] = [image]
+    assert_type(recodec.encode(image, out=path), bytes)
+    assert_type(recodec.encode(images, out=[path]), list[bytes])
     assert_type(recodec.encode(images), list[bytes])
     return [one, *batch]
 
@@ -41,6 +43,8 @@ def decode(codec: Codec, data: bytes, path: Path, tensor: Tensor, array: npt.NDA
     assert_type(recodec.decode([data, data]), list[Image.Image])
     assert_type(codec.decode((data, path)), list[Image.Image])
     assert_type(codec.decode([data, path], like="torch", strict=True), list[Tensor])
+    assert_type(recodec.decode(data, like="torch", out="picture.png"), Tensor)
+    assert_type(recodec.decode([data], like="torch", out=["picture.png"]), list[Tensor])
     shown: list[npt.NDArray[np.uint8 | np.uint16]] = recodec.decode([path], like="numpy")
     assert_type(shown[0].dtype, np.dtype[np.uint8 | np.uint16])
 

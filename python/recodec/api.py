@@ -16,6 +16,8 @@ from recodec.decoding import CodedFile, check_decode_options, decode_all, open_f
 from recodec.decoding import progressive as decode_progressively
 from recodec.families.protocol import Engine, FileHeader
 from recodec.families.registry import codecs_without_weights, engine_of, family_without_weights
+from recodec.io.destinations import Destination
+from recodec.io.image_files import image_places
 from recodec.io.output_images import Array, Like, Output, check_like
 from recodec.io.pictures import ImageLike, Picture
 from recodec.io.sources import Source, read_blocks
@@ -68,71 +70,111 @@ def models() -> tuple[str, ...]:
 
 # Of three axes it is one picture, of four several.
 @overload
-def encode(image: Tensor, *, model: str = "default", **options: Unpack[EncodeOptions]) -> Any: ...
+def encode(
+    image: Tensor, *, model: str = "default", out: Any = ..., **options: Unpack[EncodeOptions]
+) -> Any: ...
 @overload
 def encode(  # type: ignore[overload-overlap]
-    image: ImageLike | Picture, *, model: str = "default", **options: Unpack[EncodeOptions]
+    image: ImageLike | Picture,
+    *,
+    model: str = "default",
+    out: Destination | None = ...,
+    **options: Unpack[EncodeOptions],
 ) -> bytes: ...
 @overload
 def encode(
     image: Sequence[ImageLike | Picture],
     *,
     model: str = "default",
+    out: Sequence[Destination] | None = ...,
     **options: Unpack[EncodeOptions],
 ) -> list[bytes]: ...
 
 
-def encode(image: Any, *, model: str = "default", **options: Unpack[EncodeOptions]) -> Any:
+def encode(image: Any, *, model: str = "default", out: Any = None, **options: Unpack[EncodeOptions]) -> Any:
     """Encode one image, or a list of them; see :meth:`Codec.encode`. ``model`` is a model's id or path.
 
     ``lossless=True`` keeps every sample and takes no model, unless there is a ``preview`` for it to show.
     """
-    return _codec(model_for(model, options)).encode(image, **options)
+    return _codec(model_for(model, options)).encode(image, out=out, **options)
 
 
 @overload
 def decode(  # type: ignore[overload-overlap]
-    data: Source, *, like: Literal["pil"] = "pil", **options: Unpack[DecodeOptions]
+    data: Source,
+    *,
+    like: Literal["pil"] = "pil",
+    out: Destination | None = ...,
+    **options: Unpack[DecodeOptions],
 ) -> Image.Image: ...
 @overload
-def decode(data: Source, *, like: Literal["numpy"], **options: Unpack[DecodeOptions]) -> Array: ...  # type: ignore[overload-overlap]
+def decode(  # type: ignore[overload-overlap]
+    data: Source, *, like: Literal["numpy"], out: Destination | None = ..., **options: Unpack[DecodeOptions]
+) -> Array: ...
 @overload
-def decode(data: Source, *, like: Literal["torch"], **options: Unpack[DecodeOptions]) -> Tensor: ...  # type: ignore[overload-overlap]
+def decode(  # type: ignore[overload-overlap]
+    data: Source, *, like: Literal["torch"], out: Destination | None = ..., **options: Unpack[DecodeOptions]
+) -> Tensor: ...
 @overload
-def decode(data: Source, *, like: str, **options: Unpack[DecodeOptions]) -> Output: ...  # type: ignore[overload-overlap]
+def decode(  # type: ignore[overload-overlap]
+    data: Source, *, like: str, out: Destination | None = ..., **options: Unpack[DecodeOptions]
+) -> Output: ...
 @overload
 def decode(
-    data: Sequence[Source], *, like: Literal["pil"] = "pil", **options: Unpack[DecodeOptions]
+    data: Sequence[Source],
+    *,
+    like: Literal["pil"] = "pil",
+    out: Sequence[Destination] | None = ...,
+    **options: Unpack[DecodeOptions],
 ) -> list[Image.Image]: ...
 @overload
 def decode(
-    data: Sequence[Source], *, like: Literal["numpy"], **options: Unpack[DecodeOptions]
+    data: Sequence[Source],
+    *,
+    like: Literal["numpy"],
+    out: Sequence[Destination] | None = ...,
+    **options: Unpack[DecodeOptions],
 ) -> list[Array]: ...
 @overload
 def decode(
-    data: Sequence[Source], *, like: Literal["torch"], **options: Unpack[DecodeOptions]
+    data: Sequence[Source],
+    *,
+    like: Literal["torch"],
+    out: Sequence[Destination] | None = ...,
+    **options: Unpack[DecodeOptions],
 ) -> list[Tensor]: ...
 @overload
-def decode(data: Sequence[Source], *, like: str, **options: Unpack[DecodeOptions]) -> list[Output]: ...
+def decode(
+    data: Sequence[Source],
+    *,
+    like: str,
+    out: Sequence[Destination] | None = ...,
+    **options: Unpack[DecodeOptions],
+) -> list[Output]: ...
 
 
 def decode(
     data: Any,
     *,
     like: str = "pil",
+    out: Any = None,
     **options: Unpack[DecodeOptions],
 ) -> Any:
     """Decode one file, or a list of them, each with the model it names; see :meth:`Codec.decode` for the options."""
     limits, kind = check_decode_options(options), check_like(like)
+    places = image_places(out, len(data) if is_several(data) else None)
     if not is_several(data):
         file = open_file(data, limits)
-        return single(decode_all(_engine(file.header), [file], kind, options))
+        return single(decode_all(_engine(file.header), [file], kind, options, places))
     files = [attempt(lambda source: open_file(source, limits), source) for source in data]
-    return collected(_decoded(files, kind, options))
+    return collected(_decoded(files, kind, options, places))
 
 
 def _decoded(
-    files: Sequence[CodedFile | Exception], like: Like, options: DecodeOptions
+    files: Sequence[CodedFile | Exception],
+    like: Like,
+    options: DecodeOptions,
+    outs: Sequence[Destination | None],
 ) -> list[Output | Exception]:
     """Pictures of files of any models; those of one model together."""
     results: dict[int, Output | Exception] = {}
@@ -149,7 +191,8 @@ def _decoded(
         if isinstance(engine, Exception):
             results.update(dict.fromkeys(group, engine))
         else:
-            results.update(zip(group, decode_all(engine, chosen, like, options), strict=True))
+            shown = decode_all(engine, chosen, like, options, [outs[place] for place in group])
+            results.update(zip(group, shown, strict=True))
     return [results[place] for place in range(len(files))]
 
 

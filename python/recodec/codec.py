@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, Literal, Unpack, overload
 
 import torch
@@ -15,6 +16,8 @@ from recodec.encoding import EncodeOptions, encode_all
 from recodec.errors import SettingError, WeightsError
 from recodec.families.protocol import Engine
 from recodec.families.registry import engine_of, family_without_weights
+from recodec.io.destinations import Destination, deliver, destinations
+from recodec.io.image_files import image_places
 from recodec.io.output_images import Array, Output, check_like
 from recodec.io.pictures import ImageLike, Picture
 from recodec.io.sources import Source, read_blocks
@@ -22,7 +25,7 @@ from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
 from recodec.notices import warn
 from recodec.ops.backend import Backend
 from recodec.runtime import forks
-from recodec.several import collected, is_several, single
+from recodec.several import attempt, collected, is_several, single
 from recodec.weights import Model, find_weights, load_model
 
 forks.guard()
@@ -102,19 +105,21 @@ class Codec:
 
     # Of three axes it is one picture, of four several.
     @overload
-    def encode(self, image: Tensor, **options: Unpack[EncodeOptions]) -> Any: ...
+    def encode(self, image: Tensor, *, out: Any = ..., **options: Unpack[EncodeOptions]) -> Any: ...
     @overload
-    def encode(self, image: ImageLike | Picture, **options: Unpack[EncodeOptions]) -> bytes: ...  # type: ignore[overload-overlap]
+    def encode(  # type: ignore[overload-overlap]
+        self, image: ImageLike | Picture, *, out: Destination | None = ..., **options: Unpack[EncodeOptions]
+    ) -> bytes: ...
     @overload
-    def encode(
-        self, image: Sequence[ImageLike | Picture], **options: Unpack[EncodeOptions]
-    ) -> list[bytes]: ...
-
     def encode(
         self,
-        image: Any,
+        image: Sequence[ImageLike | Picture],
+        *,
+        out: Sequence[Destination] | None = ...,
         **options: Unpack[EncodeOptions],
-    ) -> bytes | list[bytes]:
+    ) -> list[bytes]: ...
+
+    def encode(self, image: Any, *, out: Any = None, **options: Unpack[EncodeOptions]) -> Any:
         """Encode one image to a file, or a list or tuple (or N×C×H×W tensor) of images to a list of files.
 
         An image is a Pillow image, a path, an open binary file, an image file's bytes (bytes-like, or an array or
@@ -142,39 +147,67 @@ class Codec:
         chunk. ``psnr`` (dB, over grey or RGB) stops at the first chunk that reaches it. ``max_pixels`` bounds the
         picture and ``max_memory`` (bytes) about what the process takes, which is some 700 MiB whatever the picture;
         None is no limit.
-        Of a list every item is tried: where some fail, a :class:`BatchError` has the files of the others.
+        Of a list every item is tried: where some fail, a :class:`BatchError` has the files of the others. The file is
+        returned, and written to ``out`` as well: a path, which gets all of it or stays as it was, or an open binary
+        file; for a list a list of as many.
         Text and line art that the model cannot show well come with an :class:`UnsuitablePictureWarning`. Raises
-        :class:`ImageError`, :class:`TargetError`, :class:`LimitError`, :class:`WeightsError`.
+        :class:`ImageError`, :class:`TargetError`, :class:`LimitError`, :class:`WeightsError`, :class:`OutputError`.
         """
         if is_several(image) or (isinstance(image, Tensor) and image.ndim == 4):
-            return collected(self._encoded(list(image), options))
-        return single(self._encoded([image], options))
+            return collected(self._encoded(list(image), destinations(out, len(image)), options))
+        return single(self._encoded([image], destinations(out, None), options))
 
-    def _encoded(self, images: Sequence[Any], options: EncodeOptions) -> Iterator[bytes | Exception]:
-        for writer in encode_all(self.engine, images, options):
+    def _encoded(
+        self, images: Sequence[Any], places: Sequence[Destination | None], options: EncodeOptions
+    ) -> Iterator[bytes | Exception]:
+        for place, writer in zip(places, encode_all(self.engine, images, options), strict=True):
             if isinstance(writer, Exception):
                 yield writer
                 continue
             for warning in writer.warnings:
                 warn(warning)
-            yield writer.assembly.to_bytes()
+            data = writer.assembly.to_bytes()
+            failed = None if place is None else attempt(partial(deliver, place), data)
+            yield data if failed is None else failed
 
     @overload
     def decode(  # type: ignore[overload-overlap]
-        self, data: Source, *, like: Literal["pil"] = "pil", **options: Unpack[DecodeOptions]
+        self,
+        data: Source,
+        *,
+        like: Literal["pil"] = "pil",
+        out: Destination | None = ...,
+        **options: Unpack[DecodeOptions],
     ) -> Image.Image: ...
     @overload
-    def decode(self, data: Source, *, like: Literal["numpy"], **options: Unpack[DecodeOptions]) -> Array: ...  # type: ignore[overload-overlap]
+    def decode(  # type: ignore[overload-overlap]
+        self,
+        data: Source,
+        *,
+        like: Literal["numpy"],
+        out: Destination | None = ...,
+        **options: Unpack[DecodeOptions],
+    ) -> Array: ...
     @overload
-    def decode(self, data: Source, *, like: Literal["torch"], **options: Unpack[DecodeOptions]) -> Tensor: ...  # type: ignore[overload-overlap]
+    def decode(  # type: ignore[overload-overlap]
+        self,
+        data: Source,
+        *,
+        like: Literal["torch"],
+        out: Destination | None = ...,
+        **options: Unpack[DecodeOptions],
+    ) -> Tensor: ...
     @overload
-    def decode(self, data: Source, *, like: str, **options: Unpack[DecodeOptions]) -> Output: ...  # type: ignore[overload-overlap]
+    def decode(  # type: ignore[overload-overlap]
+        self, data: Source, *, like: str, out: Destination | None = ..., **options: Unpack[DecodeOptions]
+    ) -> Output: ...
     @overload
     def decode(
         self,
         data: Sequence[Source],
         *,
         like: Literal["pil"] = "pil",
+        out: Sequence[Destination] | None = ...,
         **options: Unpack[DecodeOptions],
     ) -> list[Image.Image]: ...
     @overload
@@ -183,6 +216,7 @@ class Codec:
         data: Sequence[Source],
         *,
         like: Literal["numpy"],
+        out: Sequence[Destination] | None = ...,
         **options: Unpack[DecodeOptions],
     ) -> list[Array]: ...
     @overload
@@ -191,11 +225,17 @@ class Codec:
         data: Sequence[Source],
         *,
         like: Literal["torch"],
+        out: Sequence[Destination] | None = ...,
         **options: Unpack[DecodeOptions],
     ) -> list[Tensor]: ...
     @overload
     def decode(
-        self, data: Sequence[Source], *, like: str, **options: Unpack[DecodeOptions]
+        self,
+        data: Sequence[Source],
+        *,
+        like: str,
+        out: Sequence[Destination] | None = ...,
+        **options: Unpack[DecodeOptions],
     ) -> list[Output]: ...
 
     def decode(
@@ -203,6 +243,7 @@ class Codec:
         data: Any,
         *,
         like: str = "pil",
+        out: Any = None,
         **options: Unpack[DecodeOptions],
     ) -> Any:
         """Decode a file (bytes-like, uint8 array or tensor of one axis, path or open binary file), or a list or
@@ -215,12 +256,16 @@ class Codec:
         ``max_memory`` (bytes) about what the process takes, whatever the file claims. A file cut short decodes as
         far as its whole chunks go, or is an error with ``strict``. Nothing is shown unless every chunk used is
         intact. Of a list every item is tried: where some fail, a :class:`BatchError` has the pictures of the others.
+        The picture is returned, and written to ``out`` as well: a path, which gets an image file of the format that
+        its suffix names, all of it or none, or an open binary file, which gets PNG if its name says nothing else; for
+        a list a list of as many. What the format has no room for comes with an :class:`OutputWarning`.
         Raises :class:`FormatError`, :class:`WeightsError`, :class:`TargetError`, :class:`LimitError`,
-        :class:`SourceError`.
+        :class:`SourceError`, :class:`OutputError`.
         """
+        kind = check_like(like)
         if is_several(data):
-            return collected(decode_all(self.engine, data, check_like(like), options))
-        return single(decode_all(self.engine, [data], check_like(like), options))
+            return collected(decode_all(self.engine, data, kind, options, image_places(out, len(data))))
+        return single(decode_all(self.engine, [data], kind, options, image_places(out, None)))
 
     @overload
     def progressive(

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TypedDict
 
 import torch
+from PIL import Image
 
 from recodec.container.attachments import Attachments
 from recodec.container.core import CODES, EXACT, STRIP
@@ -18,7 +19,9 @@ from recodec.families.exact_rows import ExactRows
 from recodec.families.lossless.strips import of_depth
 from recodec.families.protocol import Decoder, Engine, FileHeader
 from recodec.families.registry import read_file_header
-from recodec.io.output_images import Like, Output, make_image
+from recodec.io.destinations import Destination
+from recodec.io.image_files import write_image
+from recodec.io.output_images import Like, Output, make_image, pillow_image
 from recodec.io.sources import Buffer, Source, read_source
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
 from recodec.options import check_options
@@ -59,14 +62,22 @@ def _opened(reader: Reader, limits: Limits) -> CodedFile:
 class _Content:
     """What becomes of a file, as far as its chunks were taken. Raises :class:`WeightsError` for another codec's."""
 
-    def __init__(self, engine: Engine, file: CodedFile, *, progressive: bool = False, threads: int = 1):
+    def __init__(
+        self,
+        engine: Engine,
+        file: CodedFile,
+        *,
+        progressive: bool = False,
+        threads: int = 1,
+        place: Destination | None = None,
+    ):
         if file.header.family.number != engine.family.number:
             raise WeightsError(
                 f"the file is of family {file.header.family.name!r}, but this codec is {engine.id!r} of "
                 f"{engine.family.name!r}; recodec.decode finds the codec that a file names"
             )
         engine.require(file.header)
-        self.header = file.header
+        self.header, self.place = file.header, place
         self._begin = partial(engine.decoder, file.header, progressive=progressive, threads=threads)
         self._decoder: Decoder | None = None
         self.attachments = Attachments(file.header.common)
@@ -94,23 +105,30 @@ class _Content:
 
 
 def decode_all(
-    engine: Engine, sources: Sequence[Source | CodedFile], like: Like, options: DecodeOptions
+    engine: Engine,
+    sources: Sequence[Source | CodedFile],
+    like: Like,
+    options: DecodeOptions,
+    places: Sequence[Destination | None] | None = None,
 ) -> Iterator[Output | Exception]:
     """Pictures, in order, and an error in the place of each that is not to be had.
 
-    Raises :class:`OptionError`, and :class:`TargetError` for options that no file could do with.
+    Each is written to its place as well, where there is one. Raises :class:`OptionError`, and :class:`TargetError` for
+    options that no file could do with.
     """
     check_decode_options(options)
+
+    wanted = list(zip(sources, places or [None] * len(sources), strict=True))
 
     def show(content: _Content) -> Output:
         return _show(engine, content, like)
 
     if engine.at_once == 1 or len(sources) == 1:
 
-        def whole(source: Source | CodedFile) -> Output:
-            return show(_read(engine, source, threads=torch.get_num_threads(), **options))
+        def whole(item: tuple[Source | CodedFile, Destination | None]) -> Output:
+            return show(_read(engine, *item, threads=torch.get_num_threads(), **options))
 
-        yield from (attempt(whole, source) for source in sources)
+        yield from (attempt(whole, item) for item in wanted)
         return
 
     def process(contents: Sequence[_Content | Exception]) -> list[Output | Exception]:
@@ -124,10 +142,10 @@ def decode_all(
                 return [error] * len(sound)
         return [attempt(show, content) for content in sound]
 
-    def read(source: Source | CodedFile) -> _Content:
-        return _read(engine, source, **options)
+    def read(item: tuple[Source | CodedFile, Destination | None]) -> _Content:
+        return _read(engine, *item, **options)
 
-    contents = prepared(sources, partial(attempt, read), usable_cores())
+    contents = prepared(wanted, partial(attempt, read), usable_cores())
     yield from batched(contents, _kind, process, engine.at_once)
 
 
@@ -149,6 +167,7 @@ def check_decode_options(options: DecodeOptions) -> Limits:
 def _read(
     engine: Engine,
     source: Source | CodedFile,
+    place: Destination | None = None,
     *,
     iterations: int | None = None,
     strict: bool = False,
@@ -160,7 +179,7 @@ def _read(
     wanted = engine.iterations if iterations is None else positive_int("iterations", iterations)
     file = source if isinstance(source, CodedFile) else open_file(source, Limits(max_pixels, max_memory))
     reader = file.reader
-    content = _Content(engine, file, threads=threads)
+    content = _Content(engine, file, threads=threads, place=place)
     payloads: list[bytes] = []
     for chunk in reader.chunks():
         content.take(chunk, exact=iterations is None)
@@ -199,7 +218,11 @@ def _show(engine: Engine, content: _Content, like: Like) -> Output:
         samples[-1] = torch.from_numpy(of_depth(attachments.alpha, rows.depth))
     for region, part in rows.over(content.decoder):
         region.of(samples)[: len(part)] = part
-    return make_image(samples, like, attachments.metadata)
+    shown = make_image(samples, like, attachments.metadata)
+    if content.place is not None:
+        image = shown if isinstance(shown, Image.Image) else pillow_image(samples, attachments.metadata)
+        write_image(content.place, image)
+    return shown
 
 
 def progressive(

@@ -1,7 +1,7 @@
 """Every error that recodec raises on purpose.
 
-Messages say what was wrong, the value, the limit and what to do. Where a file cannot be had at all, an error is also the
-system's: a missing image raises what is both an :class:`ImageError` and a :class:`FileNotFoundError`.
+Messages say what was wrong, the value, the limit and what to do. Where a file cannot be had at all, an error is also
+the system's: a missing image raises what is both an :class:`ImageError` and a :class:`FileNotFoundError`.
 """
 
 from __future__ import annotations
@@ -99,6 +99,10 @@ def _line(error: Exception) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())
 
 
+class OutputError(RecodecError):
+    """A result cannot be written where it was asked for."""
+
+
 class RecodecWarning(UserWarning):
     """What recodec reports beside a result: something is not as a caller may expect."""
 
@@ -118,6 +122,10 @@ class MetadataDroppedWarning(RecodecWarning):
 
     def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
         return type(self), (self.dropped, self.max_bytes)
+
+
+class OutputWarning(RecodecWarning):
+    """Something of a picture is not in the image file that it was written to: its format has no room for it."""
 
 
 class InputWarning(RecodecWarning):

@@ -15,10 +15,12 @@ def is_of_file(error: Exception) -> bool:
     return isinstance(error, _SYSTEM)
 
 
-def of_file(kind: type[RecodecError], error: OSError, message: str) -> RecodecError:
-    """An error of a ``kind`` and of the system's kind, with its ``errno``, ``strerror`` and ``filename``."""
+def of_file(
+    kind: type[RecodecError], error: OSError, message: str, filename: str | None = None
+) -> RecodecError:
+    """An error of a ``kind`` and of the system's kind, with its numbers and words, and its ``filename`` if not told."""
     system = next((one for one in _SYSTEM if isinstance(error, one)), OSError)
-    return _made(kind, system, message, error.errno, error.strerror, error.filename)
+    return _made(kind, system, message, error.errno, error.strerror, filename or error.filename)
 
 
 def _made(kind: type[RecodecError], system: type[OSError], message: str, *said: Any) -> RecodecError:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from recodec.errors import MetadataDroppedWarning, TargetError, TruncatedError
+from recodec.io.destinations import Destination, deliver, destinations
 from recodec.io.sources import Source, read_source
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits, check_pixels
 from recodec.notices import warn
@@ -113,7 +114,12 @@ def _verify(data: Source, limits: Limits) -> Info:
 
 @overload
 def truncate(  # type: ignore[overload-overlap]
-    data: Source, *, iterations: int | None = ..., bpp: float | None = ..., max_bytes: int | None = ...
+    data: Source,
+    *,
+    iterations: int | None = ...,
+    bpp: float | None = ...,
+    max_bytes: int | None = ...,
+    out: Destination | None = ...,
 ) -> bytes: ...
 @overload
 def truncate(
@@ -122,6 +128,7 @@ def truncate(
     iterations: int | None = ...,
     bpp: float | None = ...,
     max_bytes: int | None = ...,
+    out: Sequence[Destination] | None = ...,
 ) -> list[bytes]: ...
 
 
@@ -131,6 +138,7 @@ def truncate(
     iterations: int | None = None,
     bpp: float | None = None,
     max_bytes: int | None = None,
+    out: Any = None,
 ) -> bytes | list[bytes]:
     """A complete file with fewer code chunks, made without decoding or re-encoding.
 
@@ -138,7 +146,9 @@ def truncate(
     exact rows that follow the code chunks go first, with ``iterations`` all of them.
     Where not even the first chunk fits beside all metadata, XMP, EXIF and ICC are dropped in that order
     with a :class:`MetadataDroppedWarning`. Raises :class:`TargetError` if that is not enough.
-    Of a list or tuple gives a list, and raises :class:`BatchError` where some of it cannot be cut.
+    Of a list or tuple gives a list, and raises :class:`BatchError` where some of it cannot be cut. The result is also
+    written to ``out``, a path, whole or not at all, or an open binary file; for a list a list of them. Raises
+    :class:`OutputError` where it cannot be.
     """
     from recodec.container.targets import resolve_target
 
@@ -146,8 +156,17 @@ def truncate(
     if all(value is None for value in targets.values()):
         raise TargetError("nothing says where to cut; give iterations, bpp or max_bytes")
     resolve_target(1, **targets)
-    cut = partial(_truncate, targets=targets)
-    return each(cut, data) if is_several(data) else cut(data)
+    if not is_several(data):
+        return _cut((data, destinations(out, None)[0]), targets)
+    return each(partial(_cut, targets=targets), zip(data, destinations(out, len(data)), strict=True))
+
+
+def _cut(item: tuple[Source, Destination | None], targets: Targets) -> bytes:
+    source, place = item
+    data = _truncate(source, targets)
+    if place is not None:
+        deliver(place, data)
+    return data
 
 
 def _truncate(data: Source, targets: Targets) -> bytes:

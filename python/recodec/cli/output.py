@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from recodec.errors import OutputError
 from recodec.io import outputs
-from recodec.io.outputs import OutputError
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -7,22 +7,25 @@ import mmap
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeGuard
 
 from recodec.errors import SourceError
 from recodec.file_errors import of_file
 from recodec.io.buffers import file_bytes, tensor_of
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
+_Plain: TypeAlias = Buffer | mmap.mmap | str | os.PathLike[str] | BinaryIO
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
-Buffer: TypeAlias = bytes | bytearray | memoryview
-# A file's bytes, or where they are; arrays and tensors have one axis.
-Source: TypeAlias = "Buffer | mmap.mmap | NDArray[np.uint8] | Tensor | str | os.PathLike[str] | BinaryIO"
-# Lists of one kind, such as list[bytes], are as good as mixed ones.
-AnySource = TypeVar("AnySource", bound=Source)
+    # A file's bytes, or where they are; arrays and tensors have one axis.
+    Source: TypeAlias = "_Plain | NDArray[np.uint8] | Tensor"
+else:
+    # Without what would be loaded for its name alone.
+    Source = _Plain
 
 _BLOCK = 1 << 16
 
