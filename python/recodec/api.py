@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Hashable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any, Literal, Unpack, overload
+from typing import Any, Literal, Unpack, cast, overload
 
 import torch
 from PIL import Image
@@ -25,6 +25,7 @@ from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
 from recodec.lossless_mode import model_for
 from recodec.model_search import DEFAULT_MODEL, SEARCH_PATH_VARIABLE, available_models, check_name
 from recodec.ops.backend import Backend
+from recodec.options import with_options
 from recodec.several import attempt, collected, is_several, single
 from recodec.weights import load_model
 
@@ -91,12 +92,31 @@ def encode(
 ) -> list[bytes]: ...
 
 
-def encode(image: Any, *, model: str = "default", out: Any = None, **options: Unpack[EncodeOptions]) -> Any:
-    """Encode one image, or a list of them; see :meth:`Codec.encode`. ``model`` is a model's id or path.
+@with_options(EncodeOptions)
+def encode(
+    image: ImageLike | Picture | Sequence[ImageLike | Picture],
+    *,
+    model: str = "default",
+    out: Destination | Sequence[Destination] | None = None,
+    **options: Unpack[EncodeOptions],
+) -> Any:
+    """Encode one image to a file, or a list or tuple (or N×C×H×W tensor) of images to a list of files.
 
-    ``lossless=True`` keeps every sample and takes no model, unless there is a ``preview`` for it to show.
+    ``model`` is a model's id (see :func:`models`) or the path of its weights.
+
+    An image is a Pillow image, a path, an open binary file, an image file's bytes (bytes-like, or an array or
+    tensor of uint8 with one axis), an array (uint8, H×W or H×W×C) or a tensor (uint8 or float in [0, 1], C×H×W);
+    1 and 2 channels are grey and grey with alpha, 3 and 4 RGB and RGBA. Alpha is kept without loss. Palettes
+    become RGB, or RGBA where something in them is transparent.
+
+    Give at most one target. The file is returned, and written to ``out`` as well: a path, which gets all of it or
+    stays as it was, or an open binary file; for a list a list of as many. Of a list every item is tried: where some
+    fail, a :class:`BatchError` has the files of the others.
+
+    Text and line art that the model cannot show well come with an :class:`UnsuitablePictureWarning`. Raises
+    :class:`ImageError`, :class:`TargetError`, :class:`LimitError`, :class:`WeightsError`, :class:`OutputError`.
     """
-    return _codec(model_for(model, options)).encode(image, out=out, **options)
+    return _codec(model_for(model, options)).encode(cast(Any, image), out=out, **options)
 
 
 @overload
@@ -153,18 +173,33 @@ def decode(
 ) -> list[Output]: ...
 
 
+@with_options(DecodeOptions)
 def decode(
-    data: Any,
+    data: Source | Sequence[Source],
     *,
     like: str = "pil",
-    out: Any = None,
+    out: Destination | Sequence[Destination] | None = None,
     **options: Unpack[DecodeOptions],
 ) -> Any:
-    """Decode one file, or a list of them, each with the model it names; see :meth:`Codec.decode` for the options."""
+    """Decode a file with the model it names, or a list or tuple of them, of any models, to a list.
+
+    A file is its bytes (bytes-like, or an array or tensor of uint8 with one axis), its path or an open binary file.
+    ``like`` is "pil" (mode L, LA, RGB or RGBA), "numpy" (H×W×C uint8) or "torch" (C×H×W uint8 on the
+    codec's device), C being 1 to 4 in that order of modes. Files of 16 bits give uint16 and mode I;16, and other modes
+    with 8 bits and a :class:`ReducedDepthWarning`. Nothing is shown unless every chunk used is intact.
+
+    The picture is returned, and written to ``out`` as well: a path, which gets an image file of the format that its
+    suffix names, all of it or none, or an open binary file, which gets PNG if its name says nothing else; for a list
+    a list of as many. What the format has no room for comes with an :class:`OutputWarning`. Of a list every item is
+    tried: where some fail, a :class:`BatchError` has the pictures of the others.
+
+    Raises :class:`FormatError`, :class:`WeightsError`, :class:`TargetError`, :class:`LimitError`,
+    :class:`SourceError`, :class:`OutputError`.
+    """
     limits, kind = check_decode_options(options), check_like(like)
     places = image_places(out, len(data) if is_several(data) else None)
     if not is_several(data):
-        file = open_file(data, limits)
+        file = open_file(cast(Source, data), limits)
         return single(decode_all(_engine(file.header), [file], kind, options, places))
     files = [attempt(lambda source: open_file(source, limits), source) for source in data]
     return collected(_decoded(files, kind, options, places))

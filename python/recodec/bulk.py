@@ -26,7 +26,7 @@ from recodec.io import folders, outputs, picture_kinds
 from recodec.io.image_files import to_bytes
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS
 from recodec.lossless_mode import model_for
-from recodec.options import check_options
+from recodec.options import check_options, with_options
 
 try:
     import ray.data
@@ -41,6 +41,7 @@ Record: TypeAlias = dict[str, Any]
 Batch: TypeAlias = dict[str, Any]
 
 
+@with_options(EncodeOptions)
 def encode_folder(
     source: Folder,
     target: Folder,
@@ -70,6 +71,7 @@ def encode_folder(
     return _run(plan, worker, workers, device, summary)
 
 
+@with_options(DecodeOptions)
 def decode_folder(
     source: Folder,
     target: Folder,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TypedDict
+from typing import Annotated, TypedDict
 
 import torch
 from PIL import Image
@@ -23,8 +23,8 @@ from recodec.io.destinations import Destination
 from recodec.io.image_files import write_image
 from recodec.io.output_images import Like, Output, make_image, pillow_image
 from recodec.io.sources import Buffer, Source, read_source
-from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
-from recodec.options import check_options
+from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, MAX_MEMORY_TEXT, Limits
+from recodec.options import Option, check_options
 from recodec.runtime.ambient import without_autocast
 from recodec.runtime.batches import batched, prepared, usable_cores
 from recodec.several import attempt
@@ -33,10 +33,18 @@ from recodec.several import attempt
 class DecodeOptions(TypedDict, total=False):
     """Keyword arguments of :meth:`recodec.Codec.decode` beside ``like``."""
 
-    iterations: int | None
-    strict: bool
-    max_pixels: int | None
-    max_memory: int | None
+    iterations: Annotated[
+        int | None, Option(None, "Stop after so many chunks, before strips of exact rows; None takes all.")
+    ]
+    strict: Annotated[
+        bool,
+        Option(False, "Refuse a file that was cut, which is otherwise shown as far as its whole chunks go."),
+    ]
+    max_pixels: Annotated[
+        int | None,
+        Option(DEFAULT_MAX_PIXELS, "Refuse larger pictures, whatever the file claims; None is no limit."),
+    ]
+    max_memory: Annotated[int | None, Option(DEFAULT_MAX_MEMORY, MAX_MEMORY_TEXT)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 
@@ -20,9 +20,9 @@ from recodec.families.lossless.fields import MEMORY_SHARE
 from recodec.families.protocol import Encoder, Engine
 from recodec.families.registry import family_without_weights
 from recodec.io.pictures import ImageLike, Picture, read_picture
-from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
+from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, MAX_MEMORY_TEXT, Limits
 from recodec.lossless_mode import LOSSLESS, LosslessMode, LosslessOptions, lossless_mode, model_for
-from recodec.options import check_options
+from recodec.options import Option, check_options
 from recodec.runtime.batches import batched, prepared, usable_cores
 from recodec.several import attempt
 from recodec.weights import hides_shipped
@@ -35,11 +35,27 @@ _MODE = LosslessOptions.__optional_keys__
 class EncodeOptions(Targets, LosslessOptions, total=False):
     """Keyword arguments of :meth:`recodec.Codec.encode`; ``entropy`` is an option of family 1."""
 
-    convert: bool
-    strip: bool
-    entropy: Literal["auto", "network", "adaptive"]
-    max_pixels: int | None
-    max_memory: int | None
+    convert: Annotated[
+        bool,
+        Option(
+            False,
+            """Allow what is refused otherwise: CMYK, YCbCr, LAB and HSV become sRGB, by their ICC profile if there is
+            one; 16-bit samples become v / 257, rounded (Pillow itself reads those of colour images as v / 256, cut),
+            those of 12 bits 255 v / 4095; floats must lie in [0, 1], values of mode I in 0..255, and those of mode F in
+            either (in the latter if they are whole or some reach 16), and are rounded.""",
+        ),
+    ]
+    strip: Annotated[bool, Option(False, "Leave ICC, EXIF and XMP out.")]
+    entropy: Annotated[
+        Literal["auto", "network", "adaptive"],
+        Option(
+            "auto",
+            """Code with the model's trained entropy network where it has one; "network" raises where it has none,
+            "adaptive" does without: larger files, which readers from before entropy networks can read.""",
+        ),
+    ]
+    max_pixels: Annotated[int | None, Option(DEFAULT_MAX_PIXELS, "Refuse larger pictures; None is no limit.")]
+    max_memory: Annotated[int | None, Option(DEFAULT_MAX_MEMORY, MAX_MEMORY_TEXT)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import Annotated, TypedDict
 
 import numpy as np
 
 from recodec.errors import TargetError
+from recodec.options import Option
 
 DEFAULT_QUALITY = 60.0
 
@@ -68,11 +69,36 @@ def positive_int(name: str, value: float) -> int:
 class Targets(TypedDict, total=False):
     """The keyword arguments that say where to stop; at most one is given."""
 
-    iterations: int | None
-    quality: float | None
-    bpp: float | None
-    max_bytes: int | None
-    psnr: float | None
+    iterations: Annotated[
+        int | None,
+        Option(None, "Target: so many chunks, from 1 to the model's most (Codec.iterations)."),
+    ]
+    quality: Annotated[
+        float | None,
+        Option(
+            None,
+            """Target: 0 to 100, a rate of 2^(quality/20 - 4) bits per pixel (more below 512x512 pixels) for codes and
+            alpha channel, without header and metadata; at least one chunk. Without any target it is 60.""",
+        ),
+    ]
+    bpp: Annotated[
+        float | None,
+        Option(None, "Target: at most so many bits per pixel for the whole file, never exceeded."),
+    ]
+    max_bytes: Annotated[
+        int | None,
+        Option(
+            None,
+            """Target: at most so many bytes for the whole file, never exceeded. Where not even one chunk fits beside
+            all metadata, XMP, EXIF and ICC are dropped in that order, with a MetadataDroppedWarning; for bpp too.""",
+        ),
+    ]
+    psnr: Annotated[
+        float | None,
+        Option(
+            None, "Target: as few chunks as reach so many dB, over grey or RGB; a TargetError if all do not."
+        ),
+    ]
 
 
 def resolve_target(
