@@ -38,8 +38,9 @@ def load(
     backend: Backend = "auto",
     model_hash: str | None = None,
 ) -> Codec:
-    """Load a model by id (see :func:`models`), or a weights file by its path.
+    """Load a model by id (see :func:`models`), or a weights file by its path, as text too.
 
+    ``device`` is one of torch's, or "auto": a CUDA device where there is one, else the CPU.
     ``model_hash`` as :attr:`Info.model_hash` has it finds the weights that a file names, even where others have their
     id.
     ``backend`` "auto" computes with recodec's Triton kernels on CUDA devices that have Triton, "reference" with

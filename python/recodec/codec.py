@@ -60,6 +60,15 @@ class Codec:
     def __init__(self, engine: Engine):
         self.engine = engine
 
+    def __repr__(self) -> str:
+        engine = self.engine
+        kind = engine.family.name if engine.model is None else engine.model.architecture
+        dtype = str(engine.dtype).removeprefix("torch.")
+        return (
+            f"Codec({engine.id!r}, architecture={kind!r}, device={str(engine.device)!r}, dtype={dtype!r}, "
+            f"backend={engine.backend!r}, hash={engine.hash.hex()!r})"
+        )
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickles and copies are made of id and settings; weights that are not found by their id go along whole."""
         engine = self.engine

@@ -85,7 +85,10 @@ preview = click.option(
     help="Of --lossless: a lossy picture of R bits per pixel comes first, e.g. 0.25, and any part of the file is one.",
 )
 model = click.option(
-    "--model", default="default", metavar="ID", help="Model to encode with; see 'recodec env'."
+    "--model",
+    default="default",
+    metavar="MODEL",
+    help="Model to encode with: an id, see 'recodec env', or the path of weights.",
 )
 convert = click.option(
     "--convert",
@@ -101,7 +104,12 @@ entropy = click.option(
     metavar="CODER",
     help="network, adaptive contexts, or auto: the network where the model has one.",
 )
-device = click.option("--device", default="cpu", show_default=True, help="Where the network runs, e.g. cuda.")
+device = click.option(
+    "--device",
+    default="cpu",
+    show_default=True,
+    help="Where the network runs: cpu, cuda, cuda:1, or auto, a CUDA device where there is one.",
+)
 dtype = click.option(
     "--dtype",
     type=click.Choice(["float32", "bfloat16", "float16"]),
