@@ -22,6 +22,7 @@ from recodec.families.registry import read_file_header
 from recodec.io.destinations import Destination
 from recodec.io.image_files import write_image
 from recodec.io.output_images import Like, Output, make_image, pillow_image
+from recodec.io.reduction import MaxSize, check_max_size, reduced
 from recodec.io.sources import Buffer, Source, read_source
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, MAX_MEMORY_TEXT, Limits
 from recodec.options import Option, check_options
@@ -39,6 +40,14 @@ class DecodeOptions(TypedDict, total=False):
     strict: Annotated[
         bool,
         Option(False, "Refuse a file that was cut, which is otherwise shown as far as its whole chunks go."),
+    ]
+    max_size: Annotated[
+        MaxSize | None,
+        Option(
+            None,
+            """Make the picture smaller, after it was decoded whole, until its longer side has so many pixels at most,
+            or width and height as many as a pair says; its shape is kept, and it is never made larger.""",
+        ),
     ]
     max_pixels: Annotated[
         int | None,
@@ -78,6 +87,7 @@ class _Content:
         progressive: bool = False,
         threads: int = 1,
         place: Destination | None = None,
+        most: tuple[int, int] | None = None,
     ):
         if file.header.family.number != engine.family.number:
             raise WeightsError(
@@ -85,7 +95,7 @@ class _Content:
                 f"{engine.family.name!r}; recodec.decode finds the codec that a file names"
             )
         engine.require(file.header)
-        self.header, self.place = file.header, place
+        self.header, self.place, self.most = file.header, place, most
         self._begin = partial(engine.decoder, file.header, progressive=progressive, threads=threads)
         self._decoder: Decoder | None = None
         self.attachments = Attachments(file.header.common)
@@ -167,6 +177,7 @@ def check_decode_options(options: DecodeOptions) -> Limits:
     check_options("decode", options, DecodeOptions.__optional_keys__ | {"like"})
     if options.get("iterations") is not None:
         positive_int("iterations", options["iterations"])  # type: ignore[arg-type]
+    check_max_size(options.get("max_size"))
     return Limits(
         options.get("max_pixels", DEFAULT_MAX_PIXELS), options.get("max_memory", DEFAULT_MAX_MEMORY)
     )
@@ -179,6 +190,7 @@ def _read(
     *,
     iterations: int | None = None,
     strict: bool = False,
+    max_size: MaxSize | None = None,
     max_pixels: int | None = DEFAULT_MAX_PIXELS,
     max_memory: int | None = DEFAULT_MAX_MEMORY,
     threads: int = 1,
@@ -187,7 +199,7 @@ def _read(
     wanted = engine.iterations if iterations is None else positive_int("iterations", iterations)
     file = source if isinstance(source, CodedFile) else open_file(source, Limits(max_pixels, max_memory))
     reader = file.reader
-    content = _Content(engine, file, threads=threads, place=place)
+    content = _Content(engine, file, threads=threads, place=place, most=check_max_size(max_size))
     payloads: list[bytes] = []
     for chunk in reader.chunks():
         content.take(chunk, exact=iterations is None)
@@ -226,6 +238,8 @@ def _show(engine: Engine, content: _Content, like: Like) -> Output:
         samples[-1] = torch.from_numpy(of_depth(attachments.alpha, rows.depth))
     for region, part in rows.over(content.decoder):
         region.of(samples)[: len(part)] = part
+    if content.most is not None:
+        samples = reduced(samples, content.most)
     shown = make_image(samples, like, attachments.metadata)
     if content.place is not None:
         image = shown if isinstance(shown, Image.Image) else pillow_image(samples, attachments.metadata)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         type=click.IntRange(0, 100),
         help="Of JPEG, WebP, AVIF and the like; without it WebP and JPEG XL are lossless and the others have 95.",
     ),
+    options.max_size,
     options.device,
     options.dtype,
     options.max_pixels,
@@ -47,6 +48,7 @@ def decode(
     strict: bool,
     format_name: str | None,
     quality: int | None,
+    max_size: tuple[int, int] | None,
     device: str,
     dtype: str,
     max_pixels: int,
@@ -73,8 +75,12 @@ def decode(
         if quality is not None and kind not in LOSSY:
             raise click.UsageError(f"--quality is for {', '.join(LOSSY)}; {kind} has none")
     chosen: DecodeOptions = {
-        "iterations": iterations, "strict": strict, "max_pixels": max_pixels, "max_memory": max_memory
-    }  # fmt: skip
+        "iterations": iterations,
+        "strict": strict,
+        "max_size": max_size,
+        "max_pixels": max_pixels,
+        "max_memory": max_memory,
+    }
     work: jobs.Work = _Decode(Codecs(device, dtype), chosen, format_name, quality)
     if resume:
         work = jobs.Resuming(work, max_pixels, max_memory)
@@ -100,14 +106,15 @@ class _Decode:
         lossless = info.lossless and (wanted is None or (info.exact is None and shown == info.iterations))
         record = {
             "output": job.target,
-            "width": info.width,
-            "height": info.height,
+            "width": image.width,
+            "height": image.height,
             "iterations": shown,
             "lossless": lossless,
             "truncated": info.truncated,
         }
         held = output.contents(info, wanted)
-        text = f"{job.shown}: {info.width} x {info.height}, {held}"
+        smaller = "" if image.size == (info.width, info.height) else f", made {image.width} x {image.height}"
+        text = f"{job.shown}: {info.width} x {info.height}, {held}{smaller}"
         kind = pillow_format(job.target, self.format_name)
         written, lost = to_bytes(image, kind, self.quality)
         said = [f"the file was cut; decoded the {held} it still holds"] if info.truncated else []

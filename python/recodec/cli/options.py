@@ -50,6 +50,24 @@ class Number(click.FloatRange):
         return number
 
 
+class MaxSize(click.ParamType[tuple[int, int]]):
+    """A number of pixels for both sides, or two: ``800`` or ``800x600``."""
+
+    name = "max-size"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """Read text; a pair is kept."""
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"(\d{1,9})(?:[x×](\d{1,9}))?", value)
+        sides = [int(side) for side in match.groups(match[1])] if match else [0]
+        if 0 in sides:
+            self.fail(f"{value!r} is not a size in pixels; give for example 800 or 800x600", param, ctx)
+        return sides[0], sides[1]
+
+
 SIZE = Size()
 # Threads or processes: with many more torch ends in a crash.
 MOST_PROCESSES = 1024
@@ -133,6 +151,12 @@ max_memory = click.option(
     show_default=True,
     metavar="B",
     help="Refuse pictures that take more memory, e.g. 8GiB; each of several --jobs may take so much.",
+)
+max_size = click.option(
+    "--max-size",
+    type=MaxSize(),
+    metavar="N|WxH",
+    help="Make pictures smaller until the longer side has N pixels at most, or the sides W and H; never larger.",
 )
 output_dir = click.option(
     "--output-dir",
