@@ -23,6 +23,7 @@ from recodec.io.pictures import ImageLike, Picture, read_picture
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, MAX_MEMORY_TEXT, Limits
 from recodec.lossless_mode import LOSSLESS, LosslessMode, LosslessOptions, lossless_mode, model_for
 from recodec.options import Option, check_options
+from recodec.quality import Goal, decibels, goal_of
 from recodec.runtime.batches import batched, prepared, usable_cores
 from recodec.several import attempt
 from recodec.weights import hides_shipped
@@ -64,14 +65,14 @@ class _Job:
 
     encoder: Encoder
     writer: FileWriter
-    psnr: float | None
+    goal: Goal | None
     strips: StripEncoder | None = None
 
     @property
     def batch_key(self) -> Hashable:
         """What pictures that are encoded together have in common; None where that cannot be."""
         key = self.encoder.batch_key
-        return None if key is None or self.psnr is not None else (key, self.writer.iterations)
+        return None if key is None or self.goal is not None else (key, self.writer.iterations)
 
 
 def encode_all(
@@ -182,10 +183,10 @@ def _start(
     writer.noticed += [InputWarning(f"of the image, {text}") for text in picture.said]
     if engine.model is not None and hides_shipped(engine.model):
         writer.noticed.append(HiddenModelWarning(engine.id))
-    best = _decibels(encoder.least_error())
+    best = decibels(encoder.least_error())
     if best < _LEAST_PSNR and not mode.lossless:
         writer.noticed.append(UnsuitablePictureWarning(engine.id, best))
-    return _Job(encoder, writer, target.psnr, strips)
+    return _Job(encoder, writer, goal_of(target, shown), strips)
 
 
 def _target(
@@ -227,22 +228,15 @@ def _filled(job: _Job) -> FileWriter:
 
 
 def _fill_codes(job: _Job) -> None:
-    reached = -math.inf
+    reached, goal = -math.inf, job.goal
     while (payload := job.encoder.next()) is not None:
         complete = job.writer.add(payload)
-        if job.psnr is None:
+        if goal is None:
             if complete:
                 return
             continue
-        reached = _decibels(job.encoder.squared_error())
-        if reached >= job.psnr:
+        reached = goal.measure(job.encoder)
+        if reached >= goal.wanted:
             return
-    if job.psnr is not None:
-        raise TargetError(
-            f"psnr is {job.psnr} dB, but all {job.writer.iterations} iterations reach {reached:.2f} dB on this "
-            "picture; lower it"
-        )
-
-
-def _decibels(squared_error: float) -> float:
-    return 10 * math.log10(255**2 / squared_error) if squared_error else math.inf
+    if goal is not None:
+        raise goal.missed(reached, job.writer.iterations)

@@ -44,6 +44,7 @@ def encode(
     bpp: float | None,
     max_bytes: int | None,
     psnr: float | None,
+    ms_ssim: float | None,
     iterations: int | None,
     lossless: bool,
     effort: Literal["fast", "default", "best"] | None,
@@ -75,7 +76,14 @@ def encode(
     from recodec.lossless_mode import model_for
 
     settings = options.chosen_target(
-        {"quality": quality, "bpp": bpp, "max_bytes": max_bytes, "psnr": psnr, "iterations": iterations}
+        {
+            "quality": quality,
+            "bpp": bpp,
+            "max_bytes": max_bytes,
+            "psnr": psnr,
+            "ms_ssim": ms_ssim,
+            "iterations": iterations,
+        }
     )
     mode = {"lossless": lossless, "effort": effort, "preview": preview}
     try:

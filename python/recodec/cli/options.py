@@ -87,6 +87,13 @@ _QUALITY = click.option(
 )
 _PSNR = click.option("--psnr", type=POSITIVE, metavar="D", help="As few iterations as reach D dB.")
 
+_MS_SSIM = click.option(
+    "--ms-ssim",
+    type=Number(0, 1, min_open=True, max_open=True),
+    metavar="S",
+    help="As few iterations as reach an MS-SSIM of S, e.g. 0.95.",
+)
+
 lossless = click.option(
     "--lossless", is_flag=True, help="Keep every sample exactly, whatever size that takes."
 )
@@ -227,7 +234,7 @@ class Reporting(TypedDict):
 
 
 reporting = apply(no_overwrite, as_json, quiet)
-encode_target = apply(_QUALITY, _BPP, _MAX_BYTES, _PSNR, _ITERATIONS)
+encode_target = apply(_QUALITY, _BPP, _MAX_BYTES, _PSNR, _MS_SSIM, _ITERATIONS)
 truncate_target = apply(_ITERATIONS, _BPP, _MAX_BYTES)
 
 
