@@ -20,7 +20,7 @@ from recodec.several import each, is_several
 
 if TYPE_CHECKING:
     from recodec.container.info import Info
-    from recodec.container.targets import Targets
+    from recodec.container.targets import Target, Targets
 
 
 @overload
@@ -117,6 +117,7 @@ def truncate(  # type: ignore[overload-overlap]
     data: Source,
     *,
     iterations: int | None = ...,
+    quality: float | None = ...,
     bpp: float | None = ...,
     max_bytes: int | None = ...,
     out: Destination | None = ...,
@@ -126,6 +127,7 @@ def truncate(
     data: Sequence[Source],
     *,
     iterations: int | None = ...,
+    quality: float | None = ...,
     bpp: float | None = ...,
     max_bytes: int | None = ...,
     out: Sequence[Destination] | None = ...,
@@ -136,14 +138,16 @@ def truncate(
     data: Any,
     *,
     iterations: int | None = None,
+    quality: float | None = None,
     bpp: float | None = None,
     max_bytes: int | None = None,
     out: Any = None,
 ) -> bytes | list[bytes]:
     """A complete file with fewer code chunks, made without decoding or re-encoding.
 
-    Give exactly one target; sizes bound the whole file. A file that already meets it comes back whole. Strips of
-    exact rows that follow the code chunks go first, with ``iterations`` all of them.
+    Give exactly one target, as for :func:`recodec.encode`, whose file for it this is: ``bpp`` and ``max_bytes`` bound
+    the whole file, ``quality`` is a rate of codes and alpha channel. A file that already meets it comes back whole.
+    Strips of exact rows that follow the code chunks go first, with ``iterations`` and ``quality`` all of them.
     Where not even the first chunk fits beside all metadata, XMP, EXIF and ICC are dropped in that order
     with a :class:`MetadataDroppedWarning`. Raises :class:`TargetError` if that is not enough.
     Of a list or tuple gives a list, and raises :class:`BatchError` where some of it cannot be cut. The result is also
@@ -152,9 +156,9 @@ def truncate(
     """
     from recodec.container.targets import resolve_target
 
-    targets: Targets = {"iterations": iterations, "bpp": bpp, "max_bytes": max_bytes}
+    targets: Targets = {"iterations": iterations, "quality": quality, "bpp": bpp, "max_bytes": max_bytes}
     if all(value is None for value in targets.values()):
-        raise TargetError("nothing says where to cut; give iterations, bpp or max_bytes")
+        raise TargetError("nothing says where to cut; give iterations, quality, bpp or max_bytes")
     resolve_target(1, **targets)
     if not is_several(data):
         return _cut((data, destinations(out, None)[0]), targets)
@@ -171,6 +175,7 @@ def _cut(item: tuple[Source, Destination | None], targets: Targets) -> bytes:
 
 def _truncate(data: Source, targets: Targets) -> bytes:
     from recodec.container.assembly import split
+    from recodec.container.core import ALPHA
     from recodec.container.reader import Reader
     from recodec.container.targets import resolve_target
     from recodec.families.exact_rows import ExactIndex
@@ -180,7 +185,10 @@ def _truncate(data: Source, targets: Targets) -> bytes:
     header = read_file_header(reader.header())
     pixels = header.common.width * header.common.height
     target = resolve_target(pixels, **targets)
-    assembly, chunks, exact, strips = split(reader, ExactIndex(header).take)
+    assembly, chunks, payload_bytes, exact, strips = split(reader, ExactIndex(header).take)
+    if target.soft:
+        assembly.code_chunks += chunks[: _chunks_of_rate(target, assembly.size_of(ALPHA), payload_bytes)]
+        return assembly.to_bytes()
     for chunk in chunks[: target.iterations]:
         if target.max_bytes is not None:
             if not assembly.code_chunks:
@@ -193,6 +201,20 @@ def _truncate(data: Source, targets: Targets) -> bytes:
     if assembly.dropped and target.max_bytes is not None:
         warn(MetadataDroppedWarning(assembly.dropped, target.max_bytes))
     return assembly.to_bytes()
+
+
+def _chunks_of_rate(target: Target, alpha_bytes: int, payload_bytes: Sequence[int]) -> int:
+    """Code chunks that an encode for a rate would have written, which counts neither header nor what frames chunks."""
+    from recodec.container.core import CHECKSUM_BYTES
+
+    assert target.max_bytes is not None
+    spent, count = alpha_bytes if target.alpha else 0, 0
+    for size in payload_bytes:
+        spent += size - CHECKSUM_BYTES
+        if spent > target.max_bytes and count:
+            break
+        count += 1
+    return count
 
 
 def is_sound(

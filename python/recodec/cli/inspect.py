@@ -57,18 +57,19 @@ def truncate(
     source: str,
     target: str,
     iterations: int | None,
+    quality: float | None,
     bpp: float | None,
     max_bytes: int | None,
     **reporting: Unpack[options.Reporting],
 ) -> None:
     """Shorten a .rcd file without encoding anew.
 
-    Strips of exact rows behind a preview go first, with --iterations all of them.
+    Strips of exact rows behind a preview go first, with --iterations and --quality all of them.
 
     Metadata for which the size leaves no room even beside a single iteration is dropped.
     """
     chosen = options.chosen_target(
-        {"iterations": iterations, "bpp": bpp, "max_bytes": max_bytes}, required=True
+        {"iterations": iterations, "quality": quality, "bpp": bpp, "max_bytes": max_bytes}, required=True
     )
     planned = jobs.plan([source, target], None, ".rcd", as_json=reporting["as_json"])
     output.require_rcd(target)

@@ -235,7 +235,17 @@ class Reporting(TypedDict):
 
 reporting = apply(no_overwrite, as_json, quiet)
 encode_target = apply(_QUALITY, _BPP, _MAX_BYTES, _PSNR, _MS_SSIM, _ITERATIONS)
-truncate_target = apply(_ITERATIONS, _BPP, _MAX_BYTES)
+truncate_target = apply(
+    _ITERATIONS,
+    click.option(
+        "--quality",
+        type=Number(0, 100),
+        metavar="Q",
+        help="Rate of 2^(Q/20-4) bits per pixel, Q from 0 to 100.",
+    ),
+    _BPP,
+    _MAX_BYTES,
+)
 
 
 def check_resume(resume: bool, no_overwrite: bool) -> None:
