@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @click.command()
 @options.apply(
     options.paths,
+    options.output,
     click.option("--iterations", type=click.IntRange(min=1), metavar="K", help="Stop after K iterations."),
     click.option("--strict", is_flag=True, help="Refuse a file that was cut."),
     click.option(
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 )
 def decode(
     paths: tuple[str, ...],
+    out: str | None,
     iterations: int | None,
     strict: bool,
     format_name: str | None,
@@ -60,16 +62,26 @@ def decode(
 ) -> None:
     """Decode .rcd files to images.
 
-    One input and one output, whose extension names the format, or any number of inputs with
-    --output-dir (PNG unless --format says otherwise). A folder stands for every .rcd file in and below it;
-    outputs go to the same places below --output-dir.
+    One input and one output, whose extension names the format, or any number of inputs with --output-dir (PNG unless
+    --format says otherwise); one input alone becomes such a file beside it, which replaces none. A folder stands for
+    every .rcd file in and below it; outputs go to the same places below --output-dir.
     """
     from recodec.io.image_files import LOSSY
 
     register_plugins()
     options.check_resume(resume, reporting["no_overwrite"])
     suffix = f".{(format_name or 'png').lower()}"
-    planned = jobs.plan(paths, output_dir, suffix, wanted=is_rcd_file, as_json=reporting["as_json"])
+    if format_name is None:
+        jobs.refuse_stray_numbers(paths, reporting["quiet"])
+    planned = jobs.plan(
+        paths,
+        output_dir,
+        suffix,
+        out=out,
+        wanted=is_rcd_file,
+        as_json=reporting["as_json"],
+        resume=resume,
+    )
     for job in planned:
         kind = pillow_format(job.target, format_name)
         if quality is not None and kind not in LOSSY:

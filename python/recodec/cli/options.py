@@ -12,6 +12,7 @@ from typing import Any, TypedDict, TypeVar
 import click
 
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS
+from recodec.runtime.batches import usable_cores
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -37,6 +38,14 @@ class Size(click.ParamType[int]):
         if not 1 <= size <= _LARGEST:
             self.fail(f"{value!r} is not in the range 1..{_LARGEST}", param, ctx)
         return size
+
+
+class Processes(click.IntRange):
+    """A whole number, or ``all``: one for every core that this process may use."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read text; a number is kept."""
+        return usable_cores() if value == "all" else int(super().convert(value, param, ctx))
 
 
 class Number(click.FloatRange):
@@ -168,16 +177,19 @@ max_size = click.option(
 output_dir = click.option(
     "--output-dir",
     metavar="DIR",
-    help="Folder for the outputs; it must exist, folders in it are made as inputs have them.",
+    help="Folder for the outputs; it is made where it is not there, and folders in it as inputs have them.",
+)
+output = click.option(
+    "-o", "--output", "out", metavar="OUT", help="The output of a single input, as OUT behind it would be."
 )
 processes = click.option(
     "--jobs",
     "processes",
     default=1,
     show_default=True,
-    type=click.IntRange(min=1),
+    type=Processes(min=1),
     metavar="N",
-    help="Files at a time, each in a process with its share of the cores.",
+    help="Files at a time, each in a process with its share of the cores; all is one for every core.",
 )
 resume = click.option(
     "--resume",
