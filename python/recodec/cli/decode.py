@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Unpack
 import click
 
 import recodec
-from recodec.cli import jobs, options, output
+from recodec.cli import jobs, options, output, planning
 from recodec.cli.jobs import Job, Outcome
 from recodec.cli.output import STANDARD
 from recodec.cli.workers import Codecs
@@ -72,8 +72,8 @@ def decode(
     options.check_resume(resume, reporting["no_overwrite"])
     suffix = f".{(format_name or 'png').lower()}"
     if format_name is None:
-        jobs.refuse_stray_numbers(paths, reporting["quiet"])
-    planned = jobs.plan(
+        planning.refuse_stray_numbers(paths, reporting["quiet"])
+    planned = planning.plan(
         paths,
         output_dir,
         suffix,

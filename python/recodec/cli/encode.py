@@ -12,7 +12,7 @@ from typing import Any, Literal, Unpack
 import click
 
 import recodec
-from recodec.cli import jobs, options, output
+from recodec.cli import jobs, options, output, planning
 from recodec.cli.jobs import Job, Outcome
 from recodec.cli.workers import Codecs
 from recodec.io import picture_kinds
@@ -99,9 +99,9 @@ def encode(
         )
     options.check_resume(resume, reporting["no_overwrite"])
     as_json = reporting["as_json"]
-    jobs.refuse_stray_numbers(paths, reporting["quiet"])
+    planning.refuse_stray_numbers(paths, reporting["quiet"])
     picture_kinds.register_plugins()
-    planned = jobs.plan(
+    planned = planning.plan(
         paths,
         output_dir,
         ".rcd",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Unpack
 import click
 
 import recodec
-from recodec.cli import jobs, options, output
+from recodec.cli import jobs, options, output, planning
 from recodec.cli.encode import caught_warnings, outcome
 from recodec.cli.jobs import Job, Outcome
 from recodec.io.picture_kinds import is_rcd_file
@@ -29,7 +29,7 @@ def info(files: tuple[str, ...], as_json: bool) -> None:
         found = recodec.info(output.read(job.source))
         return Outcome(found.to_dict(), f"{job.shown}\n{_describe(found)}")
 
-    jobs.run(jobs.inputs(files, wanted=is_rcd_file), work, as_json=as_json, to_stdout=True)
+    jobs.run(planning.inputs(files, wanted=is_rcd_file), work, as_json=as_json, to_stdout=True)
 
 
 @click.command()
@@ -50,7 +50,7 @@ def verify(files: tuple[str, ...], max_pixels: int, max_memory: int, as_json: bo
         }
         return Outcome(record, f"{job.shown}: sound, {output.contents(found)}, {found.file_bytes} bytes")
 
-    jobs.run(jobs.inputs(files, wanted=is_rcd_file), work, quiet=quiet, as_json=as_json, to_stdout=True)
+    jobs.run(planning.inputs(files, wanted=is_rcd_file), work, quiet=quiet, as_json=as_json, to_stdout=True)
 
 
 @click.command()
@@ -75,13 +75,13 @@ def truncate(
 
     Metadata for which the size leaves no room even beside a single iteration is dropped.
     """
-    jobs.refuse_stray_numbers(paths, reporting["quiet"])
+    planning.refuse_stray_numbers(paths, reporting["quiet"])
     chosen = options.chosen_target(
         {"iterations": iterations, "quality": quality, "bpp": bpp, "max_bytes": max_bytes}, required=True
     )
     if len(paths) + (out is not None) != 2:
         raise click.UsageError("give one input and one output")
-    planned = jobs.plan(paths, None, ".rcd", out=out, as_json=reporting["as_json"])
+    planned = planning.plan(paths, None, ".rcd", out=out, as_json=reporting["as_json"])
     output.require_rcd(planned[0].target)
 
     def work(job: Job) -> Outcome:

@@ -1,18 +1,15 @@
-"""From arguments to a list of jobs, and running them so that one bad file never stops the rest."""
+"""Jobs, and running them so that one bad file never stops the rest."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import json
-import os
-import re
 import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import click
@@ -24,7 +21,6 @@ from recodec.errors import (
     DeviceError,
     FormatError,
     ImageError,
-    OutputError,
     RecipeError,
     RecodecError,
     SettingError,
@@ -136,106 +132,6 @@ class Resuming:
             return self.work(job)
         text = f"{job.shown}: there and sound, skipped"
         return Outcome({"output": job.target, "skipped": True}, text)
-
-
-def plan(
-    paths: Sequence[str],
-    output_dir: str | None,
-    suffix: str,
-    *,
-    out: str | None = None,
-    wanted: Callable[[str], bool] = bool,
-    as_json: bool = False,
-    resume: bool = False,
-) -> Jobs:
-    """Pair inputs with outputs; a folder stands for the files in and below it that are ``wanted``.
-
-    ``out`` is the output of a single input, as a second path is. Without either it lies beside the input, with another
-    ``suffix``, and replaces nothing, since nobody named it. Raises a usage error where an output is an input. Leaves
-    with an error, and with ``as_json`` a record of it for every input, if a folder is missing.
-    """
-    if "" in (*paths, output_dir, out):
-        raise click.UsageError("the name of a file or folder is empty")
-    if out is not None:
-        if output_dir is not None:
-            raise click.UsageError("--output and --output-dir exclude each other; give one of them")
-        if len(paths) != 1:
-            raise click.UsageError("--output is for a single input; for several use --output-dir")
-        paths = [*paths, out]
-    if output_dir is None:
-        if len(paths) > 2:
-            raise click.UsageError("give one input and one output, or several inputs with --output-dir")
-        if os.path.isdir(paths[0]):
-            raise click.UsageError(f"the input {paths[0]!r} is a folder; use --output-dir")
-        one = Job(paths[0], paths[1]) if len(paths) == 2 else _beside(paths[0], suffix, resume=resume)
-        jobs = Jobs([one])
-    else:
-        if STANDARD in paths:
-            raise click.UsageError("standard input has no name to use in --output-dir; name an output file")
-        planned = folders.plan(paths, output_dir, suffix, wanted=wanted)
-        jobs = Jobs(Job(*pair) for pair in planned.pairs)
-        jobs.left_out = planned.left_out
-        _require_some(jobs, paths)
-    _keep_inputs(jobs)
-    for job in jobs:
-        output.refuse_terminal(job.target)
-        if as_json and job.target == STANDARD:
-            raise click.UsageError("--json and an output of - both need standard output; name an output file")
-    if jobs[0].target != STANDARD:
-        folder = Path(output_dir or Path(jobs[0].target).parent)
-        with one_line_errors(str(folder), jobs if as_json else ()):
-            output.check_folder(folder, made=output_dir is not None)
-    return jobs
-
-
-def _beside(source: str, suffix: str, *, resume: bool) -> Job:
-    if source == STANDARD:
-        raise click.UsageError("standard input has no name for the output to have; name an output file")
-    target = os.path.splitext(source)[0] + suffix
-    problem = None
-    if os.path.exists(target) and not resume:
-        problem = OutputError(
-            f"the output {target!r} exists and was not named; name it as the output to replace it"
-        )
-    return Job(source, target, problem)
-
-
-def inputs(paths: Sequence[str], *, wanted: Callable[[str], bool]) -> Jobs:
-    """Inputs without outputs; a folder stands for the files in and below it that are ``wanted``."""
-    left_out: list[LeftOut] = []
-    jobs = Jobs(
-        Job(file, problem=problem)
-        for path in paths
-        for file, _, problem in folders.find(path, wanted, left_out)
-    )
-    jobs.left_out = left_out
-    _require_some(jobs, paths)
-    return jobs
-
-
-def _require_some(jobs: Jobs, paths: Sequence[str]) -> None:
-    if not jobs:
-        others = f": {folders.summary(jobs.left_out)}" if jobs.left_out else ""
-        raise click.UsageError(f"there is nothing to do in {', '.join(map(repr, paths))}{others}")
-
-
-def refuse_stray_numbers(paths: Sequence[str], quiet: bool) -> None:
-    """Raise a usage error for ``-q 60``, which elsewhere is a quality, unless there is a file of that name."""
-    for path in paths:
-        if quiet and _NUMBER.fullmatch(path) and not os.path.exists(path):
-            raise click.UsageError(
-                f"there is no file {path!r}: -q is --quiet; for a quality give --quality {path}"
-            )
-
-
-_NUMBER = re.compile(r"\d+(\.\d+)?")
-
-
-def _keep_inputs(jobs: Sequence[Job]) -> None:
-    sources = {os.path.realpath(job.source) for job in jobs if job.source != STANDARD}
-    for job in jobs:
-        if job.target != STANDARD and os.path.realpath(job.target) in sources:
-            raise click.UsageError(f"the output {job.target!r} is also an input; choose another name")
 
 
 def run(
