@@ -94,6 +94,11 @@ class Model:
                 f"the file was made with model {header.model!r} ({header.model_hash.hex()}), but this codec holds "
                 f"{self.id!r} ({self.hash.hex()}); get the weights that the file names"
             )
+        if header.family != self.family:
+            raise WeightsError(
+                f"the file is of family {header.family}, but model {self.id!r} makes files of family {self.family}: "
+                "the file is damaged"
+            )
 
     @cached_property
     def order(self) -> _core.EmbeddedOrder | None:
