@@ -27,10 +27,10 @@ import click
 import numpy as np
 import torch
 
-from recodec import zoo
+from recodec import ssim, zoo
 from recodec.cli.environment import describe
 from recodec.errors import RecodecError, WeightsError
-from recodec.eval import metrics, ssim
+from recodec.eval import metrics
 from recodec.model_search import SEARCH_PATH_VARIABLE, find_model
 from recodec.zoo.learned.header import Settings
 from zoo_files import Row, through_files

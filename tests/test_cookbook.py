@@ -32,15 +32,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_examples_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plain = [code for needs_ray, code in EXAMPLES if not needs_ray]
-    assert len(plain) == 6
+    assert len(plain) == 7
     for code in plain:
         exec(code, {"url": (folder / "photo.rcd").as_uri()})  # noqa: S102
     shown = capsys.readouterr().out.splitlines()
     assert shown[0].startswith(str(Path("photos", "broken.jpg")))
-    assert shown[1].startswith("(140, 100) RGB")
-    assert shown[2].startswith("True 1 strips behind")
-    assert shown[3].startswith("torch.Size([2, 3, 64, 96]) torch.uint8")
-    assert shown[4].endswith("True")
+    assert shown[1] == "broken.jpg ImageError"
+    assert shown[2].startswith("(140, 100) RGB")
+    assert shown[3].startswith("True 1 strips behind")
+    assert shown[4].startswith("torch.Size([2, 3, 64, 96]) torch.uint8")
+    assert shown[5].endswith("True")
     recodec.verify("coded/one.rcd")
     with Image.open("thumbnail.png") as thumbnail:
         assert thumbnail.size == (64, 46)

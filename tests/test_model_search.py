@@ -121,3 +121,28 @@ def test_a_folder_that_is_not_there_is_an_error_of_the_setting(
         run("info", shipped_file)
     monkeypatch.setenv("RECODEC_WEIGHTS", f":{GOLDEN}:")
     assert recodec.load("tiny").id == "tiny"
+
+
+def test_a_path_as_text_decodes_what_it_encodes(
+    picture: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "own weights" / "mine.safetensors"
+    path.parent.mkdir()
+    shutil.copy(GOLDEN / "tiny.safetensors", path)
+    data = recodec.encode(picture, model=str(path), iterations=1)
+    assert recodec.load(str(path)).decode(data).size == picture.size
+    picture.save(tmp_path / "a.png")
+    run(
+        "encode",
+        tmp_path / "a.png",
+        tmp_path / "a.rcd",
+        "--model",
+        path,
+        "--iterations",
+        1,
+        "--device",
+        "auto",
+    )
+    assert (tmp_path / "a.rcd").read_bytes() == data
+    monkeypatch.setenv("RECODEC_WEIGHTS", str(path.parent))
+    assert recodec.decode(data).size == picture.size

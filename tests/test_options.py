@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +12,13 @@ import pytest
 from PIL import Image
 
 import recodec
+from recodec.codec import DecodeOptions, EncodeOptions
+from recodec.container.targets import Targets, resolve_target
+from recodec.decoding import _read
+from recodec.encoding import _start
 from recodec.errors import DeviceError, LimitError, OptionError, RecodecError, TargetError, WeightsError
+from recodec.families.recurrent.encoder import RecurrentEncoder
+from recodec.options import described
 
 
 @pytest.fixture
@@ -91,3 +98,50 @@ def test_what_names_no_model(picture: Image.Image) -> None:
             recodec.load("dev-1", model_hash=model_hash)  # type: ignore[arg-type]
     with pytest.raises(DeviceError, match="'None' cannot be used"):
         recodec.load("dev-1", device=None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("function", "options", "others"),
+    [
+        (recodec.encode, EncodeOptions, ["image", "model", "out"]),
+        (recodec.Codec.encode, EncodeOptions, ["self", "image", "out"]),
+        (recodec.decode, DecodeOptions, ["data", "like", "out"]),
+        (recodec.Codec.decode, DecodeOptions, ["self", "data", "like", "out"]),
+    ],
+)
+def test_signatures_and_help_show_every_option(
+    function: Callable[..., object], options: type, others: list[str]
+) -> None:
+    parameters = inspect.signature(function).parameters
+    known = described(options)
+    assert [*parameters] == [*others, *known]
+    text = inspect.getdoc(function)
+    assert text is not None
+    for name, (kind, option) in known.items():
+        assert parameters[name].kind is inspect.Parameter.KEYWORD_ONLY
+        assert parameters[name].default == option.default
+        assert parameters[name].annotation == kind
+        assert f"\n    {name}: {option.text.split()[0]}" in text
+    for name in others[1:]:
+        assert f"``{name}``" in text or name in ("image", "data")
+
+
+def test_help_states_the_defaults_that_are_taken() -> None:
+    taken: dict[str, object] = {}
+    for function in (_start, resolve_target, RecurrentEncoder.__init__):
+        parameters = inspect.signature(function).parameters.values()
+        taken |= {one.name: one.default for one in parameters if one.default is not one.empty}
+    encoding = {name: option.default for name, (_, option) in described(EncodeOptions).items()}
+    assert taken == {name: encoding[name] for name in taken}
+    assert set(encoding) - set(taken) == {"lossless", "effort", "preview"}
+    assert set(Targets.__optional_keys__) == set(inspect.signature(resolve_target).parameters) - {"pixels"}
+    decoding = {name: option.default for name, (_, option) in described(DecodeOptions).items()}
+    reading = inspect.signature(_read).parameters
+    assert decoding == {name: reading[name].default for name in decoding}
+
+
+def test_explicit_defaults_change_nothing(tiny_model: str, picture: Image.Image, coded: bytes) -> None:
+    encoding = {name: option.default for name, (_, option) in described(EncodeOptions).items()}
+    assert recodec.encode(picture, model=tiny_model, **encoding) == recodec.encode(picture, model=tiny_model)
+    decoding = {name: option.default for name, (_, option) in described(DecodeOptions).items()}
+    assert recodec.decode(coded, **decoding) == recodec.decode(coded)

@@ -14,6 +14,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from recodec.errors import (
+    BatchError,
     ChecksumError,
     DeadNetworkWarning,
     DeviceError,
@@ -25,6 +26,8 @@ from recodec.errors import (
     LimitError,
     MetadataDroppedWarning,
     OptionError,
+    OutputError,
+    OutputWarning,
     RecodecError,
     RecodecWarning,
     ReducedDepthWarning,
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
 __version__ = version("recodec")
 
 __all__ = [
+    "BatchError",
     "ChecksumError",
     "Codec",
     "DeadNetworkWarning",
@@ -59,6 +63,8 @@ __all__ = [
     "LimitError",
     "MetadataDroppedWarning",
     "OptionError",
+    "OutputError",
+    "OutputWarning",
     "RecodecError",
     "RecodecWarning",
     "ReducedDepthWarning",

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any, Literal, Unpack, overload
+from typing import Any, Literal, Unpack, cast, overload
 
 import torch
 from PIL import Image
 from torch import Tensor
 
 from recodec.codec import Codec, DecodeOptions, EncodeOptions
-from recodec.decoding import decode_all, open_file
+from recodec.decoding import CodedFile, check_decode_options, decode_all, open_file
 from recodec.decoding import progressive as decode_progressively
 from recodec.families.protocol import Engine, FileHeader
 from recodec.families.registry import codecs_without_weights, engine_of, family_without_weights
-from recodec.io.output_images import Array, Output, check_like
+from recodec.io.destinations import Destination
+from recodec.io.image_files import image_places
+from recodec.io.output_images import Array, Like, Output, check_like
 from recodec.io.pictures import ImageLike, Picture
 from recodec.io.sources import Source, read_blocks
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
 from recodec.lossless_mode import model_for
 from recodec.model_search import DEFAULT_MODEL, SEARCH_PATH_VARIABLE, available_models, check_name
 from recodec.ops.backend import Backend
+from recodec.options import with_options
+from recodec.several import attempt, collected, is_several, single
 from recodec.weights import load_model
 
 
@@ -34,8 +38,9 @@ def load(
     backend: Backend = "auto",
     model_hash: str | None = None,
 ) -> Codec:
-    """Load a model by id (see :func:`models`), or a weights file by its path.
+    """Load a model by id (see :func:`models`), or a weights file by its path, as text too.
 
+    ``device`` is one of torch's, or "auto": a CUDA device where there is one, else the CPU.
     ``model_hash`` as :attr:`Info.model_hash` has it finds the weights that a file names, even where others have their
     id.
     ``backend`` "auto" computes with recodec's Triton kernels on CUDA devices that have Triton, "reference" with
@@ -65,33 +70,166 @@ def models() -> tuple[str, ...]:
     return tuple(sorted({*available_models(), *codecs_without_weights()}))
 
 
-def encode(image: ImageLike | Picture, *, model: str = "default", **options: Unpack[EncodeOptions]) -> bytes:
-    """Encode one image; see :meth:`Codec.encode` for the targets. ``model`` is a model's id or path.
+# Of three axes it is one picture, of four several.
+@overload
+def encode(
+    image: Tensor, *, model: str = "default", out: Any = ..., **options: Unpack[EncodeOptions]
+) -> Any: ...
+@overload
+def encode(  # type: ignore[overload-overlap]
+    image: ImageLike | Picture,
+    *,
+    model: str = "default",
+    out: Destination | None = ...,
+    **options: Unpack[EncodeOptions],
+) -> bytes: ...
+@overload
+def encode(
+    image: Sequence[ImageLike | Picture],
+    *,
+    model: str = "default",
+    out: Sequence[Destination] | None = ...,
+    **options: Unpack[EncodeOptions],
+) -> list[bytes]: ...
 
-    ``lossless=True`` keeps every sample and takes no model, unless there is a ``preview`` for it to show.
+
+@with_options(EncodeOptions)
+def encode(
+    image: ImageLike | Picture | Sequence[ImageLike | Picture],
+    *,
+    model: str = "default",
+    out: Destination | Sequence[Destination] | None = None,
+    **options: Unpack[EncodeOptions],
+) -> Any:
+    """Encode one image to a file, or a list or tuple (or N×C×H×W tensor) of images to a list of files.
+
+    ``model`` is a model's id (see :func:`models`) or the path of its weights.
+
+    An image is a Pillow image, a path, an open binary file, an image file's bytes (bytes-like, or an array or
+    tensor of uint8 with one axis), an array (uint8, H×W or H×W×C) or a tensor (uint8 or float in [0, 1], C×H×W);
+    1 and 2 channels are grey and grey with alpha, 3 and 4 RGB and RGBA. Alpha is kept without loss. Palettes
+    become RGB, or RGBA where something in them is transparent.
+
+    Give at most one target. The file is returned, and written to ``out`` as well: a path, which gets all of it or
+    stays as it was, or an open binary file; for a list a list of as many. Of a list every item is tried: where some
+    fail, a :class:`BatchError` has the files of the others.
+
+    Text and line art that the model cannot show well come with an :class:`UnsuitablePictureWarning`. Raises
+    :class:`ImageError`, :class:`TargetError`, :class:`LimitError`, :class:`WeightsError`, :class:`OutputError`.
     """
-    return _codec(model_for(model, options)).encode(image, **options)
+    return _codec(model_for(model, options)).encode(cast(Any, image), out=out, **options)
 
 
 @overload
-def decode(
-    data: Source, *, like: Literal["pil"] = "pil", **options: Unpack[DecodeOptions]
+def decode(  # type: ignore[overload-overlap]
+    data: Source,
+    *,
+    like: Literal["pil"] = "pil",
+    out: Destination | None = ...,
+    **options: Unpack[DecodeOptions],
 ) -> Image.Image: ...
 @overload
-def decode(data: Source, *, like: Literal["numpy"], **options: Unpack[DecodeOptions]) -> Array: ...
+def decode(  # type: ignore[overload-overlap]
+    data: Source, *, like: Literal["numpy"], out: Destination | None = ..., **options: Unpack[DecodeOptions]
+) -> Array: ...
 @overload
-def decode(data: Source, *, like: Literal["torch"], **options: Unpack[DecodeOptions]) -> Tensor: ...
+def decode(  # type: ignore[overload-overlap]
+    data: Source, *, like: Literal["torch"], out: Destination | None = ..., **options: Unpack[DecodeOptions]
+) -> Tensor: ...
 @overload
-def decode(data: Source, *, like: str, **options: Unpack[DecodeOptions]) -> Output: ...
+def decode(  # type: ignore[overload-overlap]
+    data: Source, *, like: str, out: Destination | None = ..., **options: Unpack[DecodeOptions]
+) -> Output: ...
+@overload
+def decode(
+    data: Sequence[Source],
+    *,
+    like: Literal["pil"] = "pil",
+    out: Sequence[Destination] | None = ...,
+    **options: Unpack[DecodeOptions],
+) -> list[Image.Image]: ...
+@overload
+def decode(
+    data: Sequence[Source],
+    *,
+    like: Literal["numpy"],
+    out: Sequence[Destination] | None = ...,
+    **options: Unpack[DecodeOptions],
+) -> list[Array]: ...
+@overload
+def decode(
+    data: Sequence[Source],
+    *,
+    like: Literal["torch"],
+    out: Sequence[Destination] | None = ...,
+    **options: Unpack[DecodeOptions],
+) -> list[Tensor]: ...
+@overload
+def decode(
+    data: Sequence[Source],
+    *,
+    like: str,
+    out: Sequence[Destination] | None = ...,
+    **options: Unpack[DecodeOptions],
+) -> list[Output]: ...
 
 
-def decode(data: Source, *, like: str = "pil", **options: Unpack[DecodeOptions]) -> Output:
-    """Decode one file with the model it names; see :meth:`Codec.decode` for the options."""
-    limits = Limits(
-        options.get("max_pixels", DEFAULT_MAX_PIXELS), options.get("max_memory", DEFAULT_MAX_MEMORY)
-    )
-    file = open_file(data, limits)
-    return next(decode_all(_engine(file.header), [file], check_like(like), options))
+@with_options(DecodeOptions)
+def decode(
+    data: Source | Sequence[Source],
+    *,
+    like: str = "pil",
+    out: Destination | Sequence[Destination] | None = None,
+    **options: Unpack[DecodeOptions],
+) -> Any:
+    """Decode a file with the model it names, or a list or tuple of them, of any models, to a list.
+
+    A file is its bytes (bytes-like, or an array or tensor of uint8 with one axis), its path or an open binary file.
+    ``like`` is "pil" (mode L, LA, RGB or RGBA), "numpy" (H×W×C uint8) or "torch" (C×H×W uint8 on the
+    codec's device), C being 1 to 4 in that order of modes. Files of 16 bits give uint16 and mode I;16, and other modes
+    with 8 bits and a :class:`ReducedDepthWarning`. Nothing is shown unless every chunk used is intact.
+
+    The picture is returned, and written to ``out`` as well: a path, which gets an image file of the format that its
+    suffix names, all of it or none, or an open binary file, which gets PNG if its name says nothing else; for a list
+    a list of as many. What the format has no room for comes with an :class:`OutputWarning`. Of a list every item is
+    tried: where some fail, a :class:`BatchError` has the pictures of the others.
+
+    Raises :class:`FormatError`, :class:`WeightsError`, :class:`TargetError`, :class:`LimitError`,
+    :class:`SourceError`, :class:`OutputError`.
+    """
+    limits, kind = check_decode_options(options), check_like(like)
+    places = image_places(out, len(data) if is_several(data) else None)
+    if not is_several(data):
+        file = open_file(cast(Source, data), limits)
+        return single(decode_all(_engine(file.header), [file], kind, options, places))
+    files = [attempt(lambda source: open_file(source, limits), source) for source in data]
+    return collected(_decoded(files, kind, options, places))
+
+
+def _decoded(
+    files: Sequence[CodedFile | Exception],
+    like: Like,
+    options: DecodeOptions,
+    outs: Sequence[Destination | None],
+) -> list[Output | Exception]:
+    """Pictures of files of any models; those of one model together."""
+    results: dict[int, Output | Exception] = {}
+    places: dict[Hashable, list[int]] = {}
+    for place, file in enumerate(files):
+        if isinstance(file, Exception):
+            results[place] = file
+        else:
+            common = file.header.common
+            places.setdefault((common.model, common.model_hash), []).append(place)
+    for group in places.values():
+        chosen = [file for place in group if not isinstance(file := files[place], Exception)]
+        engine = attempt(_engine, chosen[0].header)
+        if isinstance(engine, Exception):
+            results.update(dict.fromkeys(group, engine))
+        else:
+            shown = decode_all(engine, chosen, like, options, [outs[place] for place in group])
+            results.update(zip(group, shown, strict=True))
+    return [results[place] for place in range(len(files))]
 
 
 @overload

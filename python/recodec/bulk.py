@@ -26,7 +26,8 @@ from recodec.io import folders, outputs, picture_kinds
 from recodec.io.image_files import to_bytes
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS
 from recodec.lossless_mode import model_for
-from recodec.options import check_options
+from recodec.options import check_options, with_options
+from recodec.runtime.placement import chosen_device
 
 try:
     import ray.data
@@ -41,6 +42,7 @@ Record: TypeAlias = dict[str, Any]
 Batch: TypeAlias = dict[str, Any]
 
 
+@with_options(EncodeOptions)
 def encode_folder(
     source: Folder,
     target: Folder,
@@ -63,6 +65,7 @@ def encode_folder(
     """
     check_options("encode", options, EncodeOptions.__optional_keys__)
     model = model_for(model, options)
+    device = str(chosen_device(device))
     recodec.load(model, device=device)  # fail here rather than in every worker
     picture_kinds.register_plugins()
     plan = folders.plan([os.fspath(source)], os.fspath(target), ".rcd", wanted=picture_kinds.image_chooser())
@@ -70,6 +73,7 @@ def encode_folder(
     return _run(plan, worker, workers, device, summary)
 
 
+@with_options(DecodeOptions)
 def decode_folder(
     source: Folder,
     target: Folder,
@@ -84,6 +88,7 @@ def decode_folder(
     Skips, reports and raises like :func:`encode_folder`; ``options`` are those of :meth:`Codec.decode`.
     """
     check_options("decode", options, DecodeOptions.__optional_keys__)
+    device = str(chosen_device(device))
     plan = folders.plan([os.fspath(source)], os.fspath(target), ".png", wanted=picture_kinds.is_rcd_file)
     worker = (_Decoder, {"device": device, "options": options})
     return _run(plan, worker, workers, device, summary)

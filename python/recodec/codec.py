@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, TypeVar, Unpack, overload
+from functools import partial
+from typing import Any, Literal, Unpack, cast, overload
 
 import torch
 from PIL import Image
@@ -15,22 +16,22 @@ from recodec.encoding import EncodeOptions, encode_all
 from recodec.errors import SettingError, WeightsError
 from recodec.families.protocol import Engine
 from recodec.families.registry import engine_of, family_without_weights
+from recodec.io.destinations import Destination, deliver, destinations
+from recodec.io.image_files import image_places
 from recodec.io.output_images import Array, Output, check_like
 from recodec.io.pictures import ImageLike, Picture
 from recodec.io.sources import Source, read_blocks
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
 from recodec.notices import warn
 from recodec.ops.backend import Backend
+from recodec.options import with_options
 from recodec.runtime import forks
+from recodec.several import attempt, collected, is_several, single
 from recodec.weights import Model, find_weights, load_model
 
 forks.guard()
 
 __all__ = ["Codec", "DecodeOptions", "EncodeOptions", "Output"]
-
-# Lists of one kind, such as list[bytes], are as good as mixed ones.
-AnyImage = TypeVar("AnyImage", bound=ImageLike | Picture)
-AnySource = TypeVar("AnySource", bound=Source)
 
 
 def _is_found(model: Model) -> bool:
@@ -58,6 +59,15 @@ class Codec:
 
     def __init__(self, engine: Engine):
         self.engine = engine
+
+    def __repr__(self) -> str:
+        engine = self.engine
+        kind = engine.family.name if engine.model is None else engine.model.architecture
+        dtype = str(engine.dtype).removeprefix("torch.")
+        return (
+            f"Codec({engine.id!r}, architecture={kind!r}, device={str(engine.device)!r}, dtype={dtype!r}, "
+            f"backend={engine.backend!r}, hash={engine.hash.hex()!r})"
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickles and copies are made of id and settings; weights that are not found by their id go along whole."""
@@ -103,84 +113,160 @@ class Codec:
         """The most iterations a file of this model can hold."""
         return self.engine.iterations
 
+    # Of three axes it is one picture, of four several.
     @overload
-    def encode(self, image: list[AnyImage], **options: Unpack[EncodeOptions]) -> list[bytes]: ...
+    def encode(self, image: Tensor, *, out: Any = ..., **options: Unpack[EncodeOptions]) -> Any: ...
     @overload
-    def encode(self, image: ImageLike | Picture, **options: Unpack[EncodeOptions]) -> bytes: ...
-
+    def encode(  # type: ignore[overload-overlap]
+        self, image: ImageLike | Picture, *, out: Destination | None = ..., **options: Unpack[EncodeOptions]
+    ) -> bytes: ...
+    @overload
     def encode(
-        self, image: ImageLike | Picture | list[AnyImage], **options: Unpack[EncodeOptions]
-    ) -> bytes | list[bytes]:
-        """Encode one image to a file, or a list (or N×C×H×W tensor) of images to a list of files.
+        self,
+        image: Sequence[ImageLike | Picture],
+        *,
+        out: Sequence[Destination] | None = ...,
+        **options: Unpack[EncodeOptions],
+    ) -> list[bytes]: ...
 
-        An image is a Pillow image, a path, an open binary file, an array (uint8, H×W or H×W×C) or a tensor (uint8
-        or float in [0, 1], C×H×W); 1 and 2 channels are grey and grey with alpha, 3 and 4 RGB and RGBA. Alpha is
-        kept without loss. Palettes become RGB, or RGBA where something in them is transparent.
+    @with_options(EncodeOptions)
+    def encode(
+        self,
+        image: ImageLike | Picture | Sequence[ImageLike | Picture],
+        *,
+        out: Destination | Sequence[Destination] | None = None,
+        **options: Unpack[EncodeOptions],
+    ) -> Any:
+        """Encode one image to a file, or a list or tuple (or N×C×H×W tensor) of images to a list of files.
 
-        ``convert`` allows what is refused otherwise: CMYK, YCbCr, LAB and HSV become sRGB, by their ICC
-        profile if there is one; 16-bit samples become v / 257, rounded (Pillow itself reads those of colour
-        images as v / 256, cut), those of 12 bits 255 v / 4095; floats must lie in [0, 1], values of mode I in
-        0..255, and those of mode F in either (in the latter if they are whole or some reach 16), and are
-        rounded. ``strip`` leaves ICC, EXIF and XMP out. ``entropy`` "auto" codes with the model's trained
-        entropy network where it has one, "network" raises where it has none, "adaptive" does without: larger
-        files, which readers from before entropy networks can read.
+        An image is a Pillow image, a path, an open binary file, an image file's bytes (bytes-like, or an array or
+        tensor of uint8 with one axis), an array (uint8, H×W or H×W×C) or a tensor (uint8 or float in [0, 1], C×H×W);
+        1 and 2 channels are grey and grey with alpha, 3 and 4 RGB and RGBA. Alpha is kept without loss. Palettes
+        become RGB, or RGBA where something in them is transparent.
 
-        ``lossless`` keeps every sample, with an ``effort`` of "fast", "default" or "best"; what would have to be
-        rounded for it is refused, and it takes no target. ``preview`` (bpp) begins such a file with a lossy picture
-        of this model, without which the codec "lossless" makes it, whatever this one is.
+        Give at most one target. The file is returned, and written to ``out`` as well: a path, which gets all of it or
+        stays as it was, or an open binary file; for a list a list of as many. Of a list every item is tried: where some
+        fail, a :class:`BatchError` has the files of the others.
 
-        Give at most one target; none means ``quality=60``. ``iterations`` writes that many chunks.
-        ``bpp`` and ``max_bytes`` bound the whole file and are never exceeded: where not even one chunk fits
-        beside all metadata, XMP, EXIF and ICC are dropped in that order with a
-        :class:`MetadataDroppedWarning`. ``quality`` (0 to 100) is a target rate of 2^(quality/20 − 4) bpp
-        (more below 512×512) for codes and alpha channel, without header and metadata, and gives at least one
-        chunk. ``psnr`` (dB, over grey or RGB) stops at the first chunk that reaches it. ``max_pixels`` bounds the
-        picture and ``max_memory`` (bytes) about what the process takes, which is some 700 MiB whatever the picture;
-        None is no limit.
         Text and line art that the model cannot show well come with an :class:`UnsuitablePictureWarning`. Raises
-        :class:`ImageError`, :class:`TargetError`, :class:`LimitError`, :class:`WeightsError`.
+        :class:`ImageError`, :class:`TargetError`, :class:`LimitError`, :class:`WeightsError`, :class:`OutputError`.
+
+        With ``lossless`` but no ``preview`` the codec "lossless" makes the file, whatever this one is.
         """
-        several = isinstance(image, list) or (isinstance(image, Tensor) and image.ndim == 4)
-        images: list[ImageLike | Picture] = list(image) if several else [image]  # type: ignore[arg-type, list-item]
-        found = []
-        for writer in encode_all(self.engine, images, options):
+        if is_several(image) or (isinstance(image, Tensor) and image.ndim == 4):
+            images: list[Any] = list(image)
+            return collected(self._encoded(images, destinations(out, len(images)), options))
+        return single(self._encoded([image], destinations(out, None), options))
+
+    def _encoded(
+        self, images: Sequence[Any], places: Sequence[Destination | None], options: EncodeOptions
+    ) -> Iterator[bytes | Exception]:
+        for place, writer in zip(places, encode_all(self.engine, images, options), strict=True):
+            if isinstance(writer, Exception):
+                yield writer
+                continue
             for warning in writer.warnings:
                 warn(warning)
-            found.append(writer.assembly.to_bytes())
-        return found if several else found[0]
+            data = writer.assembly.to_bytes()
+            failed = None if place is None else attempt(partial(deliver, place), data)
+            yield data if failed is None else failed
 
     @overload
-    def decode(
-        self, data: Source, *, like: Literal["pil"] = "pil", **options: Unpack[DecodeOptions]
+    def decode(  # type: ignore[overload-overlap]
+        self,
+        data: Source,
+        *,
+        like: Literal["pil"] = "pil",
+        out: Destination | None = ...,
+        **options: Unpack[DecodeOptions],
     ) -> Image.Image: ...
     @overload
-    def decode(self, data: Source, *, like: Literal["numpy"], **options: Unpack[DecodeOptions]) -> Array: ...
+    def decode(  # type: ignore[overload-overlap]
+        self,
+        data: Source,
+        *,
+        like: Literal["numpy"],
+        out: Destination | None = ...,
+        **options: Unpack[DecodeOptions],
+    ) -> Array: ...
     @overload
-    def decode(self, data: Source, *, like: Literal["torch"], **options: Unpack[DecodeOptions]) -> Tensor: ...
+    def decode(  # type: ignore[overload-overlap]
+        self,
+        data: Source,
+        *,
+        like: Literal["torch"],
+        out: Destination | None = ...,
+        **options: Unpack[DecodeOptions],
+    ) -> Tensor: ...
     @overload
-    def decode(self, data: Source, *, like: str, **options: Unpack[DecodeOptions]) -> Output: ...
+    def decode(  # type: ignore[overload-overlap]
+        self, data: Source, *, like: str, out: Destination | None = ..., **options: Unpack[DecodeOptions]
+    ) -> Output: ...
     @overload
     def decode(
-        self, data: list[AnySource], *, like: str = "pil", **options: Unpack[DecodeOptions]
-    ) -> list[Any]: ...
-
+        self,
+        data: Sequence[Source],
+        *,
+        like: Literal["pil"] = "pil",
+        out: Sequence[Destination] | None = ...,
+        **options: Unpack[DecodeOptions],
+    ) -> list[Image.Image]: ...
+    @overload
     def decode(
-        self, data: Source | list[AnySource], *, like: str = "pil", **options: Unpack[DecodeOptions]
-    ) -> Output | list[Any]:
-        """Decode a file (bytes, path or open binary file), or a list of them.
+        self,
+        data: Sequence[Source],
+        *,
+        like: Literal["numpy"],
+        out: Sequence[Destination] | None = ...,
+        **options: Unpack[DecodeOptions],
+    ) -> list[Array]: ...
+    @overload
+    def decode(
+        self,
+        data: Sequence[Source],
+        *,
+        like: Literal["torch"],
+        out: Sequence[Destination] | None = ...,
+        **options: Unpack[DecodeOptions],
+    ) -> list[Tensor]: ...
+    @overload
+    def decode(
+        self,
+        data: Sequence[Source],
+        *,
+        like: str,
+        out: Sequence[Destination] | None = ...,
+        **options: Unpack[DecodeOptions],
+    ) -> list[Output]: ...
 
-        ``like`` is "pil" (mode L, LA, RGB or RGBA), "numpy" (H×W×C uint8) or "torch" (C×H×W uint8 on the
-        codec's device), C being 1 to 4 in that order of modes.
-        Files of 16 bits give uint16 and mode I;16, and other modes with 8 bits and a :class:`ReducedDepthWarning`.
-        ``iterations`` stops after so many chunks, before strips of exact rows; ``max_pixels`` bounds the picture and
-        ``max_memory`` (bytes) about what the process takes, whatever the file claims. A file cut short decodes as
-        far as its whole chunks go, or is an error with ``strict``. Nothing is shown unless every chunk used is
-        intact. Raises :class:`FormatError`, :class:`WeightsError`, :class:`TargetError`, :class:`LimitError`,
-        :class:`SourceError`.
+    @with_options(DecodeOptions)
+    def decode(
+        self,
+        data: Source | Sequence[Source],
+        *,
+        like: str = "pil",
+        out: Destination | Sequence[Destination] | None = None,
+        **options: Unpack[DecodeOptions],
+    ) -> Any:
+        """Decode a file, or a list or tuple of them to a list.
+
+        A file is its bytes (bytes-like, or an array or tensor of uint8 with one axis), its path or an open binary file.
+        ``like`` is "pil" (mode L, LA, RGB or RGBA), "numpy" (H×W×C uint8) or "torch" (C×H×W uint8 on the codec's
+        device), C being 1 to 4 in that order of modes. Files of 16 bits give uint16 and mode I;16, and other modes
+        with 8 bits and a :class:`ReducedDepthWarning`. Nothing is shown unless every chunk used is intact.
+
+        The picture is returned, and written to ``out`` as well: a path, which gets an image file of the format that its
+        suffix names, all of it or none, or an open binary file, which gets PNG if its name says nothing else; for a
+        list a list of as many. What the format has no room for comes with an :class:`OutputWarning`. Of a list every
+        item is tried: where some fail, a :class:`BatchError` has the pictures of the others.
+
+        Raises :class:`FormatError`, :class:`WeightsError`, :class:`TargetError`, :class:`LimitError`,
+        :class:`SourceError`, :class:`OutputError`.
         """
-        sources: Sequence[Source] = data if isinstance(data, list) else [data]
-        pictures = list(decode_all(self.engine, sources, check_like(like), options))
-        return pictures if isinstance(data, list) else pictures[0]
+        kind = check_like(like)
+        if is_several(data):
+            return collected(decode_all(self.engine, data, kind, options, image_places(out, len(data))))
+        return single(decode_all(self.engine, [cast(Source, data)], kind, options, image_places(out, None)))
 
     @overload
     def progressive(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TypedDict
+from typing import Annotated, TypedDict
 
 import torch
+from PIL import Image
 
 from recodec.container.attachments import Attachments
 from recodec.container.core import CODES, EXACT, STRIP
@@ -18,21 +19,41 @@ from recodec.families.exact_rows import ExactRows
 from recodec.families.lossless.strips import of_depth
 from recodec.families.protocol import Decoder, Engine, FileHeader
 from recodec.families.registry import read_file_header
-from recodec.io.output_images import Like, Output, make_image
+from recodec.io.destinations import Destination
+from recodec.io.image_files import write_image
+from recodec.io.output_images import Like, Output, make_image, pillow_image
+from recodec.io.reduction import MaxSize, check_max_size, reduced
 from recodec.io.sources import Buffer, Source, read_source
-from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
-from recodec.options import check_options
+from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, MAX_MEMORY_TEXT, Limits
+from recodec.options import Option, check_options
 from recodec.runtime.ambient import without_autocast
 from recodec.runtime.batches import batched, prepared, usable_cores
+from recodec.several import attempt
 
 
 class DecodeOptions(TypedDict, total=False):
     """Keyword arguments of :meth:`recodec.Codec.decode` beside ``like``."""
 
-    iterations: int | None
-    strict: bool
-    max_pixels: int | None
-    max_memory: int | None
+    iterations: Annotated[
+        int | None, Option(None, "Stop after so many chunks, before strips of exact rows; None takes all.")
+    ]
+    strict: Annotated[
+        bool,
+        Option(False, "Refuse a file that was cut, which is otherwise shown as far as its whole chunks go."),
+    ]
+    max_size: Annotated[
+        MaxSize | None,
+        Option(
+            None,
+            """Make the picture smaller, after it was decoded whole, until its longer side has so many pixels at most,
+            or width and height as many as a pair says; its shape is kept, and it is never made larger.""",
+        ),
+    ]
+    max_pixels: Annotated[
+        int | None,
+        Option(DEFAULT_MAX_PIXELS, "Refuse larger pictures, whatever the file claims; None is no limit."),
+    ]
+    max_memory: Annotated[int | None, Option(DEFAULT_MAX_MEMORY, MAX_MEMORY_TEXT)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +79,23 @@ def _opened(reader: Reader, limits: Limits) -> CodedFile:
 class _Content:
     """What becomes of a file, as far as its chunks were taken. Raises :class:`WeightsError` for another codec's."""
 
-    def __init__(self, engine: Engine, file: CodedFile, *, progressive: bool = False, threads: int = 1):
+    def __init__(
+        self,
+        engine: Engine,
+        file: CodedFile,
+        *,
+        progressive: bool = False,
+        threads: int = 1,
+        place: Destination | None = None,
+        most: tuple[int, int] | None = None,
+    ):
         if file.header.family.number != engine.family.number:
             raise WeightsError(
                 f"the file is of family {file.header.family.name!r}, but this codec is {engine.id!r} of "
                 f"{engine.family.name!r}; recodec.decode finds the codec that a file names"
             )
         engine.require(file.header)
-        self.header = file.header
+        self.header, self.place, self.most = file.header, place, most
         self._begin = partial(engine.decoder, file.header, progressive=progressive, threads=threads)
         self._decoder: Decoder | None = None
         self.attachments = Attachments(file.header.common)
@@ -93,31 +123,74 @@ class _Content:
 
 
 def decode_all(
-    engine: Engine, sources: Sequence[Source | CodedFile], like: Like, options: DecodeOptions
-) -> Iterator[Output]:
-    """Pictures, in order. Raises :class:`OptionError`."""
-    check_options("decode", options, DecodeOptions.__optional_keys__ | {"like"})
+    engine: Engine,
+    sources: Sequence[Source | CodedFile],
+    like: Like,
+    options: DecodeOptions,
+    places: Sequence[Destination | None] | None = None,
+) -> Iterator[Output | Exception]:
+    """Pictures, in order, and an error in the place of each that is not to be had.
+
+    Each is written to its place as well, where there is one. Raises :class:`OptionError`, and :class:`TargetError` for
+    options that no file could do with.
+    """
+    check_decode_options(options)
+
+    wanted = list(zip(sources, places or [None] * len(sources), strict=True))
+
+    def show(content: _Content) -> Output:
+        return _show(engine, content, like)
+
     if engine.at_once == 1 or len(sources) == 1:
-        for source in sources:
-            content = _read(engine, source, threads=torch.get_num_threads(), **options)
-            yield _show(engine, content, like)
+
+        def whole(item: tuple[Source | CodedFile, Destination | None]) -> Output:
+            return show(_read(engine, *item, threads=torch.get_num_threads(), **options))
+
+        yield from (attempt(whole, item) for item in wanted)
         return
 
-    def process(contents: Sequence[_Content]) -> list[Output]:
-        if contents[0].batch_key is not None:
-            engine.decode_together([content.decoder for content in contents])
-        return [_show(engine, content, like) for content in contents]
+    def process(contents: Sequence[_Content | Exception]) -> list[Output | Exception]:
+        sound = [content for content in contents if not isinstance(content, Exception)]
+        if not sound:
+            return [content for content in contents if isinstance(content, Exception)]
+        if sound[0].batch_key is not None:
+            try:
+                engine.decode_together([content.decoder for content in sound])
+            except Exception as error:  # noqa: BLE001 - of all of them
+                return [error] * len(sound)
+        return [attempt(show, content) for content in sound]
 
-    contents = prepared(sources, lambda source: _read(engine, source, **options), usable_cores())
-    yield from batched(contents, lambda content: content.batch_key, process, engine.at_once)
+    def read(item: tuple[Source | CodedFile, Destination | None]) -> _Content:
+        return _read(engine, *item, **options)
+
+    contents = prepared(wanted, partial(attempt, read), usable_cores())
+    yield from batched(contents, _kind, process, engine.at_once)
+
+
+def _kind(content: _Content | Exception) -> Hashable:
+    """Of files that are shown together; errors are of one kind, apart from all files."""
+    return Exception if isinstance(content, Exception) else content.batch_key
+
+
+def check_decode_options(options: DecodeOptions) -> Limits:
+    """The limits among options. Raises :class:`OptionError`, and :class:`TargetError` for what is no number."""
+    check_options("decode", options, DecodeOptions.__optional_keys__ | {"like"})
+    if options.get("iterations") is not None:
+        positive_int("iterations", options["iterations"])  # type: ignore[arg-type]
+    check_max_size(options.get("max_size"))
+    return Limits(
+        options.get("max_pixels", DEFAULT_MAX_PIXELS), options.get("max_memory", DEFAULT_MAX_MEMORY)
+    )
 
 
 def _read(
     engine: Engine,
     source: Source | CodedFile,
+    place: Destination | None = None,
     *,
     iterations: int | None = None,
     strict: bool = False,
+    max_size: MaxSize | None = None,
     max_pixels: int | None = DEFAULT_MAX_PIXELS,
     max_memory: int | None = DEFAULT_MAX_MEMORY,
     threads: int = 1,
@@ -126,7 +199,7 @@ def _read(
     wanted = engine.iterations if iterations is None else positive_int("iterations", iterations)
     file = source if isinstance(source, CodedFile) else open_file(source, Limits(max_pixels, max_memory))
     reader = file.reader
-    content = _Content(engine, file, threads=threads)
+    content = _Content(engine, file, threads=threads, place=place, most=check_max_size(max_size))
     payloads: list[bytes] = []
     for chunk in reader.chunks():
         content.take(chunk, exact=iterations is None)
@@ -165,7 +238,13 @@ def _show(engine: Engine, content: _Content, like: Like) -> Output:
         samples[-1] = torch.from_numpy(of_depth(attachments.alpha, rows.depth))
     for region, part in rows.over(content.decoder):
         region.of(samples)[: len(part)] = part
-    return make_image(samples, like, attachments.metadata)
+    if content.most is not None:
+        samples = reduced(samples, content.most)
+    shown = make_image(samples, like, attachments.metadata)
+    if content.place is not None:
+        image = shown if isinstance(shown, Image.Image) else pillow_image(samples, attachments.metadata)
+        write_image(content.place, image)
+    return shown
 
 
 def progressive(

@@ -6,7 +6,7 @@ import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 
@@ -20,10 +20,12 @@ from recodec.families.lossless.fields import MEMORY_SHARE
 from recodec.families.protocol import Encoder, Engine
 from recodec.families.registry import family_without_weights
 from recodec.io.pictures import ImageLike, Picture, read_picture
-from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
+from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, MAX_MEMORY_TEXT, Limits
 from recodec.lossless_mode import LOSSLESS, LosslessMode, LosslessOptions, lossless_mode, model_for
-from recodec.options import check_options
+from recodec.options import Option, check_options
+from recodec.quality import Goal, decibels, goal_of
 from recodec.runtime.batches import batched, prepared, usable_cores
+from recodec.several import attempt
 from recodec.weights import hides_shipped
 
 # dB that a model should be able to reach; photographs lie above, text and line art below.
@@ -34,11 +36,27 @@ _MODE = LosslessOptions.__optional_keys__
 class EncodeOptions(Targets, LosslessOptions, total=False):
     """Keyword arguments of :meth:`recodec.Codec.encode`; ``entropy`` is an option of family 1."""
 
-    convert: bool
-    strip: bool
-    entropy: Literal["auto", "network", "adaptive"]
-    max_pixels: int | None
-    max_memory: int | None
+    convert: Annotated[
+        bool,
+        Option(
+            False,
+            """Allow what is refused otherwise: CMYK, YCbCr, LAB and HSV become sRGB, by their ICC profile if there is
+            one; 16-bit samples become v / 257, rounded (Pillow itself reads those of colour images as v / 256, cut),
+            those of 12 bits 255 v / 4095; floats must lie in [0, 1], values of mode I in 0..255, and those of mode F in
+            either (in the latter if they are whole or some reach 16), and are rounded.""",
+        ),
+    ]
+    strip: Annotated[bool, Option(False, "Leave ICC, EXIF and XMP out.")]
+    entropy: Annotated[
+        Literal["auto", "network", "adaptive"],
+        Option(
+            "auto",
+            """Code with the model's trained entropy network where it has one; "network" raises where it has none,
+            "adaptive" does without: larger files, which readers from before entropy networks can read.""",
+        ),
+    ]
+    max_pixels: Annotated[int | None, Option(DEFAULT_MAX_PIXELS, "Refuse larger pictures; None is no limit.")]
+    max_memory: Annotated[int | None, Option(DEFAULT_MAX_MEMORY, MAX_MEMORY_TEXT)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,50 +65,68 @@ class _Job:
 
     encoder: Encoder
     writer: FileWriter
-    psnr: float | None
+    goal: Goal | None
     strips: StripEncoder | None = None
 
     @property
     def batch_key(self) -> Hashable:
         """What pictures that are encoded together have in common; None where that cannot be."""
         key = self.encoder.batch_key
-        return None if key is None or self.psnr is not None else (key, self.writer.iterations)
+        return None if key is None or self.goal is not None else (key, self.writer.iterations)
 
 
 def encode_all(
     engine: Engine, images: Sequence[ImageLike | Picture], options: EncodeOptions
-) -> Iterator[FileWriter]:
-    """Complete files, in order. Raises :class:`OptionError`."""
+) -> Iterator[FileWriter | Exception]:
+    """Complete files, in order, and an error in the place of each that cannot be made.
+
+    Raises :class:`OptionError`, and :class:`TargetError` for options that no picture could do with.
+    """
     check_options("encode", options, EncodeOptions.__optional_keys__)
     mode = lossless_mode(options, lossless=engine.exact)
     engine = _engine_for(engine, mode)
     others: dict[str, Any] = {name: value for name, value in options.items() if name not in _MODE}
+    _check(others)
 
     def start(image: ImageLike | Picture, threads: int = 1) -> _Job:
         return _start(engine, mode, image, threads=threads, **others)
 
-    if engine.at_once == 1:
-        for image in images:
+    if engine.at_once == 1 or len(images) == 1:
+
+        def whole(image: ImageLike | Picture) -> FileWriter:
             job = start(image, torch.get_num_threads())
-            _fill(job)
-            yield job.writer
+            if engine.at_once > 1 and job.batch_key is not None:
+                engine.encode_together([job.encoder], job.writer.iterations)
+            return _filled(job)
+
+        yield from (attempt(whole, image) for image in images)
         return
 
-    def process(jobs: Sequence[_Job]) -> list[FileWriter]:
-        if jobs[0].batch_key is None:
-            for job in jobs:
-                _fill(job)
-        else:
-            engine.encode_together([job.encoder for job in jobs], jobs[0].writer.iterations)
-            for _ in prepared(jobs, _fill, usable_cores()):
-                pass
-        return [job.writer for job in jobs]
+    def process(jobs: Sequence[_Job | Exception]) -> list[FileWriter | Exception]:
+        sound = [job for job in jobs if not isinstance(job, Exception)]
+        if not sound:
+            return [job for job in jobs if isinstance(job, Exception)]
+        if sound[0].batch_key is None:
+            return [attempt(_filled, job) for job in sound]
+        try:
+            engine.encode_together([job.encoder for job in sound], sound[0].writer.iterations)
+        except Exception as error:  # noqa: BLE001 - of all of them
+            return [error] * len(sound)
+        return list(prepared(sound, partial(attempt, _filled), usable_cores()))
 
-    if len(images) == 1:
-        yield from process([start(images[0], torch.get_num_threads())])
-        return
-    jobs = prepared(images, start, usable_cores())
-    yield from batched(jobs, lambda job: job.batch_key, process, engine.at_once)
+    jobs = prepared(images, partial(attempt, start), usable_cores())
+    yield from batched(jobs, _kind, process, engine.at_once)
+
+
+def _kind(job: _Job | Exception) -> Hashable:
+    """Of jobs that are done together; errors are of one kind, apart from all jobs."""
+    return Exception if isinstance(job, Exception) else job.batch_key
+
+
+def _check(options: Mapping[str, Any]) -> None:
+    """Raise :class:`TargetError` for limits and targets that are none, whatever the picture."""
+    Limits(**{name: options[name] for name in ("max_pixels", "max_memory") if name in options})
+    resolve_target(1, **{name: options[name] for name in Targets.__optional_keys__ & options.keys()})
 
 
 def _engine_for(engine: Engine, mode: LosslessMode) -> Engine:
@@ -147,10 +183,10 @@ def _start(
     writer.noticed += [InputWarning(f"of the image, {text}") for text in picture.said]
     if engine.model is not None and hides_shipped(engine.model):
         writer.noticed.append(HiddenModelWarning(engine.id))
-    best = _decibels(encoder.least_error())
+    best = decibels(encoder.least_error())
     if best < _LEAST_PSNR and not mode.lossless:
         writer.noticed.append(UnsuitablePictureWarning(engine.id, best))
-    return _Job(encoder, writer, target.psnr, strips)
+    return _Job(encoder, writer, goal_of(target, shown), strips)
 
 
 def _target(
@@ -183,30 +219,24 @@ def _header(engine: Engine, picture: Picture) -> _core.Header:
     return header
 
 
-def _fill(job: _Job) -> None:
-    """Complete the file of one picture."""
+def _filled(job: _Job) -> FileWriter:
+    """The complete file of one picture."""
     _fill_codes(job)
     if job.strips is not None:
         job.writer.add_strips(job.strips.fields, iter(job.strips.next, None))
+    return job.writer
 
 
 def _fill_codes(job: _Job) -> None:
-    reached = -math.inf
+    reached, goal = -math.inf, job.goal
     while (payload := job.encoder.next()) is not None:
         complete = job.writer.add(payload)
-        if job.psnr is None:
+        if goal is None:
             if complete:
                 return
             continue
-        reached = _decibels(job.encoder.squared_error())
-        if reached >= job.psnr:
+        reached = goal.measure(job.encoder)
+        if reached >= goal.wanted:
             return
-    if job.psnr is not None:
-        raise TargetError(
-            f"psnr is {job.psnr} dB, but all {job.writer.iterations} iterations reach {reached:.2f} dB on this "
-            "picture; lower it"
-        )
-
-
-def _decibels(squared_error: float) -> float:
-    return 10 * math.log10(255**2 / squared_error) if squared_error else math.inf
+    if goal is not None:
+        raise goal.missed(reached, job.writer.iterations)

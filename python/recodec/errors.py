@@ -1,12 +1,13 @@
 """Every error that recodec raises on purpose.
 
-Messages say what was wrong, the value, the limit and what to do.
+Messages say what was wrong, the value, the limit and what to do. Where a file cannot be had at all, an error is also
+the system's: a missing image raises what is both an :class:`ImageError` and a :class:`FileNotFoundError`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 
 class RecodecError(Exception):
@@ -61,6 +62,47 @@ class SourceError(RecodecError, OSError):
     """Encoded bytes cannot be read from where they should come from."""
 
 
+class BatchError(RecodecError, ExceptionGroup[Exception]):
+    """Some items of a list failed; the others are done.
+
+    ``results`` has a result for every item, None where there is none, and ``errors`` what was raised instead, by index
+    from 0. As an exception group it can be told apart with ``except*``.
+    """
+
+    results: list[Any]
+    errors: dict[int, Exception]
+
+    def __new__(cls, results: Sequence[Any], errors: Mapping[int, Exception]) -> Self:
+        """Make one of all results, and of what was raised at some indices."""
+        said = "; ".join(
+            f"item {index}: {_line(error)}" for index, error in list(errors.items())[:_ITEMS_SAID]
+        )
+        more = f"; and {len(errors) - _ITEMS_SAID} more" if len(errors) > _ITEMS_SAID else ""
+        made = super().__new__(
+            cls, f"{len(errors)} of {len(results)} items failed ({said}{more})", list(errors.values())
+        )
+        made.results, made.errors = list(results), dict(errors)
+        return made
+
+    def __str__(self) -> str:
+        return self.message
+
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
+        return type(self), (self.results, self.errors)
+
+
+# Of a list; more in one line nobody reads.
+_ITEMS_SAID = 3
+
+
+def _line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+class OutputError(RecodecError):
+    """A result cannot be written where it was asked for."""
+
+
 class RecodecWarning(UserWarning):
     """What recodec reports beside a result: something is not as a caller may expect."""
 
@@ -80,6 +122,10 @@ class MetadataDroppedWarning(RecodecWarning):
 
     def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
         return type(self), (self.dropped, self.max_bytes)
+
+
+class OutputWarning(RecodecWarning):
+    """Something of a picture is not in the image file that it was written to: its format has no room for it."""
 
 
 class InputWarning(RecodecWarning):

@@ -6,23 +6,39 @@ Loads no torch, and NumPy and Pillow inside functions only, so that the command 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, overload
 
 from recodec.errors import MetadataDroppedWarning, TargetError, TruncatedError
+from recodec.io.destinations import Destination, deliver, destinations
 from recodec.io.sources import Source, read_source
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits, check_pixels
 from recodec.notices import warn
+from recodec.several import each, is_several
 
 if TYPE_CHECKING:
     from recodec.container.info import Info
+    from recodec.container.targets import Target, Targets
 
 
-def info(data: Source) -> Info:
-    """Read what a file says about itself; needs neither its model nor its pixels.
+@overload
+def info(data: Source) -> Info: ...  # type: ignore[overload-overlap]
+@overload
+def info(data: Sequence[Source]) -> list[Info]: ...
 
-    Raises :class:`FormatError` if it is no recodec file or has no whole code chunk.
+
+def info(data: Any) -> Info | list[Info]:
+    """Read what a file says about itself; needs neither its model nor its pixels. Of a list or tuple gives a list.
+
+    Raises :class:`FormatError` if it is no recodec file or has no whole code chunk, :class:`BatchError` where that is
+    so of some of a list.
     """
+    return each(_info, data) if is_several(data) else _info(data)
+
+
+def _info(data: Source) -> Info:
     from recodec.container.info import InfoBuilder
     from recodec.container.reader import Reader
     from recodec.families.exact_rows import ExactIndex
@@ -37,16 +53,34 @@ def info(data: Source) -> Info:
     return builder.build(header.family.name, header.details, rows.details)
 
 
+@overload
+def verify(data: Source, *, max_pixels: int | None = ..., max_memory: int | None = ...) -> Info: ...  # type: ignore[overload-overlap]
+@overload
 def verify(
-    data: Source, *, max_pixels: int | None = DEFAULT_MAX_PIXELS, max_memory: int | None = DEFAULT_MAX_MEMORY
-) -> Info:
+    data: Sequence[Source], *, max_pixels: int | None = ..., max_memory: int | None = ...
+) -> list[Info]: ...
+
+
+def verify(
+    data: Any,
+    *,
+    max_pixels: int | None = DEFAULT_MAX_PIXELS,
+    max_memory: int | None = DEFAULT_MAX_MEMORY,
+) -> Info | list[Info]:
     """Check every checksum of a file and decode its alpha channel, all codes and strips, but no picture.
 
     Codes of the entropy network take the model that the file names. Returns :func:`info`. Raises
     :class:`WeightsError` where that is not at hand, :class:`ChecksumError` for damage, :class:`TruncatedError` for
     a cut file, :class:`LimitError` beyond ``max_pixels`` or ``max_memory`` (bytes), and for codes out of all
-    proportion to the picture, which only their model could tell to be right.
+    proportion to the picture, which only their model could tell to be right. Of a list or tuple gives a list, and
+    raises :class:`BatchError` where some of it are not sound.
     """
+    limits = Limits(max_pixels, max_memory)
+    check = partial(_verify, limits=limits)
+    return each(check, data) if is_several(data) else check(data)
+
+
+def _verify(data: Source, limits: Limits) -> Info:
     from recodec.container.attachments import Attachments
     from recodec.container.core import CODES, EXACT
     from recodec.container.info import InfoBuilder
@@ -56,7 +90,6 @@ def verify(
 
     reader = Reader(read_source(data))
     header = read_file_header(reader.header())
-    limits = Limits(max_pixels, max_memory)
     header.check(limits)
     builder, attachments = InfoBuilder(reader), Attachments(header.common)
     rows, checker = ExactChecker(header, limits), None
@@ -79,34 +112,83 @@ def verify(
     return result
 
 
-def truncate(
+@overload
+def truncate(  # type: ignore[overload-overlap]
     data: Source,
     *,
+    iterations: int | None = ...,
+    quality: float | None = ...,
+    bpp: float | None = ...,
+    max_bytes: int | None = ...,
+    out: Destination | None = ...,
+) -> bytes: ...
+@overload
+def truncate(
+    data: Sequence[Source],
+    *,
+    iterations: int | None = ...,
+    quality: float | None = ...,
+    bpp: float | None = ...,
+    max_bytes: int | None = ...,
+    out: Sequence[Destination] | None = ...,
+) -> list[bytes]: ...
+
+
+def truncate(
+    data: Any,
+    *,
     iterations: int | None = None,
+    quality: float | None = None,
     bpp: float | None = None,
     max_bytes: int | None = None,
-) -> bytes:
+    out: Any = None,
+) -> bytes | list[bytes]:
     """A complete file with fewer code chunks, made without decoding or re-encoding.
 
-    Give exactly one target; sizes bound the whole file. A file that already meets it comes back whole. Strips of
-    exact rows that follow the code chunks go first, with ``iterations`` all of them.
+    Give exactly one target, as for :func:`recodec.encode`, whose file for it this is: ``bpp`` and ``max_bytes`` bound
+    the whole file, ``quality`` is a rate of codes and alpha channel. A file that already meets it comes back whole.
+    Strips of exact rows that follow the code chunks go first, with ``iterations`` and ``quality`` all of them.
     Where not even the first chunk fits beside all metadata, XMP, EXIF and ICC are dropped in that order
     with a :class:`MetadataDroppedWarning`. Raises :class:`TargetError` if that is not enough.
+    Of a list or tuple gives a list, and raises :class:`BatchError` where some of it cannot be cut. The result is also
+    written to ``out``, a path, whole or not at all, or an open binary file; for a list a list of them. Raises
+    :class:`OutputError` where it cannot be.
     """
+    from recodec.container.targets import resolve_target
+
+    targets: Targets = {"iterations": iterations, "quality": quality, "bpp": bpp, "max_bytes": max_bytes}
+    if all(value is None for value in targets.values()):
+        raise TargetError("nothing says where to cut; give iterations, quality, bpp or max_bytes")
+    resolve_target(1, **targets)
+    if not is_several(data):
+        return _cut((data, destinations(out, None)[0]), targets)
+    return each(partial(_cut, targets=targets), zip(data, destinations(out, len(data)), strict=True))
+
+
+def _cut(item: tuple[Source, Destination | None], targets: Targets) -> bytes:
+    source, place = item
+    data = _truncate(source, targets)
+    if place is not None:
+        deliver(place, data)
+    return data
+
+
+def _truncate(data: Source, targets: Targets) -> bytes:
     from recodec.container.assembly import split
+    from recodec.container.core import ALPHA
     from recodec.container.reader import Reader
     from recodec.container.targets import resolve_target
     from recodec.families.exact_rows import ExactIndex
     from recodec.families.registry import read_file_header
 
-    content = read_source(data)
-    if iterations is None and bpp is None and max_bytes is None:
-        raise TargetError("nothing says where to cut; give iterations, bpp or max_bytes")
-    reader = Reader(content)
+    reader = Reader(read_source(data))
     header = read_file_header(reader.header())
     pixels = header.common.width * header.common.height
-    target = resolve_target(pixels, iterations=iterations, bpp=bpp, max_bytes=max_bytes)
-    assembly, chunks, exact, strips = split(reader, ExactIndex(header).take)
+    target = resolve_target(pixels, **targets)
+    assembly, chunks, payload_bytes, exact, strips = split(reader, ExactIndex(header).take)
+    if target.soft:
+        assembly.code_chunks += chunks[: _chunks_of_rate(target, assembly.size_of(ALPHA), payload_bytes)]
+        return assembly.to_bytes()
     for chunk in chunks[: target.iterations]:
         if target.max_bytes is not None:
             if not assembly.code_chunks:
@@ -119,6 +201,20 @@ def truncate(
     if assembly.dropped and target.max_bytes is not None:
         warn(MetadataDroppedWarning(assembly.dropped, target.max_bytes))
     return assembly.to_bytes()
+
+
+def _chunks_of_rate(target: Target, alpha_bytes: int, payload_bytes: Sequence[int]) -> int:
+    """Code chunks that an encode for a rate would have written, which counts neither header nor what frames chunks."""
+    from recodec.container.core import CHECKSUM_BYTES
+
+    assert target.max_bytes is not None
+    spent, count = alpha_bytes if target.alpha else 0, 0
+    for size in payload_bytes:
+        spent += size - CHECKSUM_BYTES
+        if spent > target.max_bytes and count:
+            break
+        count += 1
+    return count
 
 
 def is_sound(

@@ -17,6 +17,9 @@ DEFAULT_MAX_MEMORY = 4 * 2**30
 TORCH_BYTES, PLAIN_BYTES = 700 * 2**20, 64 * 2**20
 
 
+MAX_MEMORY_TEXT = """Refuse pictures for which the process would take more bytes of memory, of which some 700 MiB are
+for anything; None is no limit."""
+
 # More than any picture has, and little enough to reckon with.
 _NO_LIMIT = 2**48
 

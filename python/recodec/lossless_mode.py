@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, TypedDict
+from typing import Annotated, Any, Literal, TypeAlias, TypedDict
 
 from recodec.container.targets import positive
 from recodec.errors import TargetError
 from recodec.families.lossless.fields import DEFAULT_EFFORT, EFFORTS
+from recodec.options import Option
 
 LOSSLESS = "lossless"
 Effort: TypeAlias = Literal["fast", "default", "best"]
@@ -17,9 +18,26 @@ Effort: TypeAlias = Literal["fast", "default", "best"]
 class LosslessOptions(TypedDict, total=False):
     """The keyword arguments that files without loss have."""
 
-    lossless: bool
-    effort: Effort
-    preview: float | None
+    lossless: Annotated[
+        bool,
+        Option(
+            False,
+            """Keep every sample, of 8 or 16 bits; takes no target and no model, and refuses what would have to be
+            rounded.""",
+        ),
+    ]
+    effort: Annotated[
+        Effort | None,
+        Option(
+            None, """Of lossless: "fast", "default" or "best", for smaller files and more time both ways."""
+        ),
+    ]
+    preview: Annotated[
+        float | None,
+        Option(
+            None, "Of lossless: a lossy picture of so many bits per pixel, of the model, begins the file."
+        ),
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,13 @@
-"""Names of keyword arguments that several functions hand on."""
+"""Keyword arguments that several functions hand on: a typed dictionary names each, once, with all there is to say."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import inspect
+import textwrap
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from recodec.errors import IgnoredOptionWarning, OptionError
 
@@ -13,6 +17,53 @@ _ELSEWHERE = {
 }
 # Between options of other formats and ours, which are somewhat alike, and slips.
 _SLIP = 0.75
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+_WIDTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """Beside the type of a keyword argument, by :class:`typing.Annotated`: its default, and what it does."""
+
+    default: Any
+    text: str
+
+
+def described(options: type) -> dict[str, tuple[Any, Option]]:
+    """Type and description of every option of a typed dictionary."""
+    found = {}
+    for name, hint in get_type_hints(options, include_extras=True).items():
+        assert get_origin(hint) is Annotated, name
+        kind, option = get_args(hint)
+        found[name] = kind, option
+    return found
+
+
+def with_options(options: type) -> Callable[[Function], Function]:
+    """Let a function that takes ``**options`` show them all: in its signature, to completion, and in its help."""
+
+    def decorate(function: Function) -> Function:
+        known = described(options)
+        signature = inspect.signature(function)
+        *others, last = signature.parameters.values()
+        assert last.kind is inspect.Parameter.VAR_KEYWORD
+        named = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=option.default, annotation=kind)
+            for name, (kind, option) in known.items()
+        ]
+        function.__signature__ = signature.replace(parameters=[*others, *named])  # type: ignore[attr-defined]
+        lines = "\n".join(_help(name, option) for name, (_, option) in known.items())
+        function.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\nOptions:\n{lines}\n"
+        return function
+
+    return decorate
+
+
+def _help(name: str, option: Option) -> str:
+    text = f"{name}: {' '.join(option.text.split())} Default: {option.default!r}."
+    return textwrap.fill(text, _WIDTH, initial_indent="    ", subsequent_indent="        ")
 
 
 def check_options(function: str, given: Iterable[str], known: Collection[str]) -> None:

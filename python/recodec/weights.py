@@ -24,6 +24,7 @@ from torch import Tensor
 
 from recodec import _core
 from recodec.errors import WeightsError
+from recodec.file_errors import of_file
 from recodec.io import outputs
 from recodec.model_search import (
     MODEL_ID,
@@ -92,6 +93,11 @@ class Model:
             raise WeightsError(
                 f"the file was made with model {header.model!r} ({header.model_hash.hex()}), but this codec holds "
                 f"{self.id!r} ({self.hash.hex()}); get the weights that the file names"
+            )
+        if header.family != self.family:
+            raise WeightsError(
+                f"the file is of family {header.family}, but model {self.id!r} makes files of family {self.family}: "
+                "the file is damaged"
             )
 
     @cached_property
@@ -313,6 +319,11 @@ def _computed_hash(path: Path, modified: int, size: int) -> bytes:
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor], Architecture]:
     """What is in a file of weights, as it is. Raises :class:`WeightsError`."""
+    try:
+        # What cannot be had says so here as the system has it.
+        path.open("rb").close()
+    except OSError as error:
+        raise of_file(WeightsError, error, f"{path} cannot be read as weights: {error.strerror}") from error
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

@@ -100,22 +100,23 @@ def test_empty_names_are_refused(coded: Path) -> None:
 
 
 def test_number_of_paths_is_checked(photo: Path, tmp_path: Path) -> None:
+    assert "one input and one output" in run("encode", photo, photo, photo, code=2).stderr
     for paths in ((photo,), (photo, photo, photo)):
-        assert "one input and one output" in run("encode", *paths, code=2).stderr
+        result = run("truncate", *paths, "--iterations", 1, code=2)
+        assert "one input and one output" in result.stderr
     assert "standard input" in run("encode", "-", "--output-dir", tmp_path, code=2).stderr
 
 
 def test_missing_output_folder_is_named(photo: Path, tmp_path: Path) -> None:
     folder = tmp_path / "missing"
     assert str(folder) in error_line(run("encode", photo, folder / "a.rcd", code=1))
-    assert str(folder) in error_line(run("encode", photo, "--output-dir", folder, code=1))
     assert "is not a folder" in error_line(run("encode", photo, "--output-dir", photo, code=1))
 
 
 def test_errors_before_the_first_file_are_recorded(photo: Path, tmp_path: Path) -> None:
     photos = (photo, tmp_path / "other.png", "--output-dir")
     model = run("encode", *photos, tmp_path, "--model", "no-such", "--json", code=4)
-    folder = run("encode", *photos, tmp_path / "missing", "--json", code=1)
+    folder = run("encode", *photos, photo, "--json", code=1)
     for result, kind in ((model, "WeightsError"), (folder, "OutputError")):
         records = [json.loads(line) for line in result.stdout.splitlines()]
         assert [record["file"] for record in records] == [str(path) for path in photos[:2]]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from recodec.cli import output
-from recodec.io.outputs import OutputError
+from recodec.errors import OutputError
 
 
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, OSError])

@@ -22,6 +22,7 @@ from recodec.families.recurrent.family import read_planes
 from recodec.io.pictures import read_picture
 from recodec.networks.entropy.model import EntropyModel, EntropyModelConfig
 from recodec.networks.pixel.recurrent import RecurrentCodec
+from recodec.runtime.placement import chosen_device
 from recodec.runtime.samples import Samples
 from recodec.runtime.tiling import Region, grid_shape
 from recodec.weights import load_model, save_model
@@ -191,3 +192,26 @@ def test_decoders_show_what_the_encoder_of_dead_zones_saw(zoned_model: str, pict
             decoder = network.decode_step(codes, decoder)
             expected = (255 * (network.pixels(decoder.reconstruction)[0, :, :45, :61] + 0.5)).clamp(0, 255)
             assert float((image - expected).abs().max()) <= 0.51
+
+
+def test_auto_is_a_device_that_is_there(
+    tiny_model: str, picture: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codec = recodec.load(tiny_model, device="auto")
+    assert codec.device.type == ("cuda" if torch.cuda.is_available() else "cpu")
+    assert codec.decode(codec.encode(picture)).size == picture.size
+    for there, kind in ((True, "cuda"), (False, "cpu")):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
+        assert chosen_device("auto") == kind
+        assert chosen_device("cuda:1") == "cuda:1"
+
+
+def test_a_codec_says_what_it_is(tiny_model: str) -> None:
+    codec = recodec.load(tiny_model, dtype="bfloat16", backend="reference")
+    assert repr(codec) == (
+        f"Codec('tiny', architecture='{codec.model.architecture}', device='cpu', dtype='bfloat16', "
+        f"backend='reference', hash='{codec.hash.hex()}')"
+    )
+    assert repr(recodec.load("lossless")).startswith(
+        "Codec('lossless', architecture='lossless', device='cpu'"
+    )

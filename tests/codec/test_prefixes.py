@@ -95,6 +95,25 @@ def test_truncation_makes_complete_files(data: bytes) -> None:
         recodec.truncate(data)
 
 
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
+def test_a_truncated_quality_is_the_encoded_one(tiny_model: str, picture: Image.Image, mode: str) -> None:
+    image = picture.resize((300, 200)).convert(mode)
+    image.info["xmp"] = b"<x/>" * 300
+    whole = recodec.encode(image, model=tiny_model, iterations=8)
+    counts = set()
+    for quality in range(0, 101, 5):
+        expected = recodec.encode(image, model=tiny_model, quality=quality)
+        assert recodec.truncate(whole, quality=quality) == expected
+        counts.add(recodec.info(expected).iterations)
+    assert len(counts) > 3
+    with pytest.raises(TargetError, match="quality is 101"):
+        recodec.truncate(whole, quality=101)
+    with pytest.raises(TargetError, match="quality and bpp are given"):
+        recodec.truncate(whole, quality=10, bpp=1)
+    both = recodec.encode(image, model=tiny_model, lossless=True, preview=1)
+    assert recodec.info(recodec.truncate(both, quality=100)).exact is None
+
+
 def test_size_targets_are_never_exceeded(tiny_model: str, picture: Image.Image, data: bytes) -> None:
     sizes = [len(recodec.truncate(data, iterations=k)) for k in range(1, 9)]
     for k, size in enumerate(sizes, 1):

@@ -9,8 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
+from recodec import ssim
 from recodec.errors import ImageError
-from recodec.eval import metrics, ssim
+from recodec.eval import metrics
 from recodec.eval.codecs import CLASSIC
 from recodec.eval.metrics import METRICS, Pixels, mean_ssim, measure_all, psnr_hvs, to_db
 

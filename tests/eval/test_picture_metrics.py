@@ -11,8 +11,9 @@ import torch
 from PIL import Image, JpegImagePlugin
 from pytorch_msssim import ms_ssim as reference_ms_ssim
 
+from recodec import ssim
 from recodec.errors import ImageError
-from recodec.eval import jpeg, ssim
+from recodec.eval import jpeg
 from recodec.eval.curve import load_rgb
 from recodec.eval.jpeg import JpegLadder, encode_jpeg
 from recodec.eval.metrics import Pixels, ms_ssim, psnr

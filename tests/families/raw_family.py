@@ -29,6 +29,7 @@ class Raw:
 
     def __init__(self, common: _core.Header | None = None, samples: Tensor | None = None):
         self.common, self.samples, self.family = common, samples, self
+        self.original = samples
 
     def read(self, header: _core.Header) -> Raw:
         return Raw(header)
@@ -61,6 +62,9 @@ class Raw:
 
     def squared_error(self) -> float:
         return 0.0
+
+    def shown(self) -> Tensor:
+        return self.original
 
     def decoder(self, header: Raw, limits: Limits, **_: object) -> Raw:
         return Raw(header.common)

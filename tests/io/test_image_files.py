@@ -11,9 +11,9 @@ import pytest
 from PIL import Image, ImageCms, features
 
 import recodec
+from recodec.errors import OutputError
 from recodec.io import picture_kinds
 from recodec.io.image_files import to_bytes
-from recodec.io.outputs import OutputError
 from tests.cli.running import error_line, run
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

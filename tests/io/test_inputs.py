@@ -119,7 +119,8 @@ def test_batches_and_lists_make_lists(tiny_model: str, picture: Image.Image) -> 
         (torch.zeros(3, 4, 4, dtype=torch.uint16), "convert=True"),
         (torch.zeros(5, 4, 4), r"\(5, 4, 4\)"),
         (np.zeros((4, 4, 5), np.uint8), r"\(4, 4, 5\)"),
-        (np.zeros((4,), np.uint8), r"\(4,\)"),
+        (np.zeros((4,), np.uint8), "the data is not an image"),
+        (np.zeros((4,), np.float32), r"\(4,\)"),
         (np.zeros((0, 4, 3), np.uint8), r"\(0, 4, 3\)"),
         (torch.zeros(4, 4), r"\(4, 4\)"),
         (torch.zeros(3, 4, 4, dtype=torch.int32), "int32"),
@@ -127,7 +128,7 @@ def test_batches_and_lists_make_lists(tiny_model: str, picture: Image.Image) -> 
         (torch.full((3, 4, 4), 1.5), "outside"),
         (torch.full((3, 4, 4), -0.1), "outside"),
         ({"not": "an image"}, "dict"),
-        (b"of a file", "io.BytesIO"),
+        (b"of no file", "the data is not an image"),
         (io.StringIO("text"), "Binary data"),
     ],
 )

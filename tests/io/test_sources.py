@@ -72,7 +72,7 @@ def test_what_cannot_be_read_says_why(data: bytes, read: Callable[[Any], object]
             ("a\0b", "null"),
             (tmp_path, "directory"),
             (5, "int holds no encoded file"),
-            ([data], "list holds no encoded file"),
+            ({"a": data}, "dict holds no encoded file"),
         ):
             with pytest.raises(SourceError, match=why):
                 read(source)

@@ -13,7 +13,7 @@ from PIL import Image
 
 import recodec
 from recodec.codec import Codec
-from recodec.errors import FormatError, MetadataDroppedWarning, TargetError
+from recodec.errors import BatchError, FormatError, MetadataDroppedWarning
 from recodec.families.recurrent.engine import RecurrentEngine
 from recodec.runtime.batches import batched, prepared
 from recodec.runtime.graphs import GraphCache
@@ -118,9 +118,14 @@ def test_tiled_pictures_join_lists(
 
 def test_a_bad_member_is_an_error_of_its_own(together: Codec, pictures: list[Image.Image]) -> None:
     files = together.encode(list(pictures), iterations=1)
-    with pytest.raises(FormatError):
-        together.decode([*files[:4], b"no file of ours", *files[4:]])
-    with pytest.raises(TargetError, match="the size limit is 20 bytes"):
+    with pytest.raises(BatchError, match="1 of 9 items failed") as caught:
+        together.decode([*files[:4], b"no file of ours", *files[4:]], like="numpy")
+    assert caught.value.results.pop(4) is None
+    assert [type(error) for error in caught.value.errors.values()] == [FormatError]
+    expected = together.decode(files, like="numpy")
+    for found, whole in zip(caught.value.results, expected, strict=True):
+        np.testing.assert_allclose(found.astype(int), whole.astype(int), atol=1)
+    with pytest.raises(BatchError, match="item 0: TargetError: the size limit is 20 bytes"):
         together.encode(list(pictures), max_bytes=20)
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from recodec.errors import ImageError
-from recodec.eval.ssim import ms_ssim
+from recodec.ssim import ms_ssim
 from recodec.train.losses import LossWeights, ReconstructionLoss, dissimilarity, patch_dissimilarity
 
 C1, C2 = 0.01**2, 0.03**2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from recodec.zoo.family import ZOO
 from recodec.zoo.learned import windows
 from recodec.zoo.learned.engine import LearnedEngine
 from recodec.zoo.learned.header import Settings
+from tests.conftest import GOLDEN
 from tests.zoo import slow_latents
 from tests.zoo.autoencoder_models import CONFIGS, saved_model
 
@@ -42,6 +44,23 @@ def whole(model: Model, image: Any, **settings: Any) -> bytes:
 
 def payloads_of(data: bytes) -> list[bytes]:
     return [chunk.payload for chunk in Reader(data).chunks() if chunk.type == CODES]
+
+
+def test_files_that_name_a_model_of_another_family_are_refused(
+    tmp_path: Path, picture: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECODEC_WEIGHTS", str(tmp_path))
+    ours = saved_model(tmp_path, next(iter(CONFIGS)))
+    shutil.copy(GOLDEN / "tiny-network.safetensors", tmp_path)
+    files = [whole(ours, picture), recodec.encode(picture, model="tiny-network", iterations=1)]
+    headers = [_core.read_header(data)[0] for data in files]
+    for data, other in zip(files, reversed(headers), strict=True):
+        header, end = _core.read_header(data)
+        header.model, header.model_hash = other.model, other.model_hash
+        forged = _core.write_header(header) + data[end:]
+        for use in (recodec.verify, recodec.decode):
+            with pytest.raises(WeightsError, match="family"):
+                use(forged)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (33, 2), (45, 61)])

@@ -73,7 +73,7 @@ class _Main(click.Group):
 
 
 @click.group(cls=_Main, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="recodec", message="%(prog)s %(version)s")
+@click.version_option(None, "-V", "--version", package_name="recodec", message="%(prog)s %(version)s")
 def main() -> None:
     """Compress photographs with a progressive neural codec: any prefix of a file is a picture."""
 

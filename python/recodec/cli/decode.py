@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Unpack
 import click
 
 import recodec
-from recodec.cli import jobs, options, output
+from recodec.cli import jobs, options, output, planning
 from recodec.cli.jobs import Job, Outcome
 from recodec.cli.output import STANDARD
 from recodec.cli.workers import Codecs
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @click.command()
 @options.apply(
     options.paths,
+    options.output,
     click.option("--iterations", type=click.IntRange(min=1), metavar="K", help="Stop after K iterations."),
     click.option("--strict", is_flag=True, help="Refuse a file that was cut."),
     click.option(
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         type=click.IntRange(0, 100),
         help="Of JPEG, WebP, AVIF and the like; without it WebP and JPEG XL are lossless and the others have 95.",
     ),
+    options.max_size,
     options.device,
     options.dtype,
     options.max_pixels,
@@ -43,10 +45,12 @@ if TYPE_CHECKING:
 )
 def decode(
     paths: tuple[str, ...],
+    out: str | None,
     iterations: int | None,
     strict: bool,
     format_name: str | None,
     quality: int | None,
+    max_size: tuple[int, int] | None,
     device: str,
     dtype: str,
     max_pixels: int,
@@ -58,23 +62,37 @@ def decode(
 ) -> None:
     """Decode .rcd files to images.
 
-    One input and one output, whose extension names the format, or any number of inputs with
-    --output-dir (PNG unless --format says otherwise). A folder stands for every .rcd file in and below it;
-    outputs go to the same places below --output-dir.
+    One input and one output, whose extension names the format, or any number of inputs with --output-dir (PNG unless
+    --format says otherwise); one input alone becomes such a file beside it, which replaces none. A folder stands for
+    every .rcd file in and below it; outputs go to the same places below --output-dir.
     """
     from recodec.io.image_files import LOSSY
 
     register_plugins()
     options.check_resume(resume, reporting["no_overwrite"])
     suffix = f".{(format_name or 'png').lower()}"
-    planned = jobs.plan(paths, output_dir, suffix, wanted=is_rcd_file, as_json=reporting["as_json"])
+    if format_name is None:
+        planning.refuse_stray_numbers(paths, reporting["quiet"])
+    planned = planning.plan(
+        paths,
+        output_dir,
+        suffix,
+        out=out,
+        wanted=is_rcd_file,
+        as_json=reporting["as_json"],
+        resume=resume,
+    )
     for job in planned:
         kind = pillow_format(job.target, format_name)
         if quality is not None and kind not in LOSSY:
             raise click.UsageError(f"--quality is for {', '.join(LOSSY)}; {kind} has none")
     chosen: DecodeOptions = {
-        "iterations": iterations, "strict": strict, "max_pixels": max_pixels, "max_memory": max_memory
-    }  # fmt: skip
+        "iterations": iterations,
+        "strict": strict,
+        "max_size": max_size,
+        "max_pixels": max_pixels,
+        "max_memory": max_memory,
+    }
     work: jobs.Work = _Decode(Codecs(device, dtype), chosen, format_name, quality)
     if resume:
         work = jobs.Resuming(work, max_pixels, max_memory)
@@ -100,14 +118,15 @@ class _Decode:
         lossless = info.lossless and (wanted is None or (info.exact is None and shown == info.iterations))
         record = {
             "output": job.target,
-            "width": info.width,
-            "height": info.height,
+            "width": image.width,
+            "height": image.height,
             "iterations": shown,
             "lossless": lossless,
             "truncated": info.truncated,
         }
         held = output.contents(info, wanted)
-        text = f"{job.shown}: {info.width} x {info.height}, {held}"
+        smaller = "" if image.size == (info.width, info.height) else f", made {image.width} x {image.height}"
+        text = f"{job.shown}: {info.width} x {info.height}, {held}{smaller}"
         kind = pillow_format(job.target, self.format_name)
         written, lost = to_bytes(image, kind, self.quality)
         said = [f"the file was cut; decoded the {held} it still holds"] if info.truncated else []

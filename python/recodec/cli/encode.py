@@ -12,7 +12,7 @@ from typing import Any, Literal, Unpack
 import click
 
 import recodec
-from recodec.cli import jobs, options, output
+from recodec.cli import jobs, options, output, planning
 from recodec.cli.jobs import Job, Outcome
 from recodec.cli.workers import Codecs
 from recodec.io import picture_kinds
@@ -21,6 +21,7 @@ from recodec.io import picture_kinds
 @click.command()
 @options.apply(
     options.paths,
+    options.output,
     options.encode_target,
     options.lossless,
     options.effort,
@@ -40,10 +41,12 @@ from recodec.io import picture_kinds
 )
 def encode(
     paths: tuple[str, ...],
+    out: str | None,
     quality: float | None,
     bpp: float | None,
     max_bytes: int | None,
     psnr: float | None,
+    ms_ssim: float | None,
     iterations: int | None,
     lossless: bool,
     effort: Literal["fast", "default", "best"] | None,
@@ -63,7 +66,8 @@ def encode(
 ) -> None:
     """Encode photographs as .rcd files.
 
-    One input and one output, or any number of inputs with --output-dir. A folder stands for every image in
+    One input and one output, or any number of inputs with --output-dir; one input alone becomes a .rcd file beside it,
+    which replaces none. A folder stands for every image in
     and below it; outputs go to the same places below --output-dir, and files of other kinds are listed. HEIC and
     JPEG XL are read where pillow-heif and pillow-jxl-plugin are installed.
 
@@ -75,7 +79,14 @@ def encode(
     from recodec.lossless_mode import model_for
 
     settings = options.chosen_target(
-        {"quality": quality, "bpp": bpp, "max_bytes": max_bytes, "psnr": psnr, "iterations": iterations}
+        {
+            "quality": quality,
+            "bpp": bpp,
+            "max_bytes": max_bytes,
+            "psnr": psnr,
+            "ms_ssim": ms_ssim,
+            "iterations": iterations,
+        }
     )
     mode = {"lossless": lossless, "effort": effort, "preview": preview}
     try:
@@ -88,13 +99,23 @@ def encode(
         )
     options.check_resume(resume, reporting["no_overwrite"])
     as_json = reporting["as_json"]
+    planning.refuse_stray_numbers(paths, reporting["quiet"])
     picture_kinds.register_plugins()
-    planned = jobs.plan(paths, output_dir, ".rcd", wanted=picture_kinds.image_chooser(), as_json=as_json)
+    planned = planning.plan(
+        paths,
+        output_dir,
+        ".rcd",
+        out=out,
+        wanted=picture_kinds.image_chooser(),
+        as_json=as_json,
+        resume=resume,
+    )
     if output_dir is None:
         output.require_rcd(planned[0].target, "; for several inputs use --output-dir")
     codecs = Codecs(device, dtype)
-    with jobs.one_line_errors(f"model {model}", planned if as_json else ()):
-        codecs.load(model)
+    if jobs.any_ready(planned, no_overwrite=reporting["no_overwrite"]):
+        with jobs.one_line_errors(f"model {model}", planned if as_json else ()):
+            codecs.load(model)
     chosen: dict[str, Any] = {
         "convert": convert,
         "strip": strip,

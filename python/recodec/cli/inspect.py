@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Unpack
 import click
 
 import recodec
-from recodec.cli import jobs, options, output
+from recodec.cli import jobs, options, output, planning
 from recodec.cli.encode import caught_warnings, outcome
 from recodec.cli.jobs import Job, Outcome
+from recodec.io.picture_kinds import is_rcd_file
 
 if TYPE_CHECKING:
     from recodec import Info
@@ -19,19 +20,25 @@ if TYPE_CHECKING:
 @click.command()
 @options.apply(options.files, options.as_json)
 def info(files: tuple[str, ...], as_json: bool) -> None:
-    """Show what .rcd files hold, without decoding them."""
+    """Show what .rcd files hold, without decoding them.
+
+    A folder stands for every .rcd file in and below it.
+    """
 
     def work(job: Job) -> Outcome:
         found = recodec.info(output.read(job.source))
         return Outcome(found.to_dict(), f"{job.shown}\n{_describe(found)}")
 
-    jobs.run([Job(file) for file in files], work, as_json=as_json, to_stdout=True)
+    jobs.run(planning.inputs(files, wanted=is_rcd_file), work, as_json=as_json, to_stdout=True)
 
 
 @click.command()
 @options.apply(options.files, options.max_pixels, options.max_memory, options.as_json, options.quiet)
 def verify(files: tuple[str, ...], max_pixels: int, max_memory: int, as_json: bool, quiet: bool) -> None:
-    """Check every checksum of .rcd files by decoding all codes."""
+    """Check every checksum of .rcd files by decoding all codes.
+
+    A folder stands for every .rcd file in and below it.
+    """
 
     def work(job: Job) -> Outcome:
         found = recodec.verify(output.read(job.source), max_pixels=max_pixels, max_memory=max_memory)
@@ -43,35 +50,39 @@ def verify(files: tuple[str, ...], max_pixels: int, max_memory: int, as_json: bo
         }
         return Outcome(record, f"{job.shown}: sound, {output.contents(found)}, {found.file_bytes} bytes")
 
-    jobs.run([Job(file) for file in files], work, quiet=quiet, as_json=as_json, to_stdout=True)
+    jobs.run(planning.inputs(files, wanted=is_rcd_file), work, quiet=quiet, as_json=as_json, to_stdout=True)
 
 
 @click.command()
 @options.apply(
-    click.argument("source", metavar="IN"),
-    click.argument("target", metavar="OUT"),
+    click.argument("paths", nargs=-1, required=True, metavar="IN [OUT]"),
+    options.output,
     options.truncate_target,
     options.reporting,
 )
 def truncate(
-    source: str,
-    target: str,
+    paths: tuple[str, ...],
+    out: str | None,
     iterations: int | None,
+    quality: float | None,
     bpp: float | None,
     max_bytes: int | None,
     **reporting: Unpack[options.Reporting],
 ) -> None:
     """Shorten a .rcd file without encoding anew.
 
-    Strips of exact rows behind a preview go first, with --iterations all of them.
+    Strips of exact rows behind a preview go first, with --iterations and --quality all of them.
 
     Metadata for which the size leaves no room even beside a single iteration is dropped.
     """
+    planning.refuse_stray_numbers(paths, reporting["quiet"])
     chosen = options.chosen_target(
-        {"iterations": iterations, "bpp": bpp, "max_bytes": max_bytes}, required=True
+        {"iterations": iterations, "quality": quality, "bpp": bpp, "max_bytes": max_bytes}, required=True
     )
-    planned = jobs.plan([source, target], None, ".rcd", as_json=reporting["as_json"])
-    output.require_rcd(target)
+    if len(paths) + (out is not None) != 2:
+        raise click.UsageError("give one input and one output")
+    planned = planning.plan(paths, None, ".rcd", out=out, as_json=reporting["as_json"])
+    output.require_rcd(planned[0].target)
 
     def work(job: Job) -> Outcome:
         with caught_warnings() as caught:

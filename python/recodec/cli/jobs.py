@@ -1,17 +1,15 @@
-"""From arguments to a list of jobs, and running them so that one bad file never stops the rest."""
+"""Jobs, and running them so that one bad file never stops the rest."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
 import json
-import os
 import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import click
@@ -83,10 +81,11 @@ class Failure:
     def of(cls, error: Exception) -> Failure:
         """Describe an error; one that nobody expected keeps its traceback."""
         expected = isinstance(error, RecodecError | OSError | MemoryError)
-        text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        of_system = isinstance(error, OSError) and not isinstance(error, RecodecError)
+        text = getattr(error, "strerror", None) if of_system else None
         return cls(
             type(error).__name__,
-            " ".join(text.split()) or type(error).__name__,
+            " ".join((text or str(error)).split()) or type(error).__name__,
             _exit_code(error),
             "" if expected else "".join(traceback.format_exception(error)),
         )
@@ -135,55 +134,6 @@ class Resuming:
         return Outcome({"output": job.target, "skipped": True}, text)
 
 
-def plan(
-    paths: Sequence[str],
-    output_dir: str | None,
-    suffix: str,
-    *,
-    wanted: Callable[[str], bool] = bool,
-    as_json: bool = False,
-) -> Jobs:
-    """Pair inputs with outputs; a folder stands for the files in and below it that are ``wanted``.
-
-    Raises a usage error where an output is an input. Leaves with an error, and
-    with ``as_json`` a record of it for every input, if a folder is missing.
-    """
-    if "" in (*paths, output_dir):
-        raise click.UsageError("the name of a file or folder is empty")
-    if output_dir is None:
-        if len(paths) != 2:
-            raise click.UsageError("give one input and one output, or several inputs with --output-dir")
-        if os.path.isdir(paths[0]):
-            raise click.UsageError(f"the input {paths[0]!r} is a folder; use --output-dir")
-        jobs = Jobs([Job(paths[0], paths[1])])
-    else:
-        if STANDARD in paths:
-            raise click.UsageError("standard input has no name to use in --output-dir; name an output file")
-        planned = folders.plan(paths, output_dir, suffix, wanted=wanted)
-        jobs = Jobs(Job(*pair) for pair in planned.pairs)
-        jobs.left_out = planned.left_out
-        if not jobs:
-            others = f": {folders.summary(jobs.left_out)}" if jobs.left_out else ""
-            raise click.UsageError(f"there is nothing to do in {', '.join(map(repr, paths))}{others}")
-    _keep_inputs(jobs)
-    for job in jobs:
-        output.refuse_terminal(job.target)
-        if as_json and job.target == STANDARD:
-            raise click.UsageError("--json and an output of - both need standard output; name an output file")
-    if jobs[0].target != STANDARD:
-        folder = Path(output_dir or Path(jobs[0].target).parent)
-        with one_line_errors(str(folder), jobs if as_json else ()):
-            output.check_folder(folder)
-    return jobs
-
-
-def _keep_inputs(jobs: Sequence[Job]) -> None:
-    sources = {os.path.realpath(job.source) for job in jobs if job.source != STANDARD}
-    for job in jobs:
-        if job.target != STANDARD and os.path.realpath(job.target) in sources:
-            raise click.UsageError(f"the output {job.target!r} is also an input; choose another name")
-
-
 def run(
     jobs: Sequence[Job],
     work: Work,
@@ -213,7 +163,7 @@ def run(
         try:
             for job, result in _progress(results, len(jobs), quiet):
                 if isinstance(result, Outcome) and result.data is not None:
-                    result = _attempt(functools.partial(_write, outcome=result), job)
+                    result = _written(job, result)
                 if as_json:
                     output.say(json.dumps({"file": job.source, **result.record}))
                 if isinstance(result, Failure):
@@ -257,16 +207,39 @@ def _results(
         return
     from recodec.cli.workers import LostWorkerError, spread
 
-    with contextlib.closing(spread(attempt, jobs, processes)) as results:
+    ready = []
+    for job in jobs:
+        # Processes take seconds to start.
+        if failure := _foreseen(job, overwrite):
+            yield job, failure
+        else:
+            ready.append(job)
+    with contextlib.closing(spread(attempt, ready, processes)) as results:
         for job, result in results:
             yield job, Failure.of(result) if isinstance(result, LostWorkerError) else result
 
 
-def _attempt(work: Work, job: Job, *, overwrite: bool = True) -> Outcome | Failure:
+def any_ready(jobs: Sequence[Job], *, no_overwrite: bool) -> bool:
+    """Whether it is worth loading anything: some input is there, and its output may be written."""
+    return any(_foreseen(job, not no_overwrite) is None for job in jobs)
+
+
+def _foreseen(job: Job, overwrite: bool) -> Failure | None:
+    """What is sure to go wrong with a job, from names alone."""
     try:
         if job.problem:
             raise job.problem
         output.check_target(job.target or STANDARD, overwrite=overwrite)
+        output.check_source(job.source)
+    except (RecodecError, OSError) as error:
+        return Failure.of(error)
+    return None
+
+
+def _attempt(work: Work, job: Job, *, overwrite: bool = True) -> Outcome | Failure:
+    if failure := _foreseen(job, overwrite):
+        return failure
+    try:
         return work(job)
     except (click.ClickException, BrokenPipeError):
         # Wrong usage and a closed output concern every file.
@@ -275,9 +248,14 @@ def _attempt(work: Work, job: Job, *, overwrite: bool = True) -> Outcome | Failu
         return Failure.of(error)
 
 
-def _write(job: Job, outcome: Outcome) -> Outcome:
+def _written(job: Job, outcome: Outcome) -> Outcome | Failure:
     assert outcome.data is not None
-    output.write(job.target, outcome.data)
+    try:
+        output.write(job.target, outcome.data)
+    except BrokenPipeError:
+        raise
+    except (RecodecError, OSError) as error:
+        return Failure.of(error)
     return outcome
 
 

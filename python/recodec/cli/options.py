@@ -12,6 +12,7 @@ from typing import Any, TypedDict, TypeVar
 import click
 
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS
+from recodec.runtime.batches import usable_cores
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -39,6 +40,14 @@ class Size(click.ParamType[int]):
         return size
 
 
+class Processes(click.IntRange):
+    """A whole number, or ``all``: one for every core that this process may use."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read text; a number is kept."""
+        return usable_cores() if value == "all" else int(super().convert(value, param, ctx))
+
+
 class Number(click.FloatRange):
     """A number in a range; click's own type lets "nan" pass."""
 
@@ -48,6 +57,24 @@ class Number(click.FloatRange):
         if math.isnan(number):
             self.fail(f"{value!r} is not a number", param, ctx)
         return number
+
+
+class MaxSize(click.ParamType[tuple[int, int]]):
+    """A number of pixels for both sides, or two: ``800`` or ``800x600``."""
+
+    name = "max-size"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """Read text; a pair is kept."""
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"(\d{1,9})(?:[x×](\d{1,9}))?", value)
+        sides = [int(side) for side in match.groups(match[1])] if match else [0]
+        if 0 in sides:
+            self.fail(f"{value!r} is not a size in pixels; give for example 800 or 800x600", param, ctx)
+        return sides[0], sides[1]
 
 
 SIZE = Size()
@@ -69,6 +96,13 @@ _QUALITY = click.option(
 )
 _PSNR = click.option("--psnr", type=POSITIVE, metavar="D", help="As few iterations as reach D dB.")
 
+_MS_SSIM = click.option(
+    "--ms-ssim",
+    type=Number(0, 1, min_open=True, max_open=True),
+    metavar="S",
+    help="As few iterations as reach an MS-SSIM of S, e.g. 0.95.",
+)
+
 lossless = click.option(
     "--lossless", is_flag=True, help="Keep every sample exactly, whatever size that takes."
 )
@@ -85,7 +119,10 @@ preview = click.option(
     help="Of --lossless: a lossy picture of R bits per pixel comes first, e.g. 0.25, and any part of the file is one.",
 )
 model = click.option(
-    "--model", default="default", metavar="ID", help="Model to encode with; see 'recodec env'."
+    "--model",
+    default="default",
+    metavar="MODEL",
+    help="Model to encode with: an id, see 'recodec env', or the path of weights.",
 )
 convert = click.option(
     "--convert",
@@ -101,7 +138,12 @@ entropy = click.option(
     metavar="CODER",
     help="network, adaptive contexts, or auto: the network where the model has one.",
 )
-device = click.option("--device", default="cpu", show_default=True, help="Where the network runs, e.g. cuda.")
+device = click.option(
+    "--device",
+    default="cpu",
+    show_default=True,
+    help="Where the network runs: cpu, cuda, cuda:1, or auto, a CUDA device where there is one.",
+)
 dtype = click.option(
     "--dtype",
     type=click.Choice(["float32", "bfloat16", "float16"]),
@@ -126,19 +168,28 @@ max_memory = click.option(
     metavar="B",
     help="Refuse pictures that take more memory, e.g. 8GiB; each of several --jobs may take so much.",
 )
+max_size = click.option(
+    "--max-size",
+    type=MaxSize(),
+    metavar="N|WxH",
+    help="Make pictures smaller until the longer side has N pixels at most, or the sides W and H; never larger.",
+)
 output_dir = click.option(
     "--output-dir",
     metavar="DIR",
-    help="Folder for the outputs; it must exist, folders in it are made as inputs have them.",
+    help="Folder for the outputs; it is made where it is not there, and folders in it as inputs have them.",
+)
+output = click.option(
+    "-o", "--output", "out", metavar="OUT", help="The output of a single input, as OUT behind it would be."
 )
 processes = click.option(
     "--jobs",
     "processes",
     default=1,
     show_default=True,
-    type=click.IntRange(min=1),
+    type=Processes(min=1),
     metavar="N",
-    help="Files at a time, each in a process with its share of the cores.",
+    help="Files at a time, each in a process with its share of the cores; all is one for every core.",
 )
 resume = click.option(
     "--resume",
@@ -195,8 +246,18 @@ class Reporting(TypedDict):
 
 
 reporting = apply(no_overwrite, as_json, quiet)
-encode_target = apply(_QUALITY, _BPP, _MAX_BYTES, _PSNR, _ITERATIONS)
-truncate_target = apply(_ITERATIONS, _BPP, _MAX_BYTES)
+encode_target = apply(_QUALITY, _BPP, _MAX_BYTES, _PSNR, _MS_SSIM, _ITERATIONS)
+truncate_target = apply(
+    _ITERATIONS,
+    click.option(
+        "--quality",
+        type=Number(0, 100),
+        metavar="Q",
+        help="Rate of 2^(Q/20-4) bits per pixel, Q from 0 to 100.",
+    ),
+    _BPP,
+    _MAX_BYTES,
+)
 
 
 def check_resume(resume: bool, no_overwrite: bool) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from recodec.errors import OutputError
 from recodec.io import outputs
-from recodec.io.outputs import OutputError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,12 +23,22 @@ if TYPE_CHECKING:
 STANDARD = "-"
 
 
-def check_folder(folder: Path) -> None:
-    """Raise :class:`OutputError` if the folder of an output does not exist or is none."""
+def check_folder(folder: Path, *, made: bool = False) -> None:
+    """Raise :class:`OutputError` if the folder of an output is none, or is not there and will not be ``made``."""
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"the output folder {str(folder)!r} is not a folder")
-    if not folder.is_dir():
+    if not made and not folder.is_dir():
         raise OutputError(f"the output folder {str(folder)!r} does not exist; create it first")
+
+
+def check_source(source: str) -> None:
+    """Raise :class:`OSError` if an input is a folder or cannot be read, without opening it: pipes open once."""
+    if source == STANDARD:
+        return
+    mode = os.stat(source).st_mode
+    number = errno.EISDIR if stat.S_ISDIR(mode) else 0 if os.access(source, os.R_OK) else errno.EACCES
+    if number:
+        raise OSError(number, os.strerror(number), source)
 
 
 def check_target(target: str, *, overwrite: bool) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from recodec.cli import jobs, options
-from recodec.io.outputs import OutputError
+from recodec.errors import OutputError
 
 _IMAGES = 1000
 _MINUTES = 45.0

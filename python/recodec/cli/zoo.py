@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recodec.cli import jobs, options, output
+from recodec.cli import jobs, options, output, planning
 from recodec.cli.encode import caught_warnings, outcome
 from recodec.cli.jobs import Job, Outcome
 from recodec.io import picture_kinds
@@ -151,7 +151,7 @@ def command_of(system: System) -> click.Command:
         common: EncodeOptions = {
             "convert": convert, "strip": strip, "max_pixels": max_pixels, "max_memory": max_memory
         }  # fmt: skip
-        planned = jobs.plan([source, target], None, ".rcd", as_json=as_json)
+        planned = planning.plan([source, target], None, ".rcd", as_json=as_json)
         output.require_rcd(target)
         work = _Encode(system.id, settings, common)
         jobs.run(planned, work, as_json=as_json, quiet=quiet, no_overwrite=no_overwrite)

@@ -101,10 +101,11 @@ def _written(header: _core.Header) -> bytes:
 
 
 class Parts(NamedTuple):
-    """A file taken apart: an assembly without what makes the picture, and that."""
+    """A file taken apart: an assembly without what makes the picture, and that; of code chunks payloads' sizes too."""
 
     assembly: Assembly
     codes: list[bytes]
+    payload_bytes: list[int]
     exact: bytes
     strips: list[bytes]
 
@@ -114,6 +115,7 @@ def split(reader: Reader, take: Callable[[Chunk], object]) -> Parts:
     header = reader.header()
     assembly = Assembly(header, reader.raw(0, reader.header_bytes))
     codes: list[bytes] = []
+    payload_bytes: list[int] = []
     exact, strips = b"", list[bytes]()
     previous = reader.header_bytes
     for chunk in reader.chunks():
@@ -122,6 +124,7 @@ def split(reader: Reader, take: Callable[[Chunk], object]) -> Parts:
         take(chunk)
         if chunk.type == CODES:
             codes.append(raw)
+            payload_bytes.append(len(chunk.payload))
         elif chunk.type == EXACT:
             exact = raw
         elif chunk.type == STRIP:
@@ -130,4 +133,4 @@ def split(reader: Reader, take: Callable[[Chunk], object]) -> Parts:
             assembly.attach(chunk.type, raw, before_codes=not codes)
     if not codes:
         raise TruncatedError(f"the file ends before its first code chunk, after {len(reader)} bytes")
-    return Parts(assembly, codes, exact, strips)
+    return Parts(assembly, codes, payload_bytes, exact, strips)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import Annotated, TypedDict
 
 import numpy as np
 
 from recodec.errors import TargetError
+from recodec.options import Option
 
 DEFAULT_QUALITY = 60.0
 
@@ -28,7 +29,7 @@ def quality_to_bpp(quality: float, pixels: int = _FULL_SIZE) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where to stop: at a number of iterations, a file size or a PSNR, whichever is given.
+    """Where to stop: at a number of iterations, a file size, a PSNR or an MS-SSIM, whichever is given.
 
     With ``soft`` the size is that of codes and alpha channel, without header, metadata and what frames chunks, which
     would be most of a small picture's file; and one too small for the first chunk still gets that chunk. Without
@@ -38,6 +39,7 @@ class Target:
     iterations: int | None = None
     max_bytes: int | None = None
     psnr: float | None = None
+    ms_ssim: float | None = None
     soft: bool = False
     alpha: bool = True
 
@@ -68,11 +70,44 @@ def positive_int(name: str, value: float) -> int:
 class Targets(TypedDict, total=False):
     """The keyword arguments that say where to stop; at most one is given."""
 
-    iterations: int | None
-    quality: float | None
-    bpp: float | None
-    max_bytes: int | None
-    psnr: float | None
+    iterations: Annotated[
+        int | None,
+        Option(None, "Target: so many chunks, from 1 to the model's most (Codec.iterations)."),
+    ]
+    quality: Annotated[
+        float | None,
+        Option(
+            None,
+            """Target: 0 to 100, a rate of 2^(quality/20 - 4) bits per pixel (more below 512x512 pixels) for codes and
+            alpha channel, without header and metadata; at least one chunk. Without any target it is 60.""",
+        ),
+    ]
+    bpp: Annotated[
+        float | None,
+        Option(None, "Target: at most so many bits per pixel for the whole file, never exceeded."),
+    ]
+    max_bytes: Annotated[
+        int | None,
+        Option(
+            None,
+            """Target: at most so many bytes for the whole file, never exceeded. Where not even one chunk fits beside
+            all metadata, XMP, EXIF and ICC are dropped in that order, with a MetadataDroppedWarning; for bpp too.""",
+        ),
+    ]
+    psnr: Annotated[
+        float | None,
+        Option(
+            None, "Target: as few chunks as reach so many dB, over grey or RGB; a TargetError if all do not."
+        ),
+    ]
+    ms_ssim: Annotated[
+        float | None,
+        Option(
+            None,
+            """Target: as few chunks as reach such an MS-SSIM, between 0 and 1, over grey or RGB; a TargetError if all
+            do not. Where the shorter side has 160 pixels or less, fewer than the customary five scales count.""",
+        ),
+    ]
 
 
 def resolve_target(
@@ -83,6 +118,7 @@ def resolve_target(
     bpp: float | None = None,
     max_bytes: int | None = None,
     psnr: float | None = None,
+    ms_ssim: float | None = None,
 ) -> Target:
     """Turn keyword arguments into a :class:`Target` for a picture of ``pixels`` pixels.
 
@@ -95,6 +131,7 @@ def resolve_target(
         "bpp": bpp,
         "max_bytes": max_bytes,
         "psnr": psnr,
+        "ms_ssim": ms_ssim,
     }
     given = [name for name, value in named.items() if value is not None]
     if len(given) > 1:
@@ -107,6 +144,12 @@ def resolve_target(
         return Target(max_bytes=positive_int("max_bytes", max_bytes))
     if psnr is not None:
         return Target(psnr=positive("psnr", psnr))
+    if ms_ssim is not None:
+        if positive("ms_ssim", ms_ssim) >= 1:
+            raise TargetError(
+                f"ms_ssim is {ms_ssim}; it must lie between 0 and 1, which only lossless files reach"
+            )
+        return Target(ms_ssim=float(ms_ssim))
     quality = DEFAULT_QUALITY if quality is None else _number("quality", quality)
     if not 0 <= quality <= 100:
         raise TargetError(f"quality is {quality}; it must lie in 0..100")

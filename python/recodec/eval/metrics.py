@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from recodec import ssim
 from recodec.errors import ImageError
-from recodec.eval import ssim
 
 Pixels: TypeAlias = NDArray[np.uint8]
 
@@ -63,7 +63,7 @@ def psnr(a: Pixels, b: Pixels) -> float:
 
 
 def mean_ssim(a: Pixels, b: Pixels) -> float | None:
-    """SSIM on RGB, the mean over pixels and channels; see :func:`recodec.eval.ssim.mean_ssim`.
+    """SSIM on RGB, the mean over pixels and channels; see :func:`recodec.ssim.mean_ssim`.
 
     None if the shorter side is less than the window's 11 pixels.
     """
@@ -72,7 +72,7 @@ def mean_ssim(a: Pixels, b: Pixels) -> float | None:
 
 
 def ms_ssim(a: Pixels, b: Pixels) -> float | None:
-    """MS-SSIM on RGB with the customary five scales and weights; see :func:`recodec.eval.ssim.ms_ssim`.
+    """MS-SSIM on RGB with the customary five scales and weights; see :func:`recodec.ssim.ms_ssim`.
 
     None if the shorter side is 160 pixels or less, where the coarsest scale does not exist.
     """

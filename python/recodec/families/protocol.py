@@ -39,6 +39,9 @@ class Encoder(Protocol):
     def squared_error(self) -> float:
         """Mean over the samples of what a decoder shows after the chunks so far, of 0..255. Only targets in dB ask."""
 
+    def shown(self) -> Tensor:
+        """(channels, H, W) uint8 samples that a decoder shows after the chunks so far. Only targets of MS-SSIM ask."""
+
     def least_error(self) -> float:
         """About the mean squared error, of 0..255, that no number of chunks goes below; 0 where that is not known."""
 

@@ -8,8 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from recodec.errors import ImageError, RecodecError, SourceError
-from recodec.io.outputs import OutputError
+from recodec.errors import ImageError, OutputError, RecodecError, SourceError
 from recodec.io.picture_kinds import advice_by_suffix
 
 # More kinds than this make a line that nobody reads.

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 from typing import Any
 
 from PIL import Image, PngImagePlugin
 
+from recodec.errors import OutputError, OutputWarning
+from recodec.io.destinations import Destination, deliver, destinations
 from recodec.io.metadata import INFO_KEYS
-from recodec.io.outputs import OutputError
+from recodec.notices import warn
 
 # Formats that Pillow writes without the alpha channel, or with all of it on or off, and says nothing.
 _DROPS_ALPHA = ("BMP", "DIB", "GIF", "PPM", "SPIDER")
@@ -55,6 +58,42 @@ def to_bytes(image: Image.Image, format_name: str, quality: int | None = None) -
         ) from error
     data = buffer.getvalue()
     return data, _lost(image, data, format_name)
+
+
+def format_of(place: Destination) -> str:
+    """Pillow's name of the format that a path's suffix asks for, or a file's name; PNG where that has none.
+
+    Raises :class:`OutputError` for what is no image format that can be written.
+    """
+    name = place if isinstance(place, str | os.PathLike) else getattr(place, "name", None)
+    suffix = os.path.splitext(os.fspath(name))[1].lower() if isinstance(name, str | os.PathLike) else ""
+    if not suffix:
+        return "PNG"
+    found = Image.registered_extensions().get(suffix, "")
+    if found not in Image.SAVE or found == "RECODEC":
+        raise OutputError(f"{suffix} is not an image format that can be written; try .png")
+    return found
+
+
+def image_places(out: Any, items: int | None) -> list[Destination | None]:
+    """:func:`destinations` for images; raises :class:`OutputError` for formats that cannot be written too."""
+    places = destinations(out, items)
+    for place in places:
+        if place is not None:
+            format_of(place)
+    return places
+
+
+def write_image(place: Destination, image: Image.Image) -> None:
+    """Write an image in the format that ``place`` asks for. Raises :class:`OutputError`.
+
+    What the format has no room for comes with an :class:`OutputWarning`.
+    """
+    name = format_of(place)
+    data, lost = to_bytes(image, name)
+    deliver(place, data)
+    if lost:
+        warn(OutputWarning(f"a {name} file cannot hold the picture's {', '.join(lost)}, which it is without"))
 
 
 def _metadata_options(image: Image.Image, format_name: str) -> dict[str, Any]:

@@ -28,15 +28,20 @@ def check_like(like: str) -> Like:
 
 
 def make_image(samples: Tensor, like: Like, metadata: dict[int, bytes]) -> Output:
-    """(C, H, W) samples of 8 or 16 bits to the kind of image asked for; with 2 or 4 channels the last is alpha.
-
-    Warns with :class:`ReducedDepthWarning` where Pillow has no mode for 16 bits.
-    """
+    """(C, H, W) samples of 8 or 16 bits to the kind of image asked for; with 2 or 4 channels the last is alpha."""
     if like == "torch":
         return samples
-    array = samples.permute(1, 2, 0).contiguous().cpu().numpy()
-    if like == "numpy":
-        return array
+    return _array(samples) if like == "numpy" else pillow_image(samples, metadata)
+
+
+def _array(samples: Tensor) -> Array:
+    found: Array = samples.permute(1, 2, 0).contiguous().cpu().numpy()
+    return found
+
+
+def pillow_image(samples: Tensor, metadata: dict[int, bytes]) -> Image.Image:
+    """The same for Pillow. Warns with :class:`ReducedDepthWarning` where it has no mode for 16 bits."""
+    array = _array(samples)
     if array.dtype == np.uint16 and array.shape[2] > 1:
         warn(ReducedDepthWarning(("LA", "RGB", "RGBA")[array.shape[2] - 2]))
         array = to_eight_bits(array)

@@ -9,11 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from recodec.errors import RecodecError
-
-
-class OutputError(RecodecError):
-    """A result cannot be written where it was asked for."""
+from recodec.errors import OutputError
 
 
 def write(path: str | os.PathLike[str], data: bytes) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import mmap
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO, TypeAlias, cast
 
 import numpy as np
 import torch
@@ -14,15 +16,18 @@ from PIL import Image
 from torch import Tensor
 
 from recodec.errors import ImageError
+from recodec.io.buffers import file_bytes
 from recodec.io.declared import Declared
 from recodec.io.exact import levels
 from recodec.io.exclusive import exclusive
 from recodec.io.metadata import NOTHING_GIVEN, Given
 from recodec.io.pillow_images import CONVERT, CheckSize, opened, read_image, to_eight_bits
+from recodec.io.sources import Buffer
 
 # Of arrays, those of 16 bits or floats are for files without loss, or with ``convert``.
 Samples: TypeAlias = NDArray[np.uint8 | np.uint16 | np.floating[Any]]
-ImageLike: TypeAlias = Image.Image | Samples | Tensor | str | os.PathLike[str] | BinaryIO
+# An image file is also its bytes: arrays and tensors of one axis.
+ImageLike: TypeAlias = Image.Image | Samples | Tensor | Buffer | mmap.mmap | str | os.PathLike[str] | BinaryIO
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,10 @@ def read_picture(
     if isinstance(image, Picture):
         check_size(image.width, image.height)
         return image
+    file = _file(image)
+    if file is not None:
+        with opened(file, check_size) as read:
+            return from_pillow(read, convert=convert, strip=strip, exact=exact)
     if isinstance(image, Tensor):
         return _from_torch(image, check_size, convert=convert, exact=exact)
     if isinstance(image, np.ndarray):
@@ -97,14 +106,20 @@ def read_picture(
     if isinstance(image, Image.Image):
         check_size(image.width, image.height)
         return from_pillow(image, convert=convert, strip=strip, exact=exact)
-    if isinstance(image, str | os.PathLike) or hasattr(image, "read"):
-        with opened(image, check_size) as file:
-            return from_pillow(file, convert=convert, strip=strip, exact=exact)
-    kinds = "a Pillow image, a uint8 NumPy array, a torch tensor, a path or an open binary file"
-    kind = type(image).__name__
-    in_memory = kind in ("bytes", "bytearray", "memoryview")
-    advice = "wrap the bytes of an image file in io.BytesIO" if in_memory else f"give {kinds}"
-    raise ImageError(f"a {kind} is not an image; {advice}")
+    kinds = "a Pillow image, a uint8 NumPy array, a torch tensor, a path, an open binary file or its bytes"
+    raise ImageError(f"a {type(image).__name__} is not an image; give {kinds}")
+
+
+def _file(image: object) -> str | os.PathLike[str] | BinaryIO | None:
+    """An image file, wherever it is; None for what is something else."""
+    if isinstance(image, str | os.PathLike):
+        return image
+    # A memory map is its bytes, wherever it stands.
+    if hasattr(image, "read") and not isinstance(image, mmap.mmap):
+        return cast(BinaryIO, image)
+    data = file_bytes(image)
+    # A view of a memory map would keep it from being closed.
+    return None if data is None else io.BytesIO(data)
 
 
 def from_pillow(

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from recodec.errors import ImageError, LimitError, RecodecError
+from recodec.file_errors import is_of_file, of_file
 from recodec.io import picture_kinds
 from recodec.io.bit_depth import odd_tiff_bits, white_of
 from recodec.io.declared import Declared, declared
@@ -62,9 +63,17 @@ def _unreadable(name: str, advice: str = "") -> Iterator[None]:
         raise LimitError(f"{name}: {error}; raise PIL.Image.MAX_IMAGE_PIXELS to allow it") from error
     except MemoryError:
         raise
+    except OSError as error:
+        if not is_of_file(error):
+            raise _broken(name, error) from error
+        raise of_file(ImageError, error, f"{name} cannot be read: {error.strerror or error}") from error
     except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ImageError(f"{name} cannot be read as an image: {reason}") from error
+        raise _broken(name, error) from error
+
+
+def _broken(name: str, error: Exception) -> ImageError:
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return ImageError(f"{name} cannot be read as an image: {reason}")
 
 
 @contextmanager

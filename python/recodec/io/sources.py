@@ -7,24 +7,43 @@ import mmap
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypeGuard
 
 from recodec.errors import SourceError
+from recodec.file_errors import of_file
+from recodec.io.buffers import file_bytes, tensor_of
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
-Source: TypeAlias = Buffer | mmap.mmap | str | os.PathLike[str] | BinaryIO
+_Plain: TypeAlias = Buffer | mmap.mmap | str | os.PathLike[str] | BinaryIO
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    # A file's bytes, or where they are; arrays and tensors have one axis.
+    Source: TypeAlias = "_Plain | NDArray[np.uint8] | Tensor"
+else:
+    # Without what would be loaded for its name alone.
+    Source = _Plain
 
 _BLOCK = 1 << 16
 
 
 def read_source(source: Source) -> Buffer:
-    """All bytes of a bytes-like object, a path or an open binary file. Raises :class:`SourceError`."""
+    """All bytes of a bytes-like object, a uint8 tensor of one axis, a path or an open binary file.
+
+    Raises :class:`SourceError`.
+    """
     if isinstance(source, str | os.PathLike):
         try:
             return Path(source).read_bytes()
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
-            raise SourceError(f"{os.fspath(source)!r} cannot be read: {reason}") from error
+            said = f"{os.fspath(source)!r} cannot be read: {reason}"
+            raise (
+                of_file(SourceError, error, said) if isinstance(error, OSError) else SourceError(said)
+            ) from error
     if _is_file(source):
         return _whole(source, _read(source, source.read))
     return _buffer(source)
@@ -85,6 +104,14 @@ def _block(source: object, data: Any) -> Buffer:
 def _buffer(source: object) -> Buffer:
     if isinstance(source, bytes | bytearray):
         return source
+    if (tensor := tensor_of(source)) is not None:
+        data = file_bytes(tensor)
+        if data is None:
+            raise SourceError(
+                f"a tensor of {tensor.dtype} and shape {tuple(tensor.shape)} holds no encoded file; give its bytes as "
+                "a uint8 tensor of one axis"
+            )
+        return data
     try:
         view = memoryview(source)  # type: ignore[arg-type]
     except TypeError:

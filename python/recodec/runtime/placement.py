@@ -21,12 +21,22 @@ def number_type(wanted: str | torch.dtype, known: Sequence[torch.dtype]) -> torc
     return found
 
 
+def chosen_device(device: str | torch.device) -> str | torch.device:
+    """``device``, or what "auto" stands for: a CUDA device where there is one, else the CPU.
+
+    Other devices are used where they are asked for by name: nobody has held their results to these.
+    """
+    if device != "auto":
+        return device
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def placed(
     device: str | torch.device, place: Callable[[torch.device], Network]
 ) -> tuple[torch.device, Network]:
     """The device, and a network as ``place`` brings it there. Raises :class:`DeviceError` for what cannot be had."""
     try:
-        found = torch.device(device)
+        found = torch.device(chosen_device(device))
         if found.type == "meta":
             raise RuntimeError("it holds no values")
         network = place(found)

@@ -10,7 +10,7 @@ from torch import Tensor, distributed, nn
 from torch.nn import functional as F
 
 from recodec.errors import ImageError
-from recodec.eval.ssim import ms_ssim, ssim_terms
+from recodec.ssim import ms_ssim, ssim_terms
 
 _PATCH = 8
 

@@ -124,13 +124,14 @@ def encode(
     """
     from recodec.container.targets import Targets
     from recodec.encoding import encode_all
+    from recodec.several import single
     from recodec.zoo.family import ZOO
 
     engine = find_system(system).engine(ZOO, **settings)
     chosen: EncodeOptions = {**options} if options else {}
     if not engine.exact and not Targets.__optional_keys__ & chosen.keys():
         chosen["iterations"] = engine.iterations
-    (writer,) = encode_all(engine, [image], chosen)
+    writer = single(encode_all(engine, [image], chosen))
     for warning in writer.warnings:
         warn(warning)
     return writer.assembly.to_bytes()

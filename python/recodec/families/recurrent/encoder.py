@@ -109,6 +109,16 @@ class RecurrentEncoder:
         return total / count
 
     @inference()
+    def shown(self) -> torch.Tensor:
+        """(channels, H, W) uint8, as a decoder shows them."""
+        self._decode_sent()
+        found = torch.empty(self._picture.samples.shape, dtype=torch.uint8, device=self._engine.device)
+        for region, pixels in self._tiles.decoder.pixels():
+            part = region.scaled(self._engine.network.stride).of(found)
+            part[:] = to_uint8(pixels[:, : part.shape[1], : part.shape[2]], len(part))
+        return found
+
+    @inference()
     def least_error(self) -> float:
         """From some rows of positions, evenly spaced."""
         rows = range(0, self._grid.height, max(1, self._grid.height // _ROWS_LOOKED_AT))

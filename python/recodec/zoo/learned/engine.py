@@ -148,6 +148,15 @@ class LearnedEncoder:
         """Mean over the samples that are stored, as a decoder shows them."""
         return squared_error(self._engine, self.stages, self._picture)
 
+    @inference()
+    def shown(self) -> Tensor:
+        """(channels, H, W) uint8, as a decoder shows them."""
+        picture = self._picture
+        found = torch.empty(picture.samples.shape, dtype=torch.uint8, device=self._engine.device)
+        for region, pixels in shown_parts(self._engine, self.stages, picture.height, picture.width):
+            region.of(found)[:] = to_uint8(pixels, picture.channels)
+        return found
+
     def least_error(self) -> float:
         """Nobody knows."""
         return 0.0

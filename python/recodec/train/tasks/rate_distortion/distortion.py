@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from recodec.eval.ssim import fitting_scales, ms_ssim
+from recodec.ssim import fitting_scales, ms_ssim
 from recodec.train.losses import squared_error
 from recodec.train.recipe import require
 

@@ -15,6 +15,8 @@ _C1, _C2 = 0.01**2, 0.03**2
 _WINDOW, _SIGMA = 11, 1.5
 # In pixels; a band matrix costs as much as its zeros.
 _LARGEST_BAND = 160
+# Of windows that are looked at together in whole pictures.
+_STRIP_ROWS = 128
 
 
 def ssim_terms(x: Tensor, y: Tensor, window_mean: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
@@ -86,6 +88,43 @@ def ms_ssim(x: Tensor, y: Tensor, *, scales: int | None = None) -> Tensor:
     # The published weights add up to 1.0001, so normalising to 1 would leave the published numbers.
     weights = x.new_tensor(SCALE_WEIGHTS[:scales]) * (sum(SCALE_WEIGHTS) / sum(SCALE_WEIGHTS[:scales]))
     return _nonnegative_power(torch.stack(factors, dim=-1), weights).prod(-1).mean(1)
+
+
+def ms_ssim_of_picture(x: Tensor, y: Tensor) -> float:
+    """:func:`ms_ssim` of two whole pictures, (C, H, W) of uint8, with as many of the five scales as fit.
+
+    Channel by channel and some rows at a time, so that it takes 9 bytes of memory a pixel whatever the picture. Raises
+    :class:`ImageError` if the shapes differ or not even one scale fits.
+    """
+    _check_shapes(x[None], y[None])
+    scales = fitting_scales(x)
+    if not scales:
+        raise ImageError(
+            f"the picture is {x.shape[1]} x {x.shape[2]}; MS-SSIM needs sides of {_WINDOW} pixels"
+        )
+    weights = [weight * sum(SCALE_WEIGHTS) / sum(SCALE_WEIGHTS[:scales]) for weight in SCALE_WEIGHTS[:scales]]
+    values = []
+    for pair in zip(x, y, strict=True):
+        a, b = (plane.float()[None, None] / 255 for plane in pair)
+        value = 1.0
+        for scale, weight in enumerate(weights):
+            last = scale == scales - 1
+            value *= max(0.0, _mean_in_strips(a, b, with_luminance=last)) ** weight
+            if not last:
+                a, b = _halved(a), _halved(b)
+        values.append(value)
+    return sum(values) / len(values)
+
+
+def _mean_in_strips(x: Tensor, y: Tensor, *, with_luminance: bool) -> float:
+    """Mean over the windows inside (1, 1, H, W) planes of contrast and structure, or of all three terms."""
+    height, width = x.shape[-2:]
+    total, places = 0.0, height - _WINDOW + 1
+    for top in range(0, places, _STRIP_ROWS):
+        rows = slice(top, min(top + _STRIP_ROWS, places) + _WINDOW - 1)
+        luminance, contrast = ssim_terms(x[:, :, rows], y[:, :, rows], _gaussian_mean)
+        total += float((luminance * contrast if with_luminance else contrast).sum(dtype=torch.float64))
+    return total / (places * (width - _WINDOW + 1))
 
 
 def _check_shapes(x: Tensor, y: Tensor) -> None:
