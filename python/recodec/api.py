@@ -201,7 +201,7 @@ def decode(
     places = image_places(out, len(data) if is_several(data) else None)
     if not is_several(data):
         file = open_file(cast(Source, data), limits)
-        return single(decode_all(_engine(file.header), [file], kind, options, places))
+        return single([*decode_all(_engine(file.header), [file], kind, options, places)])
     files = [attempt(lambda source: open_file(source, limits), source) for source in data]
     return collected(_decoded(files, kind, options, places))
 

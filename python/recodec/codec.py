@@ -156,7 +156,7 @@ class Codec:
         if is_several(image) or (isinstance(image, Tensor) and image.ndim == 4):
             images: list[Any] = list(image)
             return collected(self._encoded(images, destinations(out, len(images)), options))
-        return single(self._encoded([image], destinations(out, None), options))
+        return single([*self._encoded([image], destinations(out, None), options)])
 
     def _encoded(
         self, images: Sequence[Any], places: Sequence[Destination | None], options: EncodeOptions
@@ -266,7 +266,9 @@ class Codec:
         kind = check_like(like)
         if is_several(data):
             return collected(decode_all(self.engine, data, kind, options, image_places(out, len(data))))
-        return single(decode_all(self.engine, [cast(Source, data)], kind, options, image_places(out, None)))
+        return single(
+            [*decode_all(self.engine, [cast(Source, data)], kind, options, image_places(out, None))]
+        )
 
     @overload
     def progressive(

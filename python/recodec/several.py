@@ -28,7 +28,7 @@ def attempt(function: Callable[[Item], Result], item: Item) -> Result | Exceptio
         return error
 
 
-def single(results: Iterable[Result | Exception]) -> Result:
+def single(results: Sequence[Result | Exception]) -> Result:
     """The one result. Raises the error that stands in its place."""
     (result,) = results
     if isinstance(result, Exception):

@@ -241,6 +241,8 @@ def test_interrupted(photos: Path, out: Path, large: list[Path], jobs: int) -> N
         large[1].unlink()
     process = start("encode", photos, "--output-dir", out, "--model", "tiny", "--jobs", jobs)
     wait_for(lambda: files_below(out) == ENCODED)
+    # A file is there a moment before it counts.
+    time.sleep(0.5)
     at_work = workers(process)
     assert len(at_work) == (jobs if jobs > 1 else 0)
     os.killpg(process.pid, signal.SIGINT)

@@ -131,7 +131,7 @@ def encode(
     chosen: EncodeOptions = {**options} if options else {}
     if not engine.exact and not Targets.__optional_keys__ & chosen.keys():
         chosen["iterations"] = engine.iterations
-    writer = single(encode_all(engine, [image], chosen))
+    writer = single([*encode_all(engine, [image], chosen)])
     for warning in writer.warnings:
         warn(warning)
     return writer.assembly.to_bytes()
