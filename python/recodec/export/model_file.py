@@ -26,7 +26,7 @@ def model_file(model: Model) -> bytes:
     data += bytes([_VERSION]) + _text(model.id) + model.hash
     data += bytes([network.stride, channels % 256, planes, network.iterations])
     data += network.planes.chunk_of.to(torch.uint8).numpy().tobytes()
-    tensors = [_tensor(name, tensor) for name, tensor in sorted((model.tables | _floats(network)).items())]
+    tensors = [_tensor(name, tensor) for name, tensor in sorted({**model.tables, **_floats(network)}.items())]
     return _with_checksum(bytes(data) + bytes([len(tensors)]) + b"".join(tensors))
 
 
