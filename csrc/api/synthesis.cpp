@@ -23,20 +23,20 @@ const std::vector<float>& tensor(const FloatTensors& tensors, const std::string&
     return found->second.values;
 }
 
-// Of any width, 0 of the kernel's two sides but for what they are to be.
 Convolution convolution(const FloatTensors& tensors, const std::string& name, std::size_t inputs, std::size_t outputs,
                         std::size_t side) {
     return {tensor(tensors, name + ".weight", {outputs, inputs, side, side}), tensor(tensors, name + ".bias", {outputs}),
             inputs, side};
 }
 
-std::size_t width_of(const FloatTensors& tensors, const std::string& name) {
+// Of a layer with `parts` times as many outputs.
+std::size_t width_of(const FloatTensors& tensors, const std::string& name, std::size_t parts) {
     const auto found = tensors.find(name + ".bias");
-    if (found == tensors.end() || found->second.shape.size() != 1 || found->second.shape[0] == 0 ||
-        found->second.shape[0] > kMostWidth) {
+    const std::size_t outputs = found == tensors.end() || found->second.shape.size() != 1 ? 0 : found->second.shape[0];
+    if (outputs == 0 || outputs % parts != 0 || outputs / parts > kMostWidth) {
         reject_tensor(name + ".bias", "is missing or of no width up to " + std::to_string(kMostWidth));
     }
-    return found->second.shape[0];
+    return outputs / parts;
 }
 
 // Calls work(y, x) for every position.
@@ -76,7 +76,7 @@ Synthesis::Synthesis(const FloatTensors& tensors, std::span<const std::uint8_t> 
     const auto& log_gain = tensor(tensors, "log_gain", {chunks, channels});
     for (const float gain : log_gain) gain_.push_back(std::exp(gain));
     const std::string synthesis = "synthesis.";
-    const std::size_t inner_width = width_of(tensors, synthesis + "head");
+    const std::size_t inner_width = width_of(tensors, synthesis + "head", 1);
     offset_ = tensor(tensors, "offset", {chunks, inner_width});
     head_ = convolution(tensors, synthesis + "head", channels, inner_width, 3);
     strength_ = convolution(tensors, synthesis + "strength", inner_width, channels, 1);
@@ -91,13 +91,8 @@ Synthesis::Synthesis(const FloatTensors& tensors, std::span<const std::uint8_t> 
         return found;
     };
     inner_blocks_ = blocks(synthesis + "inner_blocks", inner_width);
-    // Four times as wide as what it becomes.
-    const auto grown = tensors.find(synthesis + "grow.mix.bias");
-    if (grown == tensors.end() || grown->second.shape.size() != 1 || grown->second.shape[0] % 4 != 0 ||
-        grown->second.shape[0] == 0 || grown->second.shape[0] > 4 * kMostWidth) {
-        reject_tensor(synthesis + "grow.mix.bias", "is missing or of no width");
-    }
-    const std::size_t width = grown->second.shape[0] / 4;
+    // Its outputs become twice as many positions along each side.
+    const std::size_t width = width_of(tensors, synthesis + "grow.mix", 4);
     grow_ = convolution(tensors, synthesis + "grow.mix", inner_width, 4 * width, 1);
     blocks_ = blocks(synthesis + "blocks", width);
     output_ = convolution(tensors, synthesis + "output", width, 3 * kBranchStride * kBranchStride, 3);

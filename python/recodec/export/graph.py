@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper, numpy_helper
 
 OPSET = 18
 # The oldest that this opset belongs to, which every runtime since 2023 reads.
@@ -33,7 +33,7 @@ class Graph:
         name = f"constant_{len(self._stored)}"
         if values.dtype == np.float32 and np.array_equal(half := values.astype(np.float16), values):
             self._stored.append(numpy_helper.from_array(half, name))
-            return self.node("Cast", name, to=TensorProto.FLOAT)
+            return self.cast(name, np.float32)
         self._stored.append(numpy_helper.from_array(values, name))
         return name
 
@@ -42,6 +42,10 @@ class Graph:
         name = f"{operator.lower()}_{len(self._nodes)}"
         self._nodes.append(helper.make_node(operator, list(inputs), [name], name, **attributes))
         return name
+
+    def cast(self, x: str, kind: type[np.generic]) -> str:
+        """The same numbers in another type."""
+        return self.node("Cast", x, to=_kind(kind))
 
     def model(
         self, outputs: dict[str, tuple[str, type[np.generic], tuple[int | str, ...]]], **notes: str

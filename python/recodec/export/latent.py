@@ -7,10 +7,7 @@ is the indices so far, int32, and after how many ``chunks``, int64 of shape (1,)
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from recodec.export.graph import Graph
@@ -39,7 +36,7 @@ def encoder(network: LatentNetwork, notes: dict[str, str]) -> bytes:
     # What lies beyond is clamped before it could overflow.
     magnitude = graph.node("Floor", graph.node("Min", magnitude, limit))
     signed = graph.node("Mul", magnitude, graph.node("Sign", latents))
-    indices = graph.node("Cast", signed, to=builder.type_of(np.int32))
+    indices = graph.cast(signed, np.int32)
     shape = (1, network.config.channels, "rows", "columns")
     return graph.model({"indices": (indices, np.int32, shape)}, **notes)
 
@@ -50,11 +47,8 @@ def decoder(network: LatentNetwork, notes: dict[str, str]) -> bytes:
     graph, planes, tables = builder.graph, network.planes, network.chunks
     indices = graph.input("indices", np.int32, (1, network.config.channels, "rows", "columns"))
     chunks = graph.input("chunks", np.int64, (1,))
-    lowest = planes.lowest.long()
-    unit = (1 << lowest).float()
-    channels = torch.arange(network.config.channels)
-    first, others = planes.point.clamp(0, 1)[:, channels, lowest.clamp(max=network.config.planes - 1)] * unit
-    magnitude = graph.node("Cast", graph.node("Abs", indices), to=builder.type_of(np.float32))
+    unit, first, others = planes.intervals(planes.lowest)
+    magnitude = graph.cast(graph.node("Abs", indices), np.float32)
 
     def row(values: Tensor, number: str) -> str:
         found = graph.node("Gather", graph.constant(values.detach().float().numpy()), number, axis=0)
@@ -62,7 +56,7 @@ def decoder(network: LatentNetwork, notes: dict[str, str]) -> bytes:
 
     beyond = graph.node("Greater", magnitude, row(unit, chunks))
     known = graph.node("Add", magnitude, graph.node("Where", beyond, row(others, chunks), row(first, chunks)))
-    sign = graph.node("Cast", graph.node("Sign", indices), to=builder.type_of(np.float32))
+    sign = graph.cast(graph.node("Sign", indices), np.float32)
     values = graph.node("Mul", graph.node("Mul", known, sign), builder.by_feature(planes.threshold))
     last = graph.node("Sub", chunks, graph.constant(np.array([1], np.int64)))
     latents = graph.node("Mul", values, row(tables.log_gain.exp(), last))
@@ -111,11 +105,6 @@ class _Builder:
     def by_feature(self, values: Tensor) -> str:
         return self.graph.constant(values.detach().float().numpy()[:, None, None])
 
-    def type_of(self, kind: type[np.generic]) -> int:
-        from onnx import helper
-
-        return helper.np_dtype_to_tensor_dtype(np.dtype(kind))
-
     def _part(self, x: str, start: int, end: int) -> str:
         bounds = [self.graph.constant(np.array([number], np.int64)) for number in (start, end, 1)]
         return self.graph.node("Slice", x, *bounds)
@@ -125,16 +114,17 @@ class _Builder:
         return self.graph.node("Exp", inner)
 
     def _convolution(self, layer: nn.Conv2d, x: str) -> str:
-        weights = layer.weight.detach().contiguous().numpy(), layer.bias
-        assert weights[1] is not None
+        assert layer.bias is not None
         side = layer.kernel_size[0]
-        attributes: dict[str, Any] = {
-            "kernel_shape": [side, side],
-            "pads": 4 * [side // 2],
-            "strides": list(layer.stride),
-        }
-        stored = [self.graph.constant(weights[0]), self.graph.constant(weights[1].detach().numpy())]
-        return self.graph.node("Conv", x, *stored, **attributes)
+        return self.graph.node(
+            "Conv",
+            x,
+            self.graph.constant(layer.weight.detach().contiguous().numpy()),
+            self.graph.constant(layer.bias.detach().numpy()),
+            kernel_shape=[side, side],
+            pads=4 * [side // 2],
+            strides=list(layer.stride),
+        )
 
     def _residuals(self, blocks: nn.Sequential, x: str) -> str:
         for block in blocks:

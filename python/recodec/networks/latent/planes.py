@@ -135,16 +135,19 @@ class EmbeddedPlanes(nn.Module):
         lowest = self.lowest[chunks][:, None, None]
         return ((index.abs() >> lowest) << lowest) * torch.sign(index)
 
+    def intervals(self, lowest: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(…, channels) of the lowest planes known: the interval's width, and the points of the first and of others."""
+        lowest = lowest.long()
+        unit = (1 << lowest).float()
+        channels = torch.arange(self.point.shape[1], device=lowest.device)
+        first, others = self.point.clamp(0, 1)[:, channels, lowest.clamp(max=self.point.shape[2] - 1)] * unit
+        return unit, first, others
+
     def values(self, index: Tensor, chunks: int) -> Tensor:
         """(N, channels, h, w) latents as they are shown after so many chunks: conditional means of their intervals."""
-        lowest = self.lowest[chunks].long()
-        unit = (1 << lowest).float()
-        points = self.point.clamp(0, 1).gather(
-            2, lowest.clamp(max=self.point.shape[2] - 1).expand(2, -1)[..., None]
-        )
-        first, others = (points[..., 0] * unit)[..., None, None]
+        unit, first, others = (row[:, None, None] for row in self.intervals(self.lowest[chunks]))
         magnitude = index.abs().float()
-        known = magnitude + torch.where(magnitude > unit[:, None, None], others, first)
+        known = magnitude + torch.where(magnitude > unit, others, first)
         return torch.where(index == 0, 0.0, known * torch.sign(index)) * self.threshold[:, None, None]
 
 
