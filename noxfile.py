@@ -137,6 +137,6 @@ def figures(session: nox.Session) -> None:
     if len(session.posargs) != 1:
         session.error("give the folder with the Kodak pictures: nox -s figures -- KODAK")
     (kodak,) = session.posargs
-    session.run("python", "bench/rd.py", kodak, "--out", "bench/results/kodak_rd_latent-2.json", "--jpeg")
+    session.run("python", "bench/rd.py", kodak, "--out", "bench/results/kodak_rd_latent-3.json", "--jpeg")
     session.run("python", "bench/entropy.py", "bytes", kodak, "--json", "bench/results/entropy_bytes.json")
     session.run("recodec", "eval", kodak, "--out", "build/evaluation")

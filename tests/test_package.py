@@ -28,6 +28,7 @@ def test_wheel_holds_everything_and_nothing_else() -> None:
         "recodec/weights/dev-1.safetensors",
         "recodec/weights/latent-1.safetensors",
         "recodec/weights/latent-2.safetensors",
+        "recodec/weights/latent-3.safetensors",
         "recodec/weights/rnn-1.safetensors",
     ):
         assert needed in package

@@ -37,6 +37,7 @@ RELEASED = {
     "rnn-1": "30145a0c441f5643",
     "latent-1": "48509eb7f62be148",
     "latent-2": "a2da2195c525c6c2",
+    "latent-3": "726d663e4c6cbdb1",
 }
 
 
@@ -45,7 +46,7 @@ def test_shipped_models_never_change(name: str, hash_: str) -> None:
     assert load_model(name).hash.hex() == hash_
 
 
-@pytest.mark.parametrize("name", ["tiny", "dev-1", "rnn-1", "latent-1", "latent-2"])
+@pytest.mark.parametrize("name", ["tiny", *RELEASED])
 def test_saving_a_loaded_model_keeps_its_hash(tiny_model: str, tmp_path: Path, name: str) -> None:
     model = load_model(name)
     save_model(tmp_path / "copy.safetensors", model.network, {"from": name}, model.tables)
@@ -219,7 +220,7 @@ def test_sources_that_are_no_files(tmp_path: Path) -> None:
             load_model(path)
 
 
-@pytest.mark.parametrize("name", ["dev-1", "rnn-1", "latent-1", "latent-2"])
+@pytest.mark.parametrize("name", RELEASED)
 def test_released_ids_are_held_to_the_whole_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

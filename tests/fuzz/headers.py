@@ -63,8 +63,8 @@ MODELS: Models = (
     ("tiny", STRIPS),
 )
 SHIPPED: Models = (
-    ("latent-2", "network"),
-    ("latent-2", "adaptive"),
+    ("latent-3", "network"),
+    ("latent-3", "adaptive"),
     ("rnn-1", "network"),
     ("dev-1", "adaptive"),
     ("lossless", STRIPS),
