@@ -38,7 +38,7 @@ std::unique_ptr<PlaneCoder> make_plane_coder(EntropyCoder coder, std::uint32_t d
     if (coder.is_embedded()) {
         if (coder.kind == EntropyCoder::kNetwork) {
             return std::make_unique<EmbeddedNetworkCoder>(
-                depth, height, width, required<EmbeddedTables>(part, kEmbeddedNetwork));
+                depth, height, width, required<EmbeddedTables>(part, kEmbeddedNetwork), coder.is_learning());
         }
         return std::make_unique<EmbeddedAdaptiveCoder>(depth, height, width,
                                                        required<EmbeddedOrder>(part, kEmbeddedPlanes));
@@ -52,11 +52,13 @@ std::unique_ptr<PlaneCoder> make_plane_coder(EntropyCoder coder, std::uint32_t d
 
 std::uint64_t coder_bytes(EntropyCoder coder, std::uint32_t depth, std::uint32_t height, std::uint32_t width,
                           const ModelPart& part, std::size_t threads) {
-    std::size_t cell = 0;
+    std::size_t cell = 0, once = 0;
     if (coder.is_embedded()) {
         cell = depth * (sizeof(std::int16_t) + sizeof(std::int8_t));
         if (coder.kind == EntropyCoder::kNetwork) {
-            cell += required<EmbeddedTables>(part, kEmbeddedNetwork)->width * sizeof(std::int32_t);
+            const auto tables = required<EmbeddedTables>(part, kEmbeddedNetwork);
+            cell += tables->width * sizeof(std::int32_t);
+            if (coder.is_learning()) once = EmbeddedCorrections::bytes(tables->order()->codes());
         } else {
             cell += required<EmbeddedOrder>(part, kEmbeddedPlanes)->most_codes();
         }
@@ -67,7 +69,7 @@ std::uint64_t coder_bytes(EntropyCoder coder, std::uint32_t depth, std::uint32_t
         cell = coder.version == 1 ? BinaryCoder::kPlanes * std::size_t{depth}
                                   : TernaryCoder::kPlanes * (depth + sizeof(std::uint16_t));
     }
-    return size_product({PaddedGrid{height, width}.cells(), cell});
+    return size_product({PaddedGrid{height, width}.cells(), cell}) + once;
 }
 
 std::uint32_t checksum_of_coded(ByteView coded) {

@@ -9,11 +9,12 @@
 namespace recodec {
 
 EmbeddedNetworkCoder::EmbeddedNetworkCoder(std::uint32_t depth, std::uint32_t height, std::uint32_t width,
-                                           std::shared_ptr<const EmbeddedTables> tables)
+                                           std::shared_ptr<const EmbeddedTables> tables, bool learning)
     : EmbeddedCoder(depth, height, width, tables->order()),
       tables_(std::move(tables)),
       compute_(chosen_instructions()),
-      sums_(size_product({grid_.cells(), tables_->width})) {}
+      sums_(size_product({grid_.cells(), tables_->width})),
+      corrections_(learning ? order().codes() : 0) {}
 
 template <class Bits>
 void EmbeddedNetworkCoder::code_plane(Bits bits) {

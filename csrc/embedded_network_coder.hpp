@@ -1,5 +1,5 @@
-// Entropy coder 2, version 2: embedded planes by a network of integers that knows every index so far. Defined in
-// FORMAT.md, section 12.
+// Entropy coder 2, versions 2 and 4: embedded planes by a network of integers that knows every index so far; in version 4
+// it goes on learning. Defined in FORMAT.md, section 12.
 #pragma once
 
 #include <memory>
@@ -7,6 +7,7 @@
 
 #include "dense.hpp"
 #include "embedded_coder.hpp"
+#include "embedded_corrections.hpp"
 #include "embedded_tables.hpp"
 
 namespace recodec {
@@ -14,7 +15,7 @@ namespace recodec {
 class EmbeddedNetworkCoder final : public EmbeddedCoder {
 public:
     EmbeddedNetworkCoder(std::uint32_t depth, std::uint32_t height, std::uint32_t width,
-                         std::shared_ptr<const EmbeddedTables> tables);
+                         std::shared_ptr<const EmbeddedTables> tables, bool learning);
 
     // Plane after plane, each trailing the one before by three rows: a position says what it holds to those around it,
     // and is told the same.
@@ -33,6 +34,8 @@ private:
     const Instructions& compute_;
     // Of every cell, Q9: what all latents around it and its own say to its first layer.
     std::vector<std::int32_t> sums_;
+    // Empty in version 2.
+    EmbeddedCorrections corrections_;
 };
 
 }  // namespace recodec

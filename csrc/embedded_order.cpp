@@ -47,6 +47,7 @@ EmbeddedOrder::EmbeddedOrder(std::span<const std::int32_t> chunk_of, std::size_t
         }
     }
     std::size_t first = 0;
+    std::vector<std::int32_t> half(channels);
     for (std::size_t number = 0; number < chunks; ++number) {
         Chunk& chunk = chunks_[number];
         chunk.first = first;
@@ -57,6 +58,9 @@ EmbeddedOrder::EmbeddedOrder(std::span<const std::int32_t> chunk_of, std::size_t
                 chunk.ends.push_back(chunk.codes.size());
             }
         }
+        chunk.half_before = half;
+        for (const Code& code : chunk.codes) half[code.channel] = (1 << code.plane) >> 1;
+        chunk.half_after = half;
         first += chunk.codes.size();
         most_codes_ = std::max(most_codes_, chunk.codes.size());
     }

@@ -24,6 +24,8 @@ public:
         std::vector<Code> codes;
         std::vector<std::size_t> ends;
         std::size_t first = 0;
+        // Of each channel, half of the magnitudes that an index which is not 0 leaves open before and after the chunk.
+        std::vector<std::int32_t> half_before, half_after;
     };
 
     // `chunk_of` is channels x planes; `chunks` stands for a plane that is never sent. Throws Error (format) for planes

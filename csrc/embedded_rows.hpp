@@ -16,18 +16,14 @@ class EmbeddedNetworkCoder::RowCoder {
 public:
     explicit RowCoder(EmbeddedNetworkCoder& coder)
         : coder_(coder),
+          corrections_(coder.corrections_.empty() ? nullptr : &coder.corrections_),
           tables_(*coder.tables_),
           compute_(coder.compute_),
           layer_sums_(tables_.width),
           inner_sums_(tables_.inner_width),
           layer_(tables_.width),
           inner_(tables_.inner_width),
-          none_(std::max(tables_.width, tables_.inner_width)) {
-        std::size_t tap = 0;
-        for (std::ptrdiff_t dy = -1; dy <= 1; ++dy) {
-            for (std::ptrdiff_t dx = -1; dx <= 1; ++dx) offsets_[tap++] = {dy, dx};
-        }
-    }
+          none_(std::max(tables_.width, tables_.inner_width)) {}
 
     // Row y of a chunk, whose codes are `codes` (width x depth).
     template <class Bits>
@@ -35,6 +31,7 @@ public:
         const EmbeddedOrder::Chunk& chunk = coder_.order().chunk(number);
         Bits bits = shared_bits;
         for (std::uint32_t x = 0; x < coder_.grid_.width; ++x, codes += chunk.codes.size()) {
+            around_.move_to(coder_.grid_, y, x);
             code_position(bits, number, chunk, coder_.grid_.cell_of(y, x), codes);
         }
         shared_bits = bits;
@@ -52,10 +49,6 @@ private:
     static constexpr std::int32_t kMostShared = 1 << 17;
     static constexpr int kSharedShift = 6;
 
-    struct Offset {
-        std::ptrdiff_t dy, dx;
-    };
-
     template <class Bits>
     void code_position(Bits& bits, std::size_t number, const EmbeddedOrder::Chunk& chunk, std::size_t cell,
                        std::int8_t* codes) {
@@ -66,9 +59,8 @@ private:
         std::copy_n(tables_.inner_bias(number), tables_.inner_width, inner_sums_.data());
         compute_.add_product(layer_.data(), tables_.inner(), tables_.width, tables_.inner_width, inner_sums_.data());
         for (std::int32_t& sum : inner_sums_) sum = (sum + (1 << (kProductShift - 1))) >> kProductShift;
-        for (std::size_t tap = 0, near = 0; tap < offsets_.size(); ++tap) {
-            const std::size_t beside = coder_.grid_.beside(cell, offsets_[tap].dy, offsets_[tap].dx);
-            cells_[tap] = beside;
+        std::size_t near = 0;
+        for (const std::size_t beside : around_.cells()) {
             if (beside != cell) sizes_[near++] = coder_.latents().sizes(beside);
         }
         std::size_t begin = 0;
@@ -92,24 +84,37 @@ private:
             const EmbeddedOrder::Code held = chunk.codes[i];
             const std::size_t code = chunk.first + i;
             const std::int32_t index = indices[held.channel];
-            std::int32_t sum = logits[i - begin] + near(code, held.channel);
-            if (index != 0) sum = refinement(code, held.plane, index, sum);
-            if (!bits.put(codes[i] != 0, probability(sum))) {
-                codes[i] = 0;
-                continue;
-            }
+            const std::int32_t significance = logits[i - begin] + near(code, held.channel);
             if (index != 0) {
-                codes[i] = index > 0 ? 1 : -1;
+                const std::int32_t sum = refinement(code, held.plane, index, significance);
+                const bool more = code_bit<Question::refinement>(bits, codes[i] != 0, sum, chunk, i, index);
+                codes[i] = static_cast<std::int8_t>(more ? (index > 0 ? 1 : -1) : 0);
+            } else if (code_bit<Question::significance>(bits, codes[i] != 0, significance, chunk, i, index)) {
+                const std::int32_t sum = sign(code, held.channel);
+                codes[i] = code_bit<Question::sign>(bits, codes[i] > 0, sum, chunk, i, index) ? 1 : -1;
             } else {
-                codes[i] = bits.put(codes[i] > 0, probability(sign(code, held.channel))) ? 1 : -1;
+                codes[i] = 0;
             }
-            changed_[changed++] = {held, codes[i]};
+            if (codes[i] != 0) changed_[changed++] = {held, codes[i]};
         }
         for (std::size_t i = 0; i < changed; ++i) tell(cell, changed_[i].held, changed_[i].code);
     }
 
-    static Probability probability(std::int32_t sum) {
-        return static_cast<Probability>(probability_of_sum(sum + kSumOffset));
+    // A bit of a chunk's code `i`, of which the network says `sum`, Q14.
+    template <Question kQuestion, class Bits>
+    bool code_bit(Bits& bits, bool bit, std::int32_t sum, const EmbeddedOrder::Chunk& chunk, std::size_t i,
+                  std::int32_t index) {
+        if (corrections_ == nullptr) return bits.put(bit, static_cast<Probability>(probability_of_sum(sum + kSumOffset)));
+        const EmbeddedOrder::Code held = chunk.codes[i];
+        EmbeddedCorrections::Chosen corrections = corrections_->own(chunk.first + i, kQuestion);
+        if (EmbeddedCorrections::expects(kQuestion, held.plane)) {
+            const Expectation expected = around_.expect(coder_.latents(), chunk, held.channel);
+            corrections_->add(corrections, chunk.first + i, kQuestion, expected, held.plane, index);
+        }
+        const std::int32_t p = logistic((sum + corrections.sum() + 2) >> 2);
+        bit = bits.put(bit, static_cast<Probability>(p));
+        corrections.learn(bit, p);
+        return bit;
     }
 
     // What the same latent around the position says of its significance, Q14.
@@ -140,10 +145,11 @@ private:
     void tell(std::size_t cell, EmbeddedOrder::Code held, std::int8_t code) {
         const std::int32_t growth = coder_.latents().add(cell, held.channel, code, held.plane);
         compute_.add_scaled(tables_.own(code > 0, held.channel), tables_.inner_width, growth, inner_sums_.data());
-        for (std::size_t tap = 0; tap < cells_.size(); ++tap) {
+        const auto& cells = around_.cells();
+        for (std::size_t tap = 0; tap < cells.size(); ++tap) {
             // The tap of a kernel at the neighbour that looks back here.
-            const std::int8_t* weights = tables_.around(code > 0, held.channel, cells_.size() - 1 - tap);
-            compute_.add_scaled(weights, tables_.width, growth, coder_.sums_.data() + cells_[tap] * tables_.width);
+            const std::int8_t* weights = tables_.around(code > 0, held.channel, cells.size() - 1 - tap);
+            compute_.add_scaled(weights, tables_.width, growth, coder_.sums_.data() + cells[tap] * tables_.width);
         }
     }
 
@@ -153,13 +159,13 @@ private:
     };
 
     EmbeddedNetworkCoder& coder_;
+    EmbeddedCorrections* corrections_;
     const EmbeddedTables& tables_;
     const Instructions& compute_;
-    std::array<Offset, EmbeddedTables::kTaps> offsets_;
-    // Of one position: Q9 sums of its layers and their Q8 activations, cells of its taps, log sizes around it.
+    // Of one position: what is around it, Q9 sums of its layers and their Q8 activations, log sizes around it.
+    EmbeddedSurroundings around_;
     std::vector<std::int32_t> layer_sums_, inner_sums_;
     std::vector<std::int16_t> layer_, inner_, none_;
-    std::array<std::size_t, EmbeddedTables::kTaps> cells_;
     std::array<const std::int8_t*, EmbeddedTables::kNeighbours> sizes_;
     std::array<Changed, kGroup> changed_;
 };

@@ -23,6 +23,8 @@ namespace detail {
 
 // Stride 16, 256 latents, version 2 of the entropy network, one tile.
 inline constexpr std::array<std::uint8_t, 8> kLatentFields = {0x10, 0x80, 0x02, 0x02, 0x02, 0x01, 0x01, 0x00};
+// The same with version 4.
+inline constexpr std::array<std::uint8_t, 8> kLearningFields = {0x10, 0x80, 0x02, 0x02, 0x04, 0x01, 0x01, 0x00};
 // Version 1 of the coder; rows, effort and samples follow.
 inline constexpr std::array<std::uint8_t, 1> kStripFields = {0x01};
 
@@ -33,7 +35,7 @@ inline constexpr std::array<HeaderPreset, 4> kHeaderPresets = {{
     {1, "latent-1", {0x48, 0x50, 0x9E, 0xB7, 0xF6, 0x2B, 0xE1, 0x48}, detail::kLatentFields},
     {1, "latent-2", {0xA2, 0xDA, 0x21, 0x95, 0xC5, 0x25, 0xC6, 0xC2}, detail::kLatentFields},
     {kLosslessFamily, "lossless", {}, detail::kStripFields},
-    {1, "latent-3", {0x72, 0x6D, 0x66, 0x3E, 0x4C, 0x6C, 0xBD, 0xB1}, detail::kLatentFields},
+    {1, "latent-3", {0x72, 0x6D, 0x66, 0x3E, 0x4C, 0x6C, 0xBD, 0xB1}, detail::kLearningFields},
 }};
 
 inline bool says(const HeaderPreset& preset, const Header& header) {

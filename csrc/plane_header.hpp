@@ -12,17 +12,19 @@ inline constexpr std::uint32_t kMaxDepth = 256;
 inline constexpr std::uint32_t kMaxTileHalo = 255;
 
 // Adaptive contexts (kind 1) have versions 1 and 3, trained entropy models (kind 2) have version 1; version 4 of the
-// former and 2 of the latter are those of embedded planes.
+// former and 2 and 4 of the latter are those of embedded planes.
 struct EntropyCoder {
     static constexpr std::uint8_t kAdaptive = 1, kNetwork = 2;
 
     std::uint8_t kind = kAdaptive;
     std::uint8_t version = 1;
 
-    bool is_embedded() const { return version == (kind == kAdaptive ? 4 : 2); }
+    bool is_embedded() const { return version == 4 || (kind == kNetwork && version == 2); }
+    // Of a network that goes on learning from the file.
+    bool is_learning() const { return kind == kNetwork && version == 4; }
     bool is_known() const {
         return (kind == kAdaptive && (version == 1 || version == 3 || version == 4)) ||
-               (kind == kNetwork && (version == 1 || version == 2));
+               (kind == kNetwork && (version == 1 || version == 2 || version == 4));
     }
 };
 

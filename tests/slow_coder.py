@@ -304,7 +304,7 @@ Order = tuple[Sequence[Sequence[int]], int]
 
 def decoder_for(header: SimpleNamespace, tables: Mapping[str, Any] | None, order: Order | None) -> Any:
     grid = -(-header.height // header.stride), -(-header.width // header.stride)
-    if (header.entropy, header.entropy_version) in ((1, 4), (2, 2)):
+    if (header.entropy, header.entropy_version) in ((1, 4), (2, 2), (2, 4)):
         from . import slow_embedded
 
         reject_unless(order is not None, "embedded planes without an order")
@@ -313,7 +313,8 @@ def decoder_for(header: SimpleNamespace, tables: Mapping[str, Any] | None, order
         if header.entropy == 1:
             return slow_embedded.AdaptiveDecoder(groups, header.depth, *grid)
         assert tables is not None
-        return slow_embedded.NetworkDecoder(groups, header.depth, *grid, tables)
+        decoder = slow_embedded.LearningDecoder if header.entropy_version == 4 else slow_embedded.NetworkDecoder
+        return decoder(groups, header.depth, *grid, tables)
     if header.entropy == 1:
         return PLANE_DECODERS[header.entropy_version](header.depth, *grid)
     from .slow_network import NetworkDecoder

@@ -95,7 +95,7 @@ PRESETS = {
     1: "01 08 6C 61 74 65 6E 74 2D 31 48 50 9E B7 F6 2B E1 48 10 80 02 02 02 01 01 00",
     2: "01 08 6C 61 74 65 6E 74 2D 32 A2 DA 21 95 C5 25 C6 C2 10 80 02 02 02 01 01 00",
     3: "02 08 6C 6F 73 73 6C 65 73 73 00 00 00 00 00 00 00 00 01",
-    4: "01 08 6C 61 74 65 6E 74 2D 33 72 6D 66 3E 4C 6C BD B1 10 80 02 02 02 01 01 00",
+    4: "01 08 6C 61 74 65 6E 74 2D 33 72 6D 66 3E 4C 6C BD B1 10 80 02 02 04 01 01 00",
 }
 
 
@@ -129,7 +129,7 @@ def read_body(body: Reader) -> SimpleNamespace:
     h.stride, h.depth = body.u8(), body.varint()
     reject_unless(h.stride >= 1 and 1 <= h.depth <= 256, "stride, depth")
     h.entropy, h.entropy_version = body.u8(), body.u8()
-    reject_unless((h.entropy, h.entropy_version) in ((1, 1), (1, 3), (1, 4), (2, 1), (2, 2)), "entropy coder")
+    reject_unless((h.entropy, h.entropy_version) in ((1, 1), (1, 3), (1, 4), (2, 1), (2, 2), (2, 4)), "entropy coder")
     h.tile_columns, h.tile_rows, h.tile_halo = body.varint(), body.varint(), body.varint()
     reject_unless(1 <= h.tile_columns <= -(-h.width // h.stride), "tile columns")
     reject_unless(1 <= h.tile_rows <= -(-h.height // h.stride), "tile rows")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -198,13 +199,81 @@ class NetworkDecoder(EmbeddedDecoder):
         if index:
             shared = clamp(total, -(1 << 17), 1 << 17) >> 6
             bias = int(t["refinement_bias"][number, int(abs(index) != 2 << plane)])
-            bit = self.bit(decoder, bias + int(t["refinement_share"][number]) * shared)
-            return bit * (1 if index > 0 else -1)
-        if not self.bit(decoder, total):
+            total = bias + int(t["refinement_share"][number]) * shared
+            return self.bit(decoder, total, "refinement", number, at) * (1 if index > 0 else -1)
+        if not self.bit(decoder, total, "significance", number, at):
             return 0
         total = int(t["sign_bias"][number] + t["sign"][number] @ activation)
-        return 1 if self.bit(decoder, total + 32 * int(t["near_sign"][number] @ near)) else -1
+        total += 32 * int(t["near_sign"][number] @ near)
+        return 1 if self.bit(decoder, total, "sign", number, at) else -1
 
-    @staticmethod
-    def bit(decoder: RangeDecoder, total: int) -> int:
+    def bit(self, decoder: RangeDecoder, total: int, *question: object) -> int:
+        """``question`` is what it says, and of which code."""
         return decoder.decode(clamp(logistic(round_shift(total, 2)), LEAST, 65536 - LEAST))
+
+
+class LearningDecoder(NetworkDecoder):
+    """12.4."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        # Value and what was seen.
+        self.corrections: dict[tuple[object, ...], list[int]] = {}
+
+    def bit(self, decoder: RangeDecoder, total: int, *question: object) -> int:
+        name, number, at = question
+        chosen = [((name, number), 655360)]
+        chosen += [((name, number, *key), 327680) for key in self.contexts(name, *at)]
+        corrections = [(self.corrections.setdefault(key, [0, 0]), inertia) for key, inertia in chosen]
+        total += sum(value >> 8 for (value, _), _ in corrections)
+        p = logistic(clamp(round_shift(total, 2), -LOGIT_LIMIT, LOGIT_LIMIT))
+        bit = decoder.decode(p)
+        missed = 65536 * bit - p
+        if abs(missed) > 640:
+            for correction, inertia in corrections:
+                correction[1] = min(correction[1] + (p * (65536 - p) >> 16), 1 << 30)
+                step = abs(missed) * (1 << 22) // (inertia + correction[1])
+                moved = correction[0] + (step if missed > 0 else -step)
+                correction[0] = clamp(moved, -(1 << 25), 1 << 25)
+        return bit
+
+    def contexts(self, name: str, y: int, x: int, channel: int, plane: int) -> list[tuple[object, ...]]:
+        if name != "refinement" and plane < 5:
+            return []
+        around = {
+            (dy, dx): self.value(y + dy, x + dx, channel, (dy, dx) < (0, 0))
+            for dy, dx in AROUND
+            if 1 <= y + dy <= self.height and 1 <= x + dx <= self.width
+        }
+        if not around:
+            mean = median = spread = 0
+        else:
+            weight = {at: 2 if 0 in at else 1 for at in around}
+            mean = 16 * sum(weight[at] * around[at] for at in around) // sum(weight.values())
+            spread = min(((max(around.values()) - min(around.values())) >> plane).bit_length(), 4)
+            median = mean
+            if (-1, -1) in around:
+                west, north = around[0, -1], around[-1, 0]
+                median = 16 * clamp(
+                    west + north - around[-1, -1], min(west, north), max(west, north)
+                )
+        index = int(self.index[y, x, channel])
+
+        def bucket(expected: int) -> int:
+            if name == "significance":
+                at = abs(expected) >> plane
+            elif name == "sign":
+                at = (expected >> plane + 2) + 8
+            else:
+                at = ((expected if index > 0 else -expected) - 16 * abs(index) >> plane + 3) + 6
+            return clamp(at, 0, 15)
+
+        return [("mean", bucket(mean), spread), ("median", bucket(median))]
+
+    def value(self, y: int, x: int, channel: int, is_before: bool) -> int:
+        """An index, in the middle of what it may become."""
+        index = int(self.index[y, x, channel])
+        done = self.order[: self.chunk + is_before]
+        known = [plane for groups in done for group in groups for other, plane in group if other == channel]
+        half = (1 << known[-1]) >> 1 if known else 0
+        return index + half * int(np.sign(index))

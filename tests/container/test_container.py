@@ -123,7 +123,7 @@ def released(model: str = "latent-1", **changes: Any) -> PlaneFields:
         "stride": 16,
         "depth": 256,
     }
-    return make_header(**fields, entropy=2, entropy_version=2, **changes)
+    return make_header(**fields, entropy=2, entropy_version=4 if model == "latent-3" else 2, **changes)
 
 
 @pytest.mark.parametrize("arithmetic", [0, 1])

@@ -18,7 +18,9 @@ from recodec.networks.latent.planes import EmbeddedPlanes
 from tests import slow_embedded
 from tests.plane_files import PlaneCoder
 
-CHANNELS, PLANES, CHUNKS = 40, 5, 7
+CHANNELS, PLANES, CHUNKS = 40, 7, 7
+CONTEXTS, NETWORK, LEARNING = "contexts", "network", "learning"
+CODERS = [CONTEXTS, NETWORK, LEARNING]
 Part = _core.EmbeddedOrder | _core.EmbeddedTables
 
 
@@ -59,29 +61,31 @@ def coded(planes: EmbeddedPlanes, index: torch.Tensor) -> list[np.ndarray]:
     return [planes.codes(index, chunk)[0].numpy() for chunk in range(planes.count)]
 
 
-def parts(planes: EmbeddedPlanes) -> dict[int, tuple[int, Part]]:
-    """Version and part of each kind of coder."""
+def parts(planes: EmbeddedPlanes) -> dict[str, tuple[int, Part]]:
+    """Version and part of each coder."""
     order = _core.EmbeddedOrder(planes.chunk_of.int().numpy(), CHUNKS)
     tables = {name: value.int().numpy() for name, value in entropy_model(planes).tables().items()}
-    return {1: (4, order), 2: (2, _core.EmbeddedTables(tables, order))}
+    network = _core.EmbeddedTables(tables, order)
+    return {CONTEXTS: (4, order), NETWORK: (2, network), LEARNING: (4, network)}
 
 
-def slow_decoder(kind: int, planes: EmbeddedPlanes, height: int, width: int) -> slow_embedded.EmbeddedDecoder:
+def slow_decoder(kind: str, planes: EmbeddedPlanes, height: int, width: int) -> slow_embedded.EmbeddedDecoder:
     order = slow_embedded.chunk_order(planes.chunk_of.tolist(), CHUNKS)
-    if kind == 1:
+    if kind == CONTEXTS:
         return slow_embedded.AdaptiveDecoder(order, CHANNELS, height, width)
     tables = {name: value.numpy() for name, value in entropy_model(planes).tables().items()}
-    return slow_embedded.NetworkDecoder(order, CHANNELS, height, width, tables)
+    decoder = slow_embedded.NetworkDecoder if kind == NETWORK else slow_embedded.LearningDecoder
+    return decoder(order, CHANNELS, height, width, tables)
 
 
-def coder(kind: int, planes: EmbeddedPlanes, height: int, width: int) -> PlaneCoder:
+def coder(kind: str, planes: EmbeddedPlanes, height: int, width: int) -> PlaneCoder:
     version, part = parts(planes)[kind]
     return PlaneCoder(CHANNELS, height, width, version, part)
 
 
-@pytest.mark.parametrize("kind", [1, 2])
+@pytest.mark.parametrize("kind", CODERS)
 @pytest.mark.parametrize("shape", [(1, 1), (4, 5)])
-def test_codes_come_back_and_the_slow_decoder_agrees(kind: int, shape: tuple[int, int]) -> None:
+def test_codes_come_back_and_the_slow_decoder_agrees(kind: str, shape: tuple[int, int]) -> None:
     planes = embedded_planes()
     codes = coded(planes, random_index(planes, *shape))
     writer, reader = coder(kind, planes, *shape), coder(kind, planes, *shape)
@@ -94,8 +98,8 @@ def test_codes_come_back_and_the_slow_decoder_agrees(kind: int, shape: tuple[int
         assert slow.decode(data) == plane.transpose(1, 2, 0).ravel().tolist()
 
 
-@pytest.mark.parametrize("kind", [1, 2])
-def test_any_bytes_decode_as_slowly(kind: int) -> None:
+@pytest.mark.parametrize("kind", CODERS)
+def test_any_bytes_decode_as_slowly(kind: str) -> None:
     planes = embedded_planes(3)
     rng = np.random.default_rng(5)
     fast, slow = coder(kind, planes, 3, 4), slow_decoder(kind, planes, 3, 4)
@@ -110,7 +114,7 @@ def test_any_bytes_decode_as_slowly(kind: int) -> None:
 def test_threads_decode_alike(threads: int, shape: tuple[int, int]) -> None:
     planes = embedded_planes(1)
     codes = coded(planes, random_index(planes, *shape, seed=2))
-    writer, reader = coder(2, planes, *shape), coder(2, planes, *shape)
+    writer, reader = coder(LEARNING, planes, *shape), coder(LEARNING, planes, *shape)
     chunks = [writer.encode(plane)[0] for plane in codes]
     found = reader.decode_all(chunks[:1], threads) + reader.decode_all(chunks[1:], threads)
     for plane, (decoded, _) in zip(codes, found, strict=True):
@@ -119,9 +123,9 @@ def test_threads_decode_alike(threads: int, shape: tuple[int, int]) -> None:
 
 _PRINT_CHUNKS = """
 import hashlib
-from tests.families.test_embedded_coders import coded, coder, embedded_planes, random_index
+from tests.families.test_embedded_coders import LEARNING, coded, coder, embedded_planes, random_index
 planes = embedded_planes(4)
-writer = coder(2, planes, 9, 13)
+writer = coder(LEARNING, planes, 9, 13)
 chunks = [writer.encode(plane)[0] for plane in coded(planes, random_index(planes, 9, 13, seed=6))]
 print(hashlib.sha256(b"".join(chunks)).hexdigest())
 """
@@ -150,7 +154,7 @@ def test_the_floats_of_training_are_the_integers_of_use() -> None:
     planes = embedded_planes(2)
     network = EmbeddedEntropyModel.from_tables(planes, entropy_model(planes).tables())
     index = random_index(planes, 24, 24, seed=8)
-    writer = coder(2, planes, 24, 24)
+    writer = coder(NETWORK, planes, 24, 24)
     sizes = [len(writer.encode(plane)[0]) for plane in coded(planes, index)]
     with torch.inference_mode():
         lengths = [float(network.bits(index, chunk).sum()) / 8 for chunk in range(CHUNKS)]
@@ -166,8 +170,8 @@ def test_rounded_weights_are_those_of_the_tables() -> None:
         torch.testing.assert_close(network.weight(name), again.weight(name))
 
 
-@pytest.mark.parametrize("kind", [1, 2])
-def test_a_latent_keeps_its_sign(kind: int) -> None:
+@pytest.mark.parametrize("kind", CODERS)
+def test_a_latent_keeps_its_sign(kind: str) -> None:
     planes = embedded_planes()
     index = planes.limit[None, :, None, None].expand(1, -1, 2, 2)
     writer = coder(kind, planes, 2, 2)
@@ -185,7 +189,7 @@ def _shares_channels(planes: EmbeddedPlanes, chunk: int) -> bool:
 
 def test_a_chunk_beyond_the_models_is_refused() -> None:
     planes = embedded_planes()
-    reader = coder(2, planes, 2, 2)
+    reader = coder(LEARNING, planes, 2, 2)
     with pytest.raises(
         _core.CoreError, match=f"code chunk {CHUNKS + 1} is one more than the model's {CHUNKS}"
     ):

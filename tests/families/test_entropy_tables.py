@@ -153,7 +153,7 @@ def test_a_network_is_for_one_depth_and_one_version() -> None:
     with pytest.raises(_core.CoreError, match="network is for depth 8, but the file has depth 16") as caught:
         PlaneCoder(16, 2, 2, network=network)
     assert caught.value.args[0] == FORMAT
-    for version in (0, 3, 4, 255):
+    for version in (0, 3, 5, 255):
         with pytest.raises(_core.CoreError, match=f"entropy coder 2, version {version}") as caught:
             PlaneCoder(8, 2, 2, version, network)
         assert caught.value.args[0] == UNSUPPORTED

@@ -192,7 +192,7 @@ def test_defaults_have_room_for_the_largest_picture_on_any_number_of_cores(
         header_of(width=shape[0], height=shape[1], depth=engine.network.depth, model=model)
     )
     own = _core.read_plane_header(claim)
-    own.entropy, own.entropy_version = 2, 2 if engine.network.seamless else 1
+    own.entropy, own.entropy_version = 2, 4 if engine.network.seamless else 1
     if not engine.network.seamless:
         own.tile_rows, own.tile_columns = max(1, shape[1] // 1024), max(1, shape[0] // 1024)
         own.tile_halo = 8

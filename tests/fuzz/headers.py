@@ -69,7 +69,7 @@ SHIPPED: Models = (
     ("dev-1", "adaptive"),
     ("lossless", STRIPS),
 )
-_ENTROPY = ((1, 1), (1, 3), (1, 4), (2, 1), (2, 2))
+_ENTROPY = ((1, 1), (1, 3), (1, 4), (2, 1), (2, 2), (2, 4))
 
 
 def _is_sound(data: bytes) -> None:

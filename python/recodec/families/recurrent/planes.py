@@ -21,7 +21,7 @@ CoderPart: TypeAlias = _core.EntropyTables | _core.EmbeddedTables | _core.Embedd
 
 # Kinds of entropy coders, and the versions of both for embedded planes.
 ADAPTIVE, NETWORK = _core.ADAPTIVE, _core.NETWORK
-EMBEDDED = {ADAPTIVE: 4, NETWORK: 2}
+EMBEDDED = {ADAPTIVE: 4, NETWORK: 4}
 
 
 def needs_model(fields: _core.PlaneHeader) -> bool:
