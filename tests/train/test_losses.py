@@ -133,10 +133,17 @@ def test_no_gradient_goes_through_the_patch_weights() -> None:
 
 
 def test_a_mix_is_the_sum_of_its_parts() -> None:
-    weights = {"l1": 0.5, "mse": 2.0, "ssim": 0.25, "ms_ssim": 0.75, "ssim_weighted_l1": 3.0}
+    weights = {"l1": 0.5, "mse": 2.0, "log_mse": 0.2, "ssim": 0.25, "ms_ssim": 0.75, "ssim_weighted_l1": 3.0}
     pictures, target = crops()
     parts = [loss_of(**{name: weight})(pictures, target) for name, weight in weights.items()]
     assert_close(loss_of(**weights)(pictures, target), torch.stack(parts).sum(0))
+
+
+def test_the_logarithm_falls_as_psnr_rises() -> None:
+    pictures, target = crops()
+    levels = [255**2 * (picture - target).square().flatten(1).mean(1) for picture in pictures]
+    expected = torch.stack([(1 + error).log().mean() for error in levels])
+    assert_close(loss_of(log_mse=1)(pictures, target), expected)
 
 
 def test_moving_average_is_saved_and_otherwise_untouched() -> None:
@@ -149,7 +156,7 @@ def test_moving_average_is_saved_and_otherwise_untouched() -> None:
     assert torch.equal(loss.average_dissimilarity, other.average_dissimilarity)
 
 
-ALL = LossWeights(l1=1, mse=1, ssim=1, ms_ssim=1, ssim_weighted_l1=1)
+ALL = LossWeights(l1=1, mse=1, log_mse=1, ssim=1, ms_ssim=1, ssim_weighted_l1=1)
 
 
 @pytest.mark.parametrize("side", [32, 64])

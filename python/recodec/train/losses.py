@@ -24,6 +24,7 @@ class LossWeights:
 
     l1: float = 1.0
     mse: float = 0.0
+    log_mse: float = 0.0
     ssim: float = 0.0
     ms_ssim: float = 0.0
     ssim_weighted_l1: float = 0.0
@@ -66,6 +67,7 @@ class ReconstructionLoss(nn.Module):
             terms = {
                 "l1": absolute_error,
                 "mse": squared_error,
+                "log_mse": log_squared_error,
                 "ssim": dissimilarity,
                 "ms_ssim": ms_dissimilarity,
                 "ssim_weighted_l1": self._ssim_weighted_l1,
@@ -99,6 +101,11 @@ def absolute_error(picture: Tensor, target: Tensor) -> Tensor:
 def squared_error(picture: Tensor, target: Tensor) -> Tensor:
     """Mean squared error of (N, C, H, W) pixels: (N,)."""
     return (picture - target).square().mean((1, 2, 3))
+
+
+def log_squared_error(picture: Tensor, target: Tensor) -> Tensor:
+    """log(1 + MSE in squared levels of 255) of (N, C, H, W) pixels, (N,): what a mean of pictures' PSNR asks for."""
+    return torch.log1p(255**2 * squared_error(picture, target))
 
 
 def dissimilarity(picture: Tensor, target: Tensor, scales: int = 3) -> Tensor:
