@@ -6,6 +6,7 @@ Sessions run in the environment that nox runs in, which CONTRIBUTING.md says how
 from __future__ import annotations
 
 import platform
+import re
 import shutil
 import sysconfig
 from pathlib import Path
@@ -37,6 +38,17 @@ def types(session: nox.Session) -> None:
     """Mypy on the installed package and on the benchmarks; a real install, not an editable one."""
     session.run("mypy", "-p", "recodec")
     session.run("mypy", "bench")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The site, in build/docs/site: no warning, an entry for every public name, every notebook run, no network."""
+    site = BUILD / "docs" / "site"
+    options = ("-W", "--keep-going", "-q", "-E", "-c", "docs", "-d", str(BUILD / "docs" / "doctrees"))
+    session.run("sphinx-build", *options, ".", str(site))
+    asks = re.compile(r'<(?:script|link|img|iframe)\b[^>]*(?:src|href)="(?:https?:)?//')
+    if pages := [str(page) for page in site.rglob("*.html") if asks.search(page.read_text(encoding="utf-8"))]:
+        session.error(f"these pages ask the network for something: {', '.join(pages)}")
 
 
 @nox.session
