@@ -52,6 +52,33 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def wheel(session: nox.Session) -> None:
+    """In build/dist the source distribution and the wheel made of it, twice the same, tried without a compiler."""
+    epoch = session.run("git", "log", "-1", "--format=%ct", external=True, silent=True)
+    dist, again, clean = BUILD / "dist", BUILD / "dist-again", BUILD / "clean"
+    for folder in (dist, again, clean):
+        shutil.rmtree(folder, ignore_errors=True)
+    for folder in (dist, again):
+        session.run(
+            *("python", "-m", "build", "--outdir", str(folder)), env={"SOURCE_DATE_EPOCH": str(epoch).strip()}
+        )
+    session.run("pytest", "-k", "distributions", "tests/test_package.py", env={"RECODEC_DIST": str(dist)})
+    for path in dist.iterdir():
+        if path.read_bytes() != (again / path.name).read_bytes():
+            session.error(f"{path.name} is another each time it is made")
+    session.run("python", "-m", "venv", str(clean))
+    scripts = clean / ("Scripts" if platform.system() == "Windows" else "bin")
+    (made,) = dist.glob("*.whl")
+    binary = ("--only-binary", ":all:", "-c", "constraints.txt")
+    session.run(str(scripts / "pip"), "install", "--quiet", *binary, str(made), external=True)
+    # No folder with a compiler, and none with anything else.
+    alone = {"PATH": str(scripts.resolve())}
+    session.run(
+        *(str(scripts / "recodec"), "demo", "--output-dir", str(clean / "demo")), env=alone, external=True
+    )
+
+
+@nox.session
 def core(session: nox.Session) -> None:
     """The C++ with warnings as errors, its Python module and its fuzzers included."""
     python = Path(sysconfig.get_path("scripts")) / "python"
