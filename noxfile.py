@@ -6,6 +6,7 @@ Sessions run in the environment that nox runs in, which CONTRIBUTING.md says how
 from __future__ import annotations
 
 import platform
+import re
 import shutil
 import sysconfig
 from pathlib import Path
@@ -37,6 +38,44 @@ def types(session: nox.Session) -> None:
     """Mypy on the installed package and on the benchmarks; a real install, not an editable one."""
     session.run("mypy", "-p", "recodec")
     session.run("mypy", "bench")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The site, in build/docs/site: no warning, an entry for every public name, every notebook run, no network."""
+    site = BUILD / "docs" / "site"
+    options = ("-W", "--keep-going", "-q", "-E", "-c", "docs", "-d", str(BUILD / "docs" / "doctrees"))
+    session.run("sphinx-build", *options, ".", str(site))
+    asks = re.compile(r'<(?:script|link|img|iframe)\b[^>]*(?:src|href)="(?:https?:)?//')
+    if pages := [str(page) for page in site.rglob("*.html") if asks.search(page.read_text(encoding="utf-8"))]:
+        session.error(f"these pages ask the network for something: {', '.join(pages)}")
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """In build/dist the source distribution and the wheel made of it, twice the same, tried without a compiler."""
+    epoch = session.run("git", "log", "-1", "--format=%ct", external=True, silent=True)
+    dist, again, clean = BUILD / "dist", BUILD / "dist-again", BUILD / "clean"
+    for folder in (dist, again, clean):
+        shutil.rmtree(folder, ignore_errors=True)
+    for folder in (dist, again):
+        session.run(
+            *("python", "-m", "build", "--outdir", str(folder)), env={"SOURCE_DATE_EPOCH": str(epoch).strip()}
+        )
+    session.run("pytest", "-k", "distributions", "tests/test_package.py", env={"RECODEC_DIST": str(dist)})
+    for path in dist.iterdir():
+        if path.read_bytes() != (again / path.name).read_bytes():
+            session.error(f"{path.name} is another each time it is made")
+    session.run("python", "-m", "venv", str(clean))
+    scripts = clean / ("Scripts" if platform.system() == "Windows" else "bin")
+    (made,) = dist.glob("*.whl")
+    binary = ("--only-binary", ":all:", "-c", "constraints.txt")
+    session.run(str(scripts / "pip"), "install", "--quiet", *binary, str(made), external=True)
+    # No folder with a compiler, and none with anything else.
+    alone = {"PATH": str(scripts.resolve())}
+    session.run(
+        *(str(scripts / "recodec"), "demo", "--output-dir", str(clean / "demo")), env=alone, external=True
+    )
 
 
 @nox.session

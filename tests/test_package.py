@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import tarfile
+import zipfile
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 
 
-def test_wheel_holds_everything_and_nothing_else() -> None:
-    distribution = metadata.distribution("recodec")
-    if "editable" in (distribution.read_text("direct_url.json") or ""):
-        pytest.skip("an editable install has no file list; run from a real one")
-    files = {str(path) for path in distribution.files or ()}
+def check_wheel(files: set[str]) -> None:
+    """What a wheel holds, but for the scripts that an installer adds."""
     package = {path for path in files if path.startswith("recodec/")}
     for needed in (
         "recodec/__init__.py",
@@ -33,10 +34,38 @@ def test_wheel_holds_everything_and_nothing_else() -> None:
     ):
         assert needed in package
     assert any(path.startswith("recodec/_core.") and path.endswith((".so", ".pyd")) for path in package)
-    others = {path for path in files - package if ".dist-info/" not in path and not path.startswith("../")}
+    others = {path for path in files - package if ".dist-info/" not in path}
     assert not others
     assert not any(path.endswith((".cpp", ".hpp", ".a")) for path in files)
     assert not any("/train/starts/" in path for path in files), "weights that only training reads"
+
+
+def test_installed_package_holds_everything_and_nothing_else() -> None:
+    distribution = metadata.distribution("recodec")
+    if "editable" in (distribution.read_text("direct_url.json") or ""):
+        pytest.skip("an editable install has no file list; run from a real one")
+    files = {str(path) for path in distribution.files or ()}
+    check_wheel({path for path in files if not path.startswith("../")})
+
+
+@pytest.mark.skipif(
+    "RECODEC_DIST" not in os.environ, reason="there are no distributions; nox -s wheel makes them"
+)
+def test_distributions_hold_everything_and_nothing_else() -> None:
+    folder = Path(os.environ["RECODEC_DIST"])
+    (wheel,), (source,) = folder.glob("*.whl"), folder.glob("*.tar.gz")
+    with zipfile.ZipFile(wheel) as archive:
+        check_wheel(set(archive.namelist()))
+    with tarfile.open(source) as archive:
+        files = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"PKG-INFO", "LICENSE", "README.md", "FORMAT.md", "CITATION.cff", "SECURITY.md"} <= files
+    assert {"CMakeLists.txt", "csrc/module.cpp", "kernels/__init__.py", "docs/conf.py"} <= files
+    assert {"python/recodec/weights/latent-3.safetensors", "tests/golden/expected.json"} <= files
+    folders = {name.partition("/")[0] for name in files if "/" in name}
+    assert folders == {"bench", "csrc", "docs", "kernels", "python", "tests"}
+    assert not any(name.startswith(("bench/results/", "python/recodec/train/starts/")) for name in files)
+    assert not any(name.endswith((".so", ".pyc", ".rcd")) and not name.startswith("tests/") for name in files)
+    assert max(path.stat().st_size for path in (wheel, source)) < 100e6, "the most that PyPI takes"
 
 
 def test_torch_is_not_pinned_and_triton_is_optional() -> None:

@@ -41,6 +41,10 @@ def test_commands_use_the_constraints_file() -> None:
     assert (ROOT / "constraints.txt").read_text().split() == ["torch==2.13.0"]
 
 
+def test_citation_names_this_version() -> None:
+    assert f"\nversion: {recodec.__version__}\n" in (ROOT / "CITATION.cff").read_text()
+
+
 def test_the_repository_speaks_of_the_project_alone() -> None:
     machine_path = re.compile(r"/(?:work|root|home|tmp)/[a-z]")
     for path in (p for folder in ("python", "csrc", "kernels", "bench") for p in (ROOT / folder).rglob("*")):

@@ -1,4 +1,4 @@
-"""recodec: a progressive image codec with recurrent neural networks.
+"""recodec: a progressive image codec with recurrent neural networks::
 
     data = recodec.encode(image, bpp=0.5)
     image = recodec.decode(data)

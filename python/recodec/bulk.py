@@ -1,4 +1,4 @@
-"""Whole folders on Ray Data, on one machine or many: one codec per worker, resumable, no file stops the rest.
+"""Whole folders on Ray Data, on one machine or many: one codec per worker, resumable, no file stops the rest::
 
     recodec.bulk.encode_folder("photos", "coded", workers=4, bpp=0.5, summary="coded.jsonl")
 

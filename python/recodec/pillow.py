@@ -1,4 +1,4 @@
-"""Pillow plugin: after ``import recodec.pillow``, Pillow opens and saves .rcd files.
+"""Pillow plugin: after ``import recodec.pillow``, Pillow opens and saves .rcd files::
 
     with Image.open("photo.rcd") as image:  # the header and the metadata; no model is loaded
         image.draft(None, (320, 240))  # fewer iterations do for a smaller picture
