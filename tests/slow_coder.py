@@ -313,7 +313,9 @@ def decoder_for(header: SimpleNamespace, tables: Mapping[str, Any] | None, order
         if header.entropy == 1:
             return slow_embedded.AdaptiveDecoder(groups, header.depth, *grid)
         assert tables is not None
-        decoder = slow_embedded.LearningDecoder if header.entropy_version == 4 else slow_embedded.NetworkDecoder
+        decoder = (
+            slow_embedded.LearningDecoder if header.entropy_version == 4 else slow_embedded.NetworkDecoder
+        )
         return decoder(groups, header.depth, *grid, tables)
     if header.entropy == 1:
         return PLANE_DECODERS[header.entropy_version](header.depth, *grid)

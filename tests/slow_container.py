@@ -129,7 +129,9 @@ def read_body(body: Reader) -> SimpleNamespace:
     h.stride, h.depth = body.u8(), body.varint()
     reject_unless(h.stride >= 1 and 1 <= h.depth <= 256, "stride, depth")
     h.entropy, h.entropy_version = body.u8(), body.u8()
-    reject_unless((h.entropy, h.entropy_version) in ((1, 1), (1, 3), (1, 4), (2, 1), (2, 2), (2, 4)), "entropy coder")
+    reject_unless(
+        (h.entropy, h.entropy_version) in ((1, 1), (1, 3), (1, 4), (2, 1), (2, 2), (2, 4)), "entropy coder"
+    )
     h.tile_columns, h.tile_rows, h.tile_halo = body.varint(), body.varint(), body.varint()
     reject_unless(1 <= h.tile_columns <= -(-h.width // h.stride), "tile columns")
     reject_unless(1 <= h.tile_rows <= -(-h.height // h.stride), "tile rows")

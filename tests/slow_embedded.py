@@ -254,9 +254,7 @@ class LearningDecoder(NetworkDecoder):
             median = mean
             if (-1, -1) in around:
                 west, north = around[0, -1], around[-1, 0]
-                median = 16 * clamp(
-                    west + north - around[-1, -1], min(west, north), max(west, north)
-                )
+                median = 16 * clamp(west + north - around[-1, -1], min(west, north), max(west, north))
         index = int(self.index[y, x, channel])
 
         def bucket(expected: int) -> int:
