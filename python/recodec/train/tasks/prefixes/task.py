@@ -26,7 +26,7 @@ from recodec.train.task import LOSS, Moment, Setting, Terms
 from recodec.train.tasks.crop_steps import sample_pixels
 from recodec.train.tasks.prefixes.curvature import curvatures
 from recodec.train.tasks.prefixes.recipe import PrefixRecipe
-from recodec.train.tasks.prefixes.schedule import make_room, plan
+from recodec.train.tasks.prefixes.schedule import make_room, plan, plane_bits
 from recodec.train.tasks.prefixes.validation import code_prefixes
 from recodec.train.tasks.rate_distortion.curves import Code
 from recodec.train.tasks.rate_distortion.distortion import balance
@@ -66,7 +66,8 @@ class PrefixTask(RateDistortionTask[PrefixRecipe]):
             self._arrange(network)
         elif isinstance(network, LatentNetwork) and network.config == self.recipe.network:
             self.network.load_state_dict(network.state_dict())
-            self.lambdas.copy_(model.training["lambdas"].float().exp())
+            kept = model.training.get("lambdas")
+            self.lambdas.copy_(self._slopes() if kept is None else kept.float().exp())
         else:
             raise TrainingError(f"model {model.id} to start from has another network than the recipe")
 
@@ -118,6 +119,27 @@ class PrefixTask(RateDistortionTask[PrefixRecipe]):
             rates=[round(rate / STRIDE**2, 4) for rate in found.rates],
             lambdas=[round(value, 1) for value in found.lambdas],
         )
+
+    @torch.no_grad()
+    def _slopes(self) -> Tensor:
+        """What each chunk pays for, bits over distortion, of a model whose weights no longer say it."""
+        recipe, network = self.recipe, self.network
+        seed = (recipe.seed, _SAMPLES)
+        pixels = sample_pixels(self.setting, recipe.data, _SAMPLE_SIZE, _CURVATURE_CROPS, seed)
+        index = network.analyse(pixels)
+        bits = torch.stack([plane_bits(index, plane) for plane in range(recipe.network.planes)], 1)
+        rates, distortions = [], []
+        for count, chunk in enumerate(network.planes.chunks, start=1):
+            rates.append(float(bits[chunk.channels, chunk.planes].sum()) / pixels[:, 0].numel())
+            values = network.planes.values(network.planes.prefix(index, count), count)
+            rows = torch.full((len(pixels),), count - 1)
+            shown = network.show(values, rows)
+            distortions.append(float(recipe.phases[0].distortion.measure(shown, pixels).distortion.mean()))
+        gains = -torch.tensor(distortions).diff()
+        slopes = torch.tensor(rates)[1:] / gains.clamp_min(1e-9)
+        # Of both sides of a chunk's end, and rising as rates do.
+        both = torch.cat([slopes[:1], (slopes[1:] * slopes[:-1]).sqrt(), slopes[-1:]])
+        return both.cummax(0).values
 
     def _take_levels(self, transform: TransformNetwork) -> None:
         """Begin each chunk with gains and offset of the levels whose quantisers are most like it."""
