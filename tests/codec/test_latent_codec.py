@@ -40,7 +40,7 @@ def test_pictures_of_any_size_come_back(codec: recodec.Codec, size: tuple[int, i
     shown = np.asarray(codec.decode(data))
     assert shown.shape == image.shape
     info = recodec.info(data)
-    assert info.details.entropy == {"adaptive": "adaptive-4", "network": "network-2"}[entropy]
+    assert info.details.entropy == {"adaptive": "adaptive-4", "network": "network-4"}[entropy]
     if min(size) > 16:
         assert psnr(image, shown) > 18
 

@@ -20,7 +20,7 @@ from recodec.train.tasks.prefixes.schedule import make_room
 from recodec.train.tasks.rate_distortion.curves import CurveValidation
 from recodec.train.tasks.rate_distortion.recipe import RateDistortionPhase
 from recodec.train.tasks.transform.recipe import TransformRecipe
-from recodec.weights import load_model
+from recodec.weights import load_model, save_model
 from tests.train.running import logged, make_trainer
 
 SIDES = SideConfig(width=8, blocks=1, inner_width=8, inner_blocks=1)
@@ -112,11 +112,12 @@ def test_a_transform_becomes_a_codec(
     (report,) = logged(tmp_path / "entropy", "validation")
     # Heads, checksums and ends of chunks come to the code length.
     frame = 6 * 8 * 8 / image[..., 0].size
-    assert sum(report["network_bpp"]) == pytest.approx(sum(report["float_bpp"]) + frame / 2, abs=frame)
+    # What files teach their coder the network in floating point does not know.
+    assert 0.9 < sum(report["network_bpp"]) / (sum(report["float_bpp"]) + frame / 2) < 1
     trainer.task.export(tmp_path / "with-entropy.safetensors", trainer.averaged(), {})
     again = recodec.load("with-entropy")
     coded = again.encode(image, iterations=6)
-    assert recodec.info(coded).details.entropy == "network-2"
+    assert recodec.info(coded).details.entropy == "network-4"
     np.testing.assert_array_equal(np.asarray(again.decode(coded)), np.asarray(codec.decode(data)))
 
 
@@ -156,3 +157,21 @@ def test_saturated_colours_are_not_clamped(tmp_path: Path, photographs: Photogra
     )
     sent = (network.planes.limit > 0) & (network.planes.limit < (1 << PREFIXES.network.planes) - 1)
     assert not bool(clamped[:, sent].any())
+
+
+def test_a_codec_that_no_longer_says_what_chunks_pay_for_is_trained_on(
+    tmp_path: Path, photographs: Photographs, transform: Path
+) -> None:
+    first = exported(PREFIXES, photographs, tmp_path / "first", transform)
+    model = load_model(first)
+    bare = tmp_path / "bare.safetensors"
+    save_model(bare, model.network, {})
+    found = []
+    for path in (first, bare):
+        trainer = make_trainer(PREFIXES, photographs, tmp_path / path.stem)
+        trainer.task.start_from(load_model(path))
+        found.append(trainer.task.lambdas.log())
+    kept, measured = found
+    assert torch.equal(measured, measured.cummax(0).values)
+    correlation = torch.corrcoef(torch.stack([kept, measured]))[0, 1]
+    assert correlation > 0.8
