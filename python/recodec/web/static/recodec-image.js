@@ -8,6 +8,7 @@ STYLE.replaceSync(`
   canvas { display: block; max-width: 100%; height: auto; }
   p { margin: 0; padding: .4em .6em; font: .85rem/1.4 system-ui, sans-serif; color: #fff; background: #7a1f1fe6; }
   p:empty { display: none; }
+  canvas[hidden] { display: none; }
   canvas:not([hidden]) + p { position: absolute; left: 0; right: 0; bottom: 0; }
 `);
 
