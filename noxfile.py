@@ -95,6 +95,18 @@ def core(session: nox.Session) -> None:
 
 
 @nox.session
+def web(session: nox.Session) -> None:
+    """The decoder of web pages, compiled by Emscripten to where the package has it."""
+    if not shutil.which("em++"):
+        session.error("em++ is not installed; Debian has it in the package emscripten")
+    folder = BUILD / "web"
+    options = ("-DRECODEC_PYTHON=OFF", "-DRECODEC_WEB=ON", "-DRECODEC_WERROR=ON")
+    session.run("emcmake", "cmake", "-S", ".", "-B", str(folder), *options, external=True)
+    session.run("cmake", "--build", str(folder), "--target", "recodec_web")
+    shutil.copyfile(folder / "recodec.wasm", "python/recodec/web/static/recodec.wasm")
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """Both fuzzers, 20,000 executions each or as many as are named after --, the core under sanitizers."""
     executions = (session.posargs or ["20000"])[0]

@@ -41,7 +41,8 @@ void check(const Header& h) {
 
 Bytes write_header(const Header& h) {
     check(h);
-    const auto preset = std::ranges::find_if(kHeaderPresets, [&](const HeaderPreset& one) { return says(one, h); });
+    const auto preset = std::find_if(kHeaderPresets.begin(), kHeaderPresets.end(),
+                                     [&](const HeaderPreset& one) { return says(one, h); });
     const bool is_short = preset != kHeaderPresets.end();
     Bytes body;
     body.push_back(is_short ? kShortHeader : 0);
@@ -73,7 +74,7 @@ Bytes write_header(const Header& h) {
 Header read_header(ByteView data, std::size_t& end) {
     const std::size_t magic = std::min(data.size(), kMagic.size());
     if (data.empty()) throw Error(Errc::truncated, "the data is empty; a file has at least a header");
-    if (!std::ranges::equal(data.first(magic), std::span(kMagic).first(magic))) {
+    if (!std::equal(kMagic.begin(), kMagic.begin() + magic, data.begin())) {
         throw Error(Errc::format, "this is not a recodec file: the first four bytes are not 8E 52 43 44");
     }
     ByteReader prefix(data, magic);

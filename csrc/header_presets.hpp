@@ -41,7 +41,7 @@ inline constexpr std::array<HeaderPreset, 4> kHeaderPresets = {{
 inline bool says(const HeaderPreset& preset, const Header& header) {
     return header.family == preset.family && header.model == preset.model && header.model_hash == preset.model_hash &&
            header.fields.size() >= preset.fields.size() &&
-           std::ranges::equal(preset.fields, std::span(header.fields).first(preset.fields.size()));
+           std::equal(preset.fields.begin(), preset.fields.end(), header.fields.begin());
 }
 
 }  // namespace recodec

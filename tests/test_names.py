@@ -11,7 +11,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 # Called by name from outside.
-CALLED_BY_OTHERS = {"load_seek"}  # Pillow, of its plugins
+CALLED_BY_OTHERS = {
+    "load_seek",  # Pillow, of its plugins
+    *("do_GET", "do_HEAD", "log_message"),  # http.server, of its handlers
+}
 
 
 def sources(*folders: str) -> list[Path]:

@@ -26,6 +26,8 @@ def check_wheel(files: set[str]) -> None:
         "recodec/networks/cells.py",
         "recodec/eval/report.html",
         "recodec/train/recipes/dev-1.toml",
+        "recodec/web/static/index.html",
+        "recodec/web/static/recodec.wasm",
         "recodec/weights/dev-1.safetensors",
         "recodec/weights/latent-1.safetensors",
         "recodec/weights/latent-2.safetensors",

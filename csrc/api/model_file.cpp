@@ -1,8 +1,8 @@
 #include "model_file.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -44,12 +44,19 @@ private:
 
 enum class ValueType : std::uint8_t { int8 = 0, int32 = 1, float16 = 2, float32 = 3 };
 
+// Not std::bit_cast, which Emscripten's library of 2022 has not.
+float as_float(std::uint32_t bits) {
+    float value;
+    std::memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
 float half_value(std::uint32_t bits) {
     const std::uint32_t sign = (bits & 0x8000u) << 16, exponent = bits >> 10 & 31u, fraction = bits & 0x3FFu;
     // Below 2^-14 it counts units of 2^-24.
     if (exponent == 0) return (sign != 0 ? -1.0f : 1.0f) * static_cast<float>(fraction) * 0x1p-24f;
     const std::uint32_t wide = exponent == 31 ? 255u : exponent + 112u;
-    return std::bit_cast<float>(sign | wide << 23 | fraction << 13);
+    return as_float(sign | wide << 23 | fraction << 13);
 }
 
 struct Tensors {
@@ -84,7 +91,7 @@ void read_tensor(ModelReader& reader, Tensors& tensors) {
     std::vector<float> values(static_cast<std::size_t>(count));
     for (std::size_t i = 0; i < values.size(); ++i) {
         values[i] = size == 2 ? half_value(bytes[2 * i] | std::uint32_t{bytes[2 * i + 1]} << 8)
-                              : std::bit_cast<float>(get_u32(bytes.subspan(4 * i)));
+                              : as_float(get_u32(bytes.subspan(4 * i)));
         if (!std::isfinite(values[i])) reject_tensor(name, "holds what is no finite number");
     }
     tensors.floats.insert_or_assign(name, FloatTensor{std::move(shape), std::move(values)});
@@ -93,7 +100,7 @@ void read_tensor(ModelReader& reader, Tensors& tensors) {
 }  // namespace
 
 ModelFile read_model_file(ByteView data) {
-    if (data.size() < kModelMagic.size() || !std::ranges::equal(data.first(kModelMagic.size()), kModelMagic)) {
+    if (data.size() < kModelMagic.size() || !std::equal(kModelMagic.begin(), kModelMagic.end(), data.begin())) {
         throw Error(Errc::format, "not a model's file: its first bytes are others");
     }
     if (data.size() < kModelMagic.size() + kChecksumBytes) throw Error(Errc::truncated, "a model's file ends too early");
@@ -108,7 +115,8 @@ ModelFile read_model_file(ByteView data) {
     ModelReader reader(content.subspan(kModelMagic.size() + 1));
     ModelFile model;
     model.id = reader.text();
-    std::ranges::copy(reader.take(model.hash.size()), model.hash.begin());
+    const ByteView hash = reader.take(model.hash.size());
+    std::copy(hash.begin(), hash.end(), model.hash.begin());
     model.stride = reader.byte();
     // 0 stands for 256.
     const std::size_t channels = (reader.byte() + 255u) % 256u + 1u, planes = reader.byte(), chunks = reader.byte();

@@ -69,7 +69,7 @@ FeatureMap depth_to_space(const FeatureMap& from, std::size_t factor, std::size_
 
 Synthesis::Synthesis(const FloatTensors& tensors, std::span<const std::uint8_t> chunk_of, std::size_t channels,
                      std::size_t planes, std::size_t chunks)
-    : channels_(channels), chunks_(chunks) {
+    : channels_(channels) {
     threshold_ = tensor(tensors, "threshold", {channels});
     scale_ = tensor(tensors, "scale", {channels});
     const auto& points = tensor(tensors, "point", {2, channels, planes});

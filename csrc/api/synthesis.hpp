@@ -45,7 +45,7 @@ private:
                       std::size_t chunks) const;
     static void add_residuals(const std::vector<Block>& blocks, FeatureMap& x, std::size_t threads);
 
-    std::size_t channels_, chunks_;
+    std::size_t channels_;
     // By chunks known and channel: lowest bit that is known, and what is added to a magnitude of one such bit, and of more.
     std::vector<std::uint32_t> unit_;
     std::vector<float> first_, others_;

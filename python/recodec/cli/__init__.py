@@ -23,6 +23,7 @@ from recodec.cli.export import export
 from recodec.cli.inspect import info, truncate, verify
 from recodec.cli.train import train
 from recodec.cli.train_entropy import train_entropy
+from recodec.cli.view import view
 from recodec.cli.zoo import zoo
 
 _EPILOG = """\b
@@ -90,6 +91,7 @@ for command in (
     export,
     train,
     train_entropy,
+    view,
     zoo,
 ):
     main.add_command(command)

@@ -21,16 +21,11 @@ def export_model(model: str | os.PathLike[str], folder: str | os.PathLike[str]) 
     if find_spec("onnx") is None:
         raise WeightsError("exporting needs the package onnx; install recodec with the extra onnx")
     from recodec.export import latent
-    from recodec.export.model_file import model_file
-    from recodec.networks.latent.network import LatentNetwork
+    from recodec.export.model_file import check_exported, model_file
 
     loaded = load_model(DEFAULT_MODEL if model == "default" else model)
+    check_exported(loaded)
     network = loaded.network
-    if not isinstance(network, LatentNetwork):
-        raise WeightsError(
-            f"model {loaded.id} is of architecture {loaded.architecture!r}; only {LatentNetwork.architecture!r} is "
-            "exported, as that of the default model"
-        )
     notes = {"model": loaded.id, "model_hash": loaded.hash.hex(), "chunks": str(network.iterations)}
     contents = {
         "encoder.onnx": latent.encoder(network, notes),

@@ -18,8 +18,18 @@ _INT8, _INT32, _FLOAT16, _FLOAT32 = range(4)
 _INTEGERS = {torch.int8: _INT8, torch.int32: _INT32}
 
 
+def check_exported(model: Model) -> None:
+    """Raise :class:`WeightsError` for a model that has no embedded planes."""
+    if not isinstance(model.network, LatentNetwork):
+        raise WeightsError(
+            f"model {model.id} is of architecture {model.architecture!r}; only {LatentNetwork.architecture!r} is "
+            "exported, as that of the default model"
+        )
+
+
 def model_file(model: Model) -> bytes:
-    """Identity, order of planes, both networks. Raises :class:`WeightsError` for tables that no coder takes."""
+    """Identity, order of planes, both networks. Raises :class:`WeightsError` for a model that has no such."""
+    check_exported(model)
     network: LatentNetwork = model.network
     channels, planes = network.planes.chunk_of.shape
     data = bytearray(_MAGIC)
