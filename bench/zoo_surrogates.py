@@ -39,7 +39,7 @@ from recodec.zoo.learned.header import Settings
 Pixels = NDArray[np.uint8]
 
 PATCH, SHRUNK = 32, 4
-RATES = (1.0, 1.5, 2.0)
+RATES = 3
 
 
 def recipe_of(surrogate: Surrogate, seed: int, steps: int) -> AutoencoderRecipe:
@@ -83,7 +83,7 @@ def measured(weights: Path, originals: list[Pixels]) -> list[dict[str, float]]:
 
 
 def at_rate(points: list[dict[str, float]], bpp: float) -> float:
-    """PSNR at a rate; beyond the points along the last line."""
+    """PSNR at a rate between those of the points."""
     x = np.log2([point["bpp"] for point in points])
     y = np.array([point["psnr"] for point in points])
     where = int(np.clip(np.searchsorted(x, np.log2(bpp)), 1, len(x) - 1))
@@ -92,13 +92,16 @@ def at_rate(points: list[dict[str, float]], bpp: float) -> float:
 
 
 def table(results: list[dict[str, Any]]) -> str:
+    ends = [[point["bpp"] for point in result["points"]] for result in results]
+    # Rates that all reach.
+    rates = np.linspace(max(map(min, ends)), min(map(max, ends)), RATES).round(2)
     lines = [
-        "| surrogate | " + " | ".join(f"dB at {rate:g} bpp" for rate in RATES) + " | seeds differ by |",
-        "|---|" + "--:|" * (len(RATES) + 1),
+        "| surrogate | " + " | ".join(f"dB at {rate:g} bpp" for rate in rates) + " | seeds differ by |",
+        "|---|" + "--:|" * (RATES + 1),
     ]
     for surrogate in get_args(Surrogate):
         own = [result["points"] for result in results if result["surrogate"] == surrogate]
-        columns = [[at_rate(points, rate) for points in own] for rate in RATES]
+        columns = [[at_rate(points, rate) for points in own] for rate in rates]
         spread = max(max(column) - min(column) for column in columns)
         means = " | ".join(f"{statistics.fmean(column):.2f}" for column in columns)
         lines.append(f"| {surrogate} | {means} | {spread:.2f} |")

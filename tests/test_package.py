@@ -32,6 +32,7 @@ def check_wheel(files: set[str]) -> None:
         "recodec/weights/latent-1.safetensors",
         "recodec/weights/latent-2.safetensors",
         "recodec/weights/latent-3.safetensors",
+        "recodec/weights/paper-1.safetensors",
         "recodec/weights/rnn-1.safetensors",
     ):
         assert needed in package
