@@ -39,7 +39,7 @@ from recodec.zoo.learned.header import Settings
 Pixels = NDArray[np.uint8]
 
 PATCH, SHRUNK = 32, 4
-RATES = 3
+RATE_COUNT = 3
 
 
 def recipe_of(surrogate: Surrogate, seed: int, steps: int) -> AutoencoderRecipe:
@@ -94,10 +94,10 @@ def at_rate(points: list[dict[str, float]], bpp: float) -> float:
 def table(results: list[dict[str, Any]]) -> str:
     ends = [[point["bpp"] for point in result["points"]] for result in results]
     # Rates that all reach.
-    rates = np.linspace(max(map(min, ends)), min(map(max, ends)), RATES).round(2)
+    rates = np.linspace(max(map(min, ends)), min(map(max, ends)), RATE_COUNT).round(2)
     lines = [
         "| surrogate | " + " | ".join(f"dB at {rate:g} bpp" for rate in rates) + " | seeds differ by |",
-        "|---|" + "--:|" * (RATES + 1),
+        "|---|" + "--:|" * (RATE_COUNT + 1),
     ]
     for surrogate in get_args(Surrogate):
         own = [result["points"] for result in results if result["surrogate"] == surrogate]

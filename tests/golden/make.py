@@ -172,7 +172,7 @@ def good_files() -> dict[str, bytes]:
             entropy="adaptive",
         ),
         "latent-pixel": recodec.encode(colour.crop((50, 50, 51, 51)), model="tiny-latent", iterations=6),
-        # The two before were made when version 2 of the entropy network was written.
+        # "latent" and "latent-pixel" were made when version 2 of the entropy network was written.
         "latent-learning": recodec.encode(colour, model="tiny-latent", iterations=6),
         "short-header": recodec.encode(
             colour.convert("L").crop((60, 40, 80, 52)), model="latent-1", iterations=9

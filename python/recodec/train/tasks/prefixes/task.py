@@ -132,11 +132,10 @@ class PrefixTask(RateDistortionTask[PrefixRecipe]):
         for count, chunk in enumerate(network.planes.chunks, start=1):
             rates.append(float(bits[chunk.channels, chunk.planes].sum()) / pixels[:, 0].numel())
             values = network.planes.values(network.planes.prefix(index, count), count)
-            rows = torch.full((len(pixels),), count - 1)
+            rows = torch.full((len(pixels),), count - 1, device=pixels.device)
             shown = network.show(values, rows)
             distortions.append(float(recipe.phases[0].distortion.measure(shown, pixels).distortion.mean()))
-        gains = -torch.tensor(distortions).diff()
-        slopes = torch.tensor(rates)[1:] / gains.clamp_min(1e-9)
+        slopes = torch.tensor(rates)[1:] / (-torch.tensor(distortions).diff()).clamp_min(1e-9)
         # Of both sides of a chunk's end, and rising as rates do.
         both = torch.cat([slopes[:1], (slopes[1:] * slopes[:-1]).sqrt(), slopes[-1:]])
         return both.cummax(0).values
