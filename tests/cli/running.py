@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,6 +12,13 @@ from numpy.typing import NDArray
 
 import recodec
 from recodec.cli import main
+
+# As from a shell in the foreground, whatever this process has been told to ignore.
+RECODEC = (
+    sys.executable,
+    "-c",
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import recodec.__main__",
+)
 
 
 def run(*arguments: object, code: int = 0, stdin: bytes | None = None) -> Result:

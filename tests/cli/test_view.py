@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 
 import pytest
 from PIL import Image
 
 import recodec
-from tests.cli.running import error_line, run
+from tests.cli.running import RECODEC, error_line, run
 from tests.latent_models import latent_model
 
 pytestmark = pytest.mark.filterwarnings("ignore::recodec.errors.UnsuitablePictureWarning")
@@ -69,8 +70,11 @@ def test_models_that_are_missing(folder: Path, tmp_path: Path, monkeypatch: pyte
 
 
 def test_it_serves_until_it_is_stopped(folder: Path) -> None:
-    words = [sys.executable, "-m", "recodec", "view", str(folder), "--no-browser", "--speed", "50"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    words = [*RECODEC, "view", str(folder), "--no-browser", "--speed", "50"]
+    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(words, **pipes) as process, ExitStack() as after:
+        # Popen waits for a server that a failure leaves.
+        after.callback(process.kill)
         assert process.stdout is not None
         address = process.stdout.readline().split()[0]
         assert address.startswith("http://127.0.0.1:")

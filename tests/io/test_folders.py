@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,13 +19,7 @@ from PIL import Image
 import recodec
 from recodec import files
 from recodec.cli import main
-
-# As from a shell in the foreground, whatever this process has been told to ignore.
-RECODEC = (
-    sys.executable,
-    "-c",
-    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import recodec.__main__",
-)
+from tests.cli.running import RECODEC
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs /proc")
 
