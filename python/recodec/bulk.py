@@ -21,7 +21,7 @@ from PIL import Image
 import recodec
 from recodec import files
 from recodec.codec import DecodeOptions, EncodeOptions
-from recodec.errors import RecodecError
+from recodec.errors import PackageError
 from recodec.io import folders, outputs, picture_kinds
 from recodec.io.image_files import to_bytes
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS
@@ -32,7 +32,7 @@ from recodec.runtime.placement import chosen_device
 try:
     import ray.data
 except ImportError as error:
-    raise RecodecError(
+    raise PackageError(
         "recodec.bulk needs Ray Data, which is not installed; install it with the extra bulk: pip install "
         "'.[bulk]' in a checkout"
     ) from error

@@ -58,6 +58,10 @@ class DeviceError(RecodecError):
     """A device or number type cannot be used."""
 
 
+class PackageError(RecodecError, ImportError):
+    """Something needs a package that recodec does without otherwise, and it is not installed."""
+
+
 class SourceError(RecodecError, OSError):
     """Encoded bytes cannot be read from where they should come from."""
 

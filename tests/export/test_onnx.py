@@ -16,7 +16,7 @@ from PIL import Image
 
 import recodec
 from recodec.cli import main
-from recodec.errors import WeightsError
+from recodec.errors import PackageError, WeightsError
 from recodec.export import export_model, files
 from recodec.export.graph import OPSET, Graph
 from recodec.model_search import DEFAULT_MODEL
@@ -135,8 +135,10 @@ def test_what_cannot_be_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(WeightsError, match="dev-1 is of architecture 'pixel'"):
         export_model("dev-1", tmp_path)
     monkeypatch.setattr(files, "find_spec", lambda name: None)
-    with pytest.raises(WeightsError, match="extra onnx"):
+    with pytest.raises(PackageError, match="extra onnx"):
         export_model("default", tmp_path)
+    done = CliRunner().invoke(main, ["export", "default", "--onnx", str(tmp_path)])
+    assert done.exit_code == 2, done.output
     assert not list(tmp_path.iterdir())
 
 

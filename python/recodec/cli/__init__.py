@@ -30,7 +30,8 @@ _EPILOG = """\b
 Exit codes:
   0  done
   1  a file cannot be read or written, some of several files failed, or Ctrl-C
-  2  wrong usage, or an environment variable that names what is not there
+  2  wrong usage, a package that is missing, or an environment variable that names
+     what is not there
   3  bad input: not an image, not a sound .rcd file, a target out of reach, a bad recipe
   4  the model or its weights are missing or unusable
 

@@ -21,6 +21,7 @@ from recodec.errors import (
     DeviceError,
     FormatError,
     ImageError,
+    PackageError,
     RecipeError,
     RecodecError,
     SettingError,
@@ -105,7 +106,7 @@ class Failure:
 def _exit_code(error: Exception) -> int:
     if isinstance(error, WeightsError):
         return NO_WEIGHTS
-    if isinstance(error, SettingError | DeviceError):
+    if isinstance(error, SettingError | DeviceError | PackageError):
         return WRONG_USAGE
     return BAD_INPUT if isinstance(error, ImageError | FormatError | TargetError | RecipeError) else FAILED
 

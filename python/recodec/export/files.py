@@ -6,7 +6,7 @@ import os
 from importlib.util import find_spec
 from pathlib import Path
 
-from recodec.errors import WeightsError
+from recodec.errors import PackageError
 from recodec.io.outputs import write
 from recodec.model_search import DEFAULT_MODEL
 from recodec.weights import load_model
@@ -16,10 +16,10 @@ def export_model(model: str | os.PathLike[str], folder: str | os.PathLike[str]) 
     """Write ``ID.encoder.onnx``, ``ID.decoder.onnx`` and ``ID.rcm`` into a folder, which is made; return their paths.
 
     ``model`` is an id or a weights file. docs/export.md says what is in them. Raises :class:`WeightsError` for a model
-    that has no embedded planes, and where the package onnx is missing, and :class:`OSError`.
+    that has no embedded planes, :class:`PackageError` where the package onnx is missing, and :class:`OSError`.
     """
     if find_spec("onnx") is None:
-        raise WeightsError("exporting needs the package onnx; install recodec with the extra onnx")
+        raise PackageError("exporting needs the package onnx; install recodec with the extra onnx")
     from recodec.export import latent
     from recodec.export.model_file import check_exported, model_file
 
