@@ -30,6 +30,11 @@ def is_path(model: str) -> bool:
     return model.endswith(SUFFIX) or any(separator in model for separator in (os.sep, os.altsep) if separator)
 
 
+def weights_file(model: str | os.PathLike[str]) -> Path:
+    """The file of weights that an id or a path names. Raises :class:`WeightsError` for an unknown id."""
+    return find_model(model) if isinstance(model, str) and not is_path(model) else Path(model)
+
+
 def shipped_folders() -> tuple[Path, ...]:
     """Folders of the package that have models, each with their digests."""
     return SHIPPED, SHIPPED / _ZOO

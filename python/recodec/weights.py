@@ -30,8 +30,8 @@ from recodec.model_search import (
     MODEL_ID,
     SUFFIX,
     find_model,
-    is_path,
     shipped_folders,
+    weights_file,
     weights_files,
 )
 from recodec.networks.architectures import Architecture, find_architecture
@@ -192,7 +192,7 @@ def load_model(model: str | os.PathLike[str], hash_: str | None = None) -> Model
     """
     if hash_ is not None:
         return dataclasses.replace(load_model(find_weights(str(model), hash_)), id=str(model))
-    path = find_model(model) if isinstance(model, str) and not is_path(model) else Path(model)
+    path = weights_file(model)
     if not MODEL_ID.fullmatch(path.stem):
         raise WeightsError(f"{path.name} gives no model id; name the file with a-z, 0-9 and '-' only")
     try:

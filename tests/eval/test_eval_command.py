@@ -18,6 +18,7 @@ from recodec.cli import evaluate, main
 from recodec.eval import run as runs
 from recodec.eval.curve import load_rgb
 from recodec.eval.run import Evaluator, Measured, Plan, Task, measure_pictures
+from recodec.model_search import find_model
 
 QUICK = ("--codec", "jpeg420", "--metric", "psnr")
 
@@ -44,6 +45,17 @@ def photos(picture: Image.Image, tmp_path: Path) -> Path:
     )
     (folder / "notes.txt").write_text("no picture")
     return folder
+
+
+def test_a_model_by_its_file(tiny_model: str, photos: Path, tmp_path: Path) -> None:
+    moved = tmp_path / "mine.safetensors"
+    moved.write_bytes(find_model(tiny_model).read_bytes())
+    out = tmp_path / "out"
+    for option in ("--model", "--codec"):
+        run(photos, option, moved, *QUICK, "--iterations", 1, "--limit", 1, "--out", out)
+        assert list(results(out)["mean"]) == ["recodec-mine", "jpeg420"]
+    moved.unlink()
+    assert "there is no codec or model" in run(photos, "--codec", moved, "--out", out, code=2).stderr
 
 
 def test_everything_about_two_pictures(tiny_model: str, photos: Path, tmp_path: Path) -> None:

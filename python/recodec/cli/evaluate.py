@@ -14,7 +14,7 @@ from recodec.cli import jobs, measuring, options, output
 from recodec.errors import ImageError, RecipeError, WeightsError
 from recodec.io import folders
 from recodec.io.picture_kinds import register_plugins
-from recodec.model_search import DEFAULT_MODEL, available_models, find_model
+from recodec.model_search import DEFAULT_MODEL, available_models, weights_file
 
 if TYPE_CHECKING:
     from recodec.eval.run import Plan
@@ -25,7 +25,7 @@ _METRICS = ("psnr", "ssim", "ms_ssim", "psnr_hvs", "ssimulacra2")
 
 
 class _CodecType(click.ParamType[str]):
-    """One of the codecs that are always there, or a model by its id, systems of the zoo among them."""
+    """One of the codecs that are always there, or a model by id or weights file, systems of the zoo among them."""
 
     name = "codec"
     # Those that are always there.
@@ -41,8 +41,10 @@ class _CodecType(click.ParamType[str]):
         if name in codecs_without_weights():
             self.fail(f"{name!r} loses nothing; --lossless compares codecs that lose nothing.", param, ctx)
         try:
-            find_model(name)
+            there = weights_file(name).is_file()
         except WeightsError:
+            there = False
+        if not there:
             known = ", ".join((*self.choices, *available_models()))
             self.fail(f"there is no codec or model {name!r}; there are {known}.", param, ctx)
         return name
@@ -57,15 +59,21 @@ class _CodecType(click.ParamType[str]):
         metavar="FOLDER...",
         type=click.Path(exists=True, path_type=Path),
     ),
-    click.option("--model", "models", multiple=True, metavar="ID", help="Model to judge; may be repeated."),
+    click.option(
+        "--model",
+        "models",
+        multiple=True,
+        metavar="MODEL",
+        help="Model to judge, by id or weights file; may be repeated.",
+    ),
     click.option(
         "--codec",
         "codecs",
         multiple=True,
         type=_CodecType(),
         metavar=f"[{'|'.join((*_CODECS, 'ID'))}]",
-        help="Only this codec, a model or system of the zoo by its id among them; may be repeated. All but those "
-        "that are installed by default.",
+        help="Only this codec, a model or system of the zoo by id or weights file among them; may be repeated. "
+        "All but those that are installed by default.",
     ),
     click.option(
         "--metric", "metrics", multiple=True, type=click.Choice(_METRICS), help="Only this metric; likewise."

@@ -81,14 +81,14 @@ def train_entropy(
     threads: int | None,
     quiet: bool,
 ) -> None:
-    """Train an entropy network for the codes of MODEL, which itself stays as it is.
+    """Train an entropy network for the codes of MODEL, an id or a weights file, which itself stays as it is.
 
     Writes FOLDER/NEW-ID.safetensors, the model with its network, and FOLDER/report.json with bits per pixel on the
     --valid photographs. SIGTERM and Ctrl-C stop with a checkpoint; the same command goes on.
     """
     import torch
 
-    from recodec.model_search import DEFAULT_MODEL, find_model
+    from recodec.model_search import DEFAULT_MODEL, weights_file
     from recodec.train.recipe import recipe_from_dict
     from recodec.train.run import train
     from recodec.train.tasks.entropy.report import check_name
@@ -97,10 +97,10 @@ def train_entropy(
         torch.set_num_threads(threads)
     with jobs.one_line_errors("train-entropy"):
         model = DEFAULT_MODEL if model == "default" else model
-        name = name or f"{model}-entropy"
+        source = weights_file(model)
+        name = name or f"{source.stem}-entropy"
         check_name(name)
         weights = folder / f"{name}.safetensors"
-        source = find_model(model)
         if weights.exists() and weights.samefile(source):
             raise OutputError(f"{weights} is the model itself; give another --name or --out")
         length = {"steps": steps} if steps else {"minutes": minutes}
@@ -124,5 +124,5 @@ def train_entropy(
             validation=validation,
             start_from=start_from,
             stream=None if quiet else sys.stdout,
-            command=f"recodec train-entropy {model}",
+            command=f"recodec train-entropy {source.stem}",
         )

@@ -96,6 +96,22 @@ def test_the_command_names_what_is_missing(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_model_given_by_its_path_leaves_no_path_in_what_is_written(
+    tmp_path: Path, zoned: Model, photos: Path, codec_folder: Path
+) -> None:
+    moved = tmp_path / "elsewhere" / "mine.safetensors"
+    moved.parent.mkdir()
+    moved.write_bytes((codec_folder / "zoned.safetensors").read_bytes())
+    arguments = command(photos, tmp_path / "run")
+    arguments[1] = str(moved)
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    made = tmp_path / "run" / "mine-entropy.safetensors"
+    assert load_model(made).tables
+    for path in (made, tmp_path / "run" / "report.json"):
+        assert str(tmp_path).encode() not in path.read_bytes()
+
+
 def test_the_model_itself_is_not_overwritten(zoned: Model, photos: Path, codec_folder: Path) -> None:
     before = (codec_folder / "zoned.safetensors").read_bytes()
     result = CliRunner().invoke(main, command(photos, codec_folder, "--name", "zoned"))

@@ -166,7 +166,7 @@ class EntropyTask(Task[EntropyRecipe]):
         all_notes = {
             **notes,
             "codes_of": f"{self.model.id} {self.model.hash.hex()}",
-            "recipe": asdict(self.recipe),
+            "recipe": {**asdict(self.recipe), "codes_of": self.model.id},
         }
         outputs.write(path.parent / "report.json", (json.dumps(all_notes, indent=1) + "\n").encode())
         if tables := self.averaged_network(average).tables():
