@@ -171,12 +171,18 @@ def _start(
     shown = picture if engine.exact else picture.of_eight_bits()
     header = _header(engine, shown)
     strips = None
+    if mode.search:
+        options["effort"] = mode.search
     if engine.exact:
         options["effort"] = mode.effort
     elif mode.lossless:
         share = int(limits.max_memory * MEMORY_SHARE)
         strips = StripEncoder(picture, mode.effort, STRIP, threads=threads, max_memory=share)
         limits = limits.less(strips.memory)
+    for name in options.keys() - engine.encoder_options:
+        raise TargetError(
+            f"{name} is {options[name]!r}, but files of model {engine.id} are made without; leave it out"
+        )
     encoder = engine.encoder(shown, header, limits, **options)
     header.fields = encoder.fields
     writer = FileWriter(header, shown, target, engine.iterations)

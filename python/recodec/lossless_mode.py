@@ -1,7 +1,8 @@
-"""What a caller says of losing nothing: whether, with what effort, with which preview in front. Loads no torch."""
+"""What a caller says of effort and of losing nothing: how much, whether, with which preview. Loads no torch."""
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeAlias, TypedDict
@@ -13,6 +14,8 @@ from recodec.options import Option
 
 LOSSLESS = "lossless"
 Effort: TypeAlias = Literal["fast", "default", "best"]
+# Of a search for fewer bits, where something may be lost.
+MOST_EFFORT = 9
 
 
 class LosslessOptions(TypedDict, total=False):
@@ -27,9 +30,12 @@ class LosslessOptions(TypedDict, total=False):
         ),
     ]
     effort: Annotated[
-        Effort | None,
+        Effort | int | None,
         Option(
-            None, """Of lossless: "fast", "default" or "best", for smaller files and more time both ways."""
+            None,
+            """0 to 9: how long to search for codes that show this very picture as well in fewer bytes; nothing but
+            encoding takes longer, and 0 is no search. Of lossless: "fast", "default" or "best", for smaller files and
+            more time both ways.""",
         ),
     ]
     preview: Annotated[
@@ -42,29 +48,51 @@ class LosslessOptions(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class LosslessMode:
-    """``effort`` counts in EFFORTS; ``preview`` is the rate (bpp) of a lossy picture in front, None without one."""
+    """``effort`` counts in EFFORTS; ``preview`` is the rate (bpp) of a lossy picture in front, None without one.
+
+    ``search`` is the effort, 0 to 9, of codes that lose something.
+    """
 
     lossless: bool = False
     effort: int = DEFAULT_EFFORT
     preview: float | None = None
+    search: int = 0
 
 
 def lossless_mode(options: Mapping[str, Any], *, lossless: bool = False) -> LosslessMode:
     """What options say; a codec that is ``lossless`` needs no saying. Raises :class:`TargetError`."""
     wanted = lossless or bool(options.get("lossless", False))
     effort, preview = options.get("effort"), options.get("preview")
+    if preview is not None and not wanted:
+        raise TargetError(
+            f"preview is {preview!r}, but only files without loss have one; give lossless=True (--lossless) with it"
+        )
+    if not wanted:
+        return LosslessMode(search=_search(effort))
     if effort is not None and effort not in EFFORTS:
-        raise TargetError(f"effort is {effort!r}; it must be one of {', '.join(EFFORTS)}")
-    for name, value in (("effort", effort), ("preview", preview)):
-        if value is not None and not wanted:
-            raise TargetError(
-                f"{name} is {value!r}, but only files without loss have one; give lossless=True (--lossless) with it"
-            )
+        raise TargetError(f"effort is {effort!r}; of files without loss it is one of {', '.join(EFFORTS)}")
     return LosslessMode(
         wanted,
         DEFAULT_EFFORT if effort is None else EFFORTS.index(effort),
         None if preview is None else positive("preview", preview),
     )
+
+
+def _search(effort: object) -> int:
+    if effort is None:
+        return 0
+    if isinstance(effort, str) and effort in EFFORTS:
+        raise TargetError(
+            f"effort is {effort!r}, which files without loss have; give lossless=True (--lossless) with it, or 0 to "
+            f"{MOST_EFFORT}"
+        )
+    try:
+        found = None if isinstance(effort, bool) else operator.index(effort)  # type: ignore[arg-type]
+    except TypeError:
+        found = None
+    if found is None or not 0 <= found <= MOST_EFFORT:
+        raise TargetError(f"effort is {effort!r}; it must be a whole number from 0 to {MOST_EFFORT}")
+    return found
 
 
 def model_for(model: str, options: Mapping[str, Any]) -> str:

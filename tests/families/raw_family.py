@@ -46,6 +46,8 @@ class Raw:
     def require(self, header: Raw) -> None:
         """Every file of the family is its own."""
 
+    encoder_options: frozenset[str] = frozenset()
+
     def encoder(self, picture: Picture, header: _core.Header, limits: Limits) -> Raw:
         return Raw(header, picture.samples)
 

@@ -90,3 +90,20 @@ def test_decoding_needs_nothing_of_the_encoder() -> None:
         for parameter in network.analysis.parameters():
             parameter.zero_()
     assert torch.equal(network.synthesise(decode(network, planes)), shown)
+
+
+def test_soft_slopes_add_up_to_what_is_shown() -> None:
+    planes = latent_network().planes
+    chunks = planes.count
+    unit = planes.threshold * (1 << planes.lowest[chunks].clamp(max=5).long())
+    places = torch.linspace(0.5, 4.5, 4001)
+    latents = (places[:, None] * unit).reshape(len(places), -1, 1, 1)
+    slopes = planes.slopes(latents, chunks, 0.02)
+    risen = (slopes[:-1] + slopes[1:]).sum(0) / 2 * (places[1] - places[0]) * unit[:, None, None]
+    shown = planes.values(planes.index(latents), chunks)
+    known = planes.lowest[chunks] < planes.point.shape[2]
+    free = known & (planes.limit >> planes.lowest[chunks] >= 4)
+    assert free.sum() > 5
+    torch.testing.assert_close(risen[free], (shown[-1] - shown[0])[free], rtol=1e-3, atol=1e-4)
+    assert not slopes[:, ~known].any()
+    assert torch.equal(planes.slopes(-latents, chunks, 0.02), slopes)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from recodec.train import precision
+from recodec.runtime import precision
+from recodec.train.precision import working_type
 from recodec.train.recipe import Compute
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -26,7 +27,7 @@ def test_auto_goes_by_what_is_faster(
     monkeypatch: pytest.MonkeyPatch, wanted: str, gain: float, device: torch.device, expected: torch.dtype
 ) -> None:
     monkeypatch.setattr(precision, "bfloat16_gain", lambda: gain)
-    assert precision.working_type(Compute(wanted), device) == expected  # type: ignore[arg-type]
+    assert working_type(Compute(wanted), device) == expected  # type: ignore[arg-type]
 
 
 def test_the_gain_is_measured_once() -> None:

@@ -49,7 +49,7 @@ def encode(
     ms_ssim: float | None,
     iterations: int | None,
     lossless: bool,
-    effort: Literal["fast", "default", "best"] | None,
+    effort: str | int | None,
     preview: float | None,
     convert: bool,
     strip: bool,

@@ -11,7 +11,9 @@ from typing import Any, TypedDict, TypeVar
 
 import click
 
+from recodec.families.lossless.fields import EFFORTS
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS
+from recodec.lossless_mode import MOST_EFFORT
 from recodec.runtime.batches import usable_cores
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -38,6 +40,20 @@ class Size(click.ParamType[int]):
         if not 1 <= size <= _LARGEST:
             self.fail(f"{value!r} is not in the range 1..{_LARGEST}", param, ctx)
         return size
+
+
+class Effort(click.ParamType[str | int]):
+    """0 to 9, or the name of an effort of files without loss."""
+
+    name = "effort"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str | int:
+        """Read text; a number is kept."""
+        if isinstance(value, int) or value in EFFORTS:
+            return value  # type: ignore[no-any-return]
+        if re.fullmatch(rf"[0-{MOST_EFFORT}]", value):
+            return int(value)
+        self.fail(f"{value!r} is none of 0 to {MOST_EFFORT}, {', '.join(EFFORTS)}", param, ctx)
 
 
 class Processes(click.IntRange):
@@ -108,9 +124,10 @@ lossless = click.option(
 )
 effort = click.option(
     "--effort",
-    type=click.Choice(["fast", "default", "best"]),
-    metavar="EFFORT",
-    help="Of --lossless: fast, default, or best, for smaller files and more time in both directions.",
+    type=Effort(),
+    metavar="[0-9]",
+    help="How long to search for codes that show this very picture as well in fewer bytes; 0, the default, is no "
+    "search. Of --lossless: fast, default, or best, for smaller files and more time in both directions.",
 )
 preview = click.option(
     "--preview",

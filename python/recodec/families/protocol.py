@@ -135,13 +135,17 @@ class Engine(Protocol):
     def at_once(self) -> int:
         """Pictures with one batch key that are computed together; above 1, threads prepare what the device takes."""
 
+    @property
+    def encoder_options(self) -> frozenset[str]:
+        """Names of what :meth:`encoder` takes beside a picture's header and limits."""
+
     def require(self, header: Any) -> None:
         """Raise :class:`WeightsError` or :class:`FormatError` for a file of the family that is not this codec's."""
 
     def encoder(self, picture: Picture, header: _core.Header, limits: Limits, **options: Any) -> Encoder:
         """Begin a picture; its size is checked, and the common fields of its ``header`` are there.
 
-        ``options`` are the family's own.
+        ``options`` are among :attr:`encoder_options`.
         """
 
     def decoder(self, header: Any, limits: Limits, *, progressive: bool = False, threads: int = 1) -> Decoder:

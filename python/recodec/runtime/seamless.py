@@ -6,7 +6,8 @@ say so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -19,6 +20,9 @@ from recodec.runtime.samples import Samples
 from recodec.runtime.states import Workplace, map_state
 from recodec.runtime.tiled_network import Codes
 from recodec.runtime.tiling import Region, TileGrid, plan_tiles
+
+# Network, samples, rows, columns and place to what the network makes of a picture.
+Analyse: TypeAlias = Callable[[PlaneNetwork, Samples, int, int, Workplace], Tensor]
 
 # Positions along a tile's side. Memory grows with it, what is computed twice falls.
 TILE_SIDE = 128
@@ -72,12 +76,19 @@ class SeamlessDecoder:
 
 
 class SeamlessEncoder:
-    """Codes of a picture, plane by plane, from an analysis that is made once."""
+    """Codes of a picture, plane by plane, from an analysis that is made once: ``make``, by default :func:`analyse`."""
 
-    def __init__(self, network: PlaneNetwork, samples: Samples, grid: TileGrid, place: Workplace):
+    def __init__(
+        self,
+        network: PlaneNetwork,
+        samples: Samples,
+        grid: TileGrid,
+        place: Workplace,
+        make: Analyse | None = None,
+    ):
         self._network, self._place = network, place
         self.decoder = SeamlessDecoder(network, grid.height, grid.width, place)
-        self._target = analyse(network, samples, grid.height, grid.width, place)
+        self._target = (make or analyse)(network, samples, grid.height, grid.width, place)
         self._state: State = None
 
     def next_plane(self) -> Codes:

@@ -47,6 +47,11 @@ class LosslessEngine:
         """Raise :class:`LimitError` for too many pixels."""
         check_pixels(width, height, limits.max_pixels)
 
+    @property
+    def encoder_options(self) -> frozenset[str]:
+        """How hard strips are worked on."""
+        return frozenset({"effort"})
+
     def encoder(self, picture: Picture, header: _core.Header, limits: Limits, **options: Any) -> StripEncoder:
         """Begin a picture; ``effort``, which counts in EFFORTS, is the only option."""
         memory = limits.max_memory - PLAIN_BYTES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import torch
@@ -17,6 +17,7 @@ from recodec.families.recurrent.planes import ADAPTIVE, EMBEDDED, NETWORK, Codes
 from recodec.io.pictures import Picture
 from recodec.limits import Limits
 from recodec.runtime.ambient import inference
+from recodec.runtime.refinement import refine
 from recodec.runtime.samples import Samples, to_uint8
 from recodec.runtime.seamless import SeamlessEncoder, is_whole
 from recodec.runtime.tiled_network import TiledEncoder
@@ -32,6 +33,9 @@ _ROWS_LOOKED_AT = 8
 
 _ARITHMETIC = {getattr(torch, name): number for number, name in ARITHMETIC.items()}
 
+# Of the search for better latents, for each effort.
+STEPS = 0, 2, 4, 7, 12, 20, 35, 60, 100, 200
+
 # Which entropy coder writes: the model's network, adaptive contexts, or the network where the model has one.
 Entropy: TypeAlias = Literal["auto", "network", "adaptive"]
 
@@ -46,9 +50,12 @@ class RecurrentEncoder:
         header: _core.Header,
         limits: Limits,
         entropy: Entropy = "auto",
+        effort: int | None = None,
     ):
         network = engine.network
         self._engine, self._picture, self._limits = engine, picture, limits
+        self._search = engine.search if effort else None
+        self._steps = STEPS[effort or 0]
         rows, columns = grid_shape(picture.width, picture.height, network.stride)
         # Tiles that leave no trace in the picture are not in the file.
         halo = network.reach.decoder
@@ -70,7 +77,7 @@ class RecurrentEncoder:
         grid = self._grid
         seamless = self._engine.network.seamless
         whole = is_whole(grid.height, grid.width) if seamless else grid.rows * grid.columns == 1
-        return (grid.height, grid.width) if whole else None
+        return (grid.height, grid.width) if whole and self._search is None else None
 
     def pixels(self) -> torch.Tensor:
         """(3, h·s, w·s) in [−0.5, 0.5] of the whole picture."""
@@ -136,8 +143,10 @@ class RecurrentEncoder:
         place = self._engine.workplace(positions * network.stride**2, self._limits.max_memory)
         codes = positions * sum(map(network.codes_in, range(network.iterations)))
         place = replace(place, reserved=place.reserved + codes)
-        kind = SeamlessEncoder if self._engine.network.seamless else TiledEncoder
-        return kind(self._engine.network, self._samples, self._grid, place)
+        if not network.seamless:
+            return TiledEncoder(network, self._samples, self._grid, place)
+        make = None if self._search is None else partial(refine, search=self._search, steps=self._steps)
+        return SeamlessEncoder(network, self._samples, self._grid, place, make)
 
     def _decode_sent(self) -> None:
         if self._sent is not None:

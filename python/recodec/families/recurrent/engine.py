@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,18 +13,22 @@ import torch
 from recodec import _core
 from recodec.container.core import core_errors
 from recodec.container.targets import positive_int
-from recodec.errors import DeviceError
+from recodec.errors import DeviceError, WeightsError
 from recodec.families.recurrent.decoder import RecurrentDecoder
 from recodec.families.recurrent.encoder import RecurrentEncoder, distribute, stack
 from recodec.families.recurrent.header import PlaneFileHeader
 from recodec.io.pictures import Picture
 from recodec.limits import DEFAULT_MAX_MEMORY, TORCH_BYTES, Limits, check_pixels
+from recodec.networks.entropy.embedded import EmbeddedEntropyModel
+from recodec.networks.latent.network import LatentNetwork
+from recodec.networks.latent.search import LatentSearch
 from recodec.notices import warn
 from recodec.ops.backend import Backend, use_backend, use_kernels
 from recodec.ops.projection import projection
 from recodec.runtime.ambient import inference, without_autocast
 from recodec.runtime.graphs import GraphCache
 from recodec.runtime.placement import number_type, placed
+from recodec.runtime.precision import faster_type
 from recodec.runtime.states import Workplace
 from recodec.runtime.tiled_network import decode_windows, encode_windows
 from recodec.weights import Model
@@ -102,6 +107,19 @@ class RecurrentEngine:
         """Planes of a file at most."""
         return self.network.iterations
 
+    @cached_property
+    def search(self) -> LatentSearch:
+        """What refines latents of one picture. Raises :class:`WeightsError` for a model that has no such thing."""
+        tables = self.model.tables
+        if not isinstance(self.network, LatentNetwork) or not tables:
+            raise WeightsError(
+                f"effort is for models whose latents can be searched with their entropy network, and {self.id} has "
+                "none; leave it out"
+            )
+        with torch.inference_mode(False):
+            entropy = EmbeddedEntropyModel.from_tables(self.network.planes, tables).eval()
+            return LatentSearch(self.network, entropy, faster_type(self.device))
+
     def require(self, header: PlaneFileHeader) -> None:
         """Raise :class:`WeightsError` for another model's file, :class:`FormatError` for one that contradicts it."""
         header.require(self.model)
@@ -110,10 +128,15 @@ class RecurrentEngine:
         """Raise :class:`LimitError` for too many pixels, sides rounded up to whole positions."""
         check_pixels(width, height, limits.max_pixels, self.network.stride)
 
+    @property
+    def encoder_options(self) -> frozenset[str]:
+        """Of the entropy coder, and of the search for better latents."""
+        return frozenset({"entropy", "effort"})
+
     def encoder(
         self, picture: Picture, header: _core.Header, limits: Limits, **options: Any
     ) -> RecurrentEncoder:
-        """Begin a picture; ``entropy`` is the only option."""
+        """Begin a picture; options are ``entropy``, and ``effort`` from 0 to 9."""
         return RecurrentEncoder(self, picture, header, limits, **options)
 
     def decoder(

@@ -65,6 +65,19 @@ class _Layout(NamedTuple):
     held: Tensor
 
 
+class _Expected(NamedTuple):
+    """Of a chunk's codes (N, groups, 16, h, w): logits, what they follow, and what they are."""
+
+    layout: _Layout
+    significance: Tensor
+    signs: Tensor
+    # Whether the latent is significant already, and beyond its first interval.
+    known: Tensor
+    others: Tensor
+    one: Tensor
+    positive: Tensor
+
+
 class EmbeddedEntropyModel(IntegerTwin):
     """Indices in, bits of every code of a chunk out."""
 
@@ -92,35 +105,50 @@ class EmbeddedEntropyModel(IntegerTwin):
 
     def bits(self, index: Tensor, number: int) -> Tensor:
         """Bits (N, h, w) of a chunk, counted from 0, of whole indices (N, channels, h, w)."""
+        expected = self._expect(index, number)
+        layout, one, known = expected.layout, expected.one, expected.known
+        others = expected.others.long()
+        bias = self.refinement_bias[layout.code][..., None, None]
+        refinement = torch.where(others == 1, bias[:, :, 1], bias[:, :, 0])
+        share = self.weight("refinement_share")[layout.code][..., None, None]
+        refinement = refinement + share * expected.significance.clamp(-_MOST_SHARED, _MOST_SHARED)
+        lengths = _length(torch.where(known, refinement, expected.significance), one)
+        lengths = lengths + torch.where(
+            known, 0.0, one * _length(expected.signs, expected.positive.to(expected.signs))
+        )
+        return (lengths * layout.held[..., None, None]).sum((1, 2))
+
+    def significance_bits(self, index: Tensor, number: int) -> Tensor:
+        """(N, codes, h, w) bits that each code of a chunk takes more if its latent turns significant there.
+
+        That is with one bit for its sign; 0 for latents that are significant already, and negative where a zero would
+        be the surprise. Indices are whole ones (N, channels, h, w).
+        """
+        expected = self._expect(index, number)
+        more = torch.where(expected.known, 0.0, 1 - expected.significance / math.log(2))
+        return more[:, expected.layout.held.bool()]
+
+    def _expect(self, index: Tensor, number: int) -> _Expected:
         before, after = (log_size(self._prefix(index, count)) for count in (number, number + 1))
         around = torch.cat([_taps(after, _BEFORE), _taps(before, _AFTER)], 3)  # N h w taps channels
         hidden = _rectify(self._first_layer(around) + self.bias[number])
         hidden = F.linear(hidden, self.weight("inner"), self.inner_bias[number])
-        layout = self._layouts[number]
+        layout = _Layout(*(part.to(index.device) for part in self._layouts[number]))
         magnitude, sign = (
             index.abs()[:, layout.channel],
             torch.sign(index)[:, layout.channel],
         )  # N groups 16 h w
         plane = layout.plane[..., None, None]
         upper, lower = (magnitude >> (plane + 1)) << (plane + 1), (magnitude >> plane) << plane
-        held = layout.held[..., None, None]
-        growth = (log_size(lower) - log_size(upper)) * sign * held
+        growth = (log_size(lower) - log_size(upper)) * sign * layout.held[..., None, None]
         hidden = self._told(hidden, growth, layout)
         near = torch.cat([around[:, :, :, :4], around[:, :, :, 5:]], 3)[
             ..., layout.channel
         ]  # N h w taps groups 16
         significance = self._logits(hidden, near.abs(), layout, "significance", "near")
         signs = self._logits(hidden, near, layout, "sign", "near_sign")
-        others = (upper > 1 << (plane + 1)).long()
-        bias = self.refinement_bias[layout.code][..., None, None]
-        refinement = torch.where(others == 1, bias[:, :, 1], bias[:, :, 0])
-        share = self.weight("refinement_share")[layout.code][..., None, None]
-        refinement = refinement + share * significance.clamp(-_MOST_SHARED, _MOST_SHARED)
         one = (lower > upper).to(significance)
-        known = upper > 0
-        lengths = _length(torch.where(known, refinement, significance), one)
-        lengths = lengths + torch.where(known, 0.0, one * _length(signs, (sign > 0).to(signs)))
-        return (lengths * held).sum((1, 2))
+        return _Expected(layout, significance, signs, upper > 0, upper > 1 << (plane + 1), one, sign > 0)
 
     def _first_layer(self, around: Tensor) -> Tensor:
         """(N, h, w, taps, channels) log sizes to (N, h, w, width)."""

@@ -150,6 +150,26 @@ class EmbeddedPlanes(nn.Module):
         known = magnitude + torch.where(magnitude > unit, others, first)
         return torch.where(index == 0, 0.0, known * torch.sign(index)) * self.threshold[:, None, None]
 
+    def slopes(self, latents: Tensor, chunks: int, softness: float) -> Tensor:
+        """How :meth:`values` of :meth:`index` after so many chunks grows with the latents, of a quantiser made soft.
+
+        Each edge between two intervals is a logistic curve, ``softness`` of the interval wide, instead of a jump: what
+        training calls straight-through would pull every latent of a dead zone to the zone's edge.
+        """
+        lowest = self.lowest[chunks]
+        unit, first, others = (row[:, None, None] for row in self.intervals(lowest))
+        known = (lowest < self.point.shape[2])[:, None, None]
+        place = latents.abs() / (self.threshold[:, None, None] * unit)
+        edge = place.round().clamp_min(1)
+        jump = torch.where(edge == 1, 1 + first / unit, 1 + (edge == 2) * (others - first) / unit)
+        return torch.where(known, jump * bell(place - edge, softness), 0.0)
+
+
+def bell(places: Tensor, width: float) -> Tensor:
+    """Density of the logistic distribution around 0."""
+    risen = torch.sigmoid(places / width)
+    return risen * (1 - risen) / width
+
 
 def _settle(planes: nn.Module, _: object) -> None:
     assert isinstance(planes, EmbeddedPlanes)

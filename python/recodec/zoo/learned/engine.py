@@ -77,6 +77,11 @@ class LearnedEngine:
         """Raise :class:`LimitError` for too many pixels, sides rounded up to whole positions or patches."""
         check_pixels(width, height, limits.max_pixels, max(self.network.config.stride, self.settings.patch))
 
+    @property
+    def encoder_options(self) -> frozenset[str]:
+        """None."""
+        return frozenset()
+
     def encoder(
         self, picture: Picture, header: _core.Header, limits: Limits, **options: Any
     ) -> LearnedEncoder:

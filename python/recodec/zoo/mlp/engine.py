@@ -47,6 +47,11 @@ class MlpEngine:
         """Raise :class:`LimitError` for too many pixels."""
         check_pixels(width, height, limits.max_pixels)
 
+    @property
+    def encoder_options(self) -> frozenset[str]:
+        """None."""
+        return frozenset()
+
     def encoder(self, picture: Picture, header: _core.Header, limits: Limits, **options: Any) -> MlpEncoder:
         """Begin a picture. Raises :class:`ImageError` for samples of 16 bits."""
         return MlpEncoder(picture, self._settings, limits)

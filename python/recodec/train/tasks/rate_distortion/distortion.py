@@ -4,28 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from torch import Tensor
 
-from recodec.ssim import fitting_scales, ms_ssim
-from recodec.train.losses import squared_error
+from recodec.networks.latent.distortion import Measured, measure
 from recodec.train.recipe import require
 
-# 1 − MS-SSIM of photographs is about so many times their squared error on pixels in [0, 1].
-_MS_SSIM_PER_MSE = 48.8
 # Rates whose λ is e³ count as they are; without this the others would drown them or be drowned.
 _BALANCED_LAMBDA = math.exp(3)
-# What a crop of 128 has room for.
-_SCALES = 4
-
-
-class Measured(NamedTuple):
-    """Squared error, MS-SSIM and the weighted distortion of each picture (N,)."""
-
-    error: Tensor
-    similarity: Tensor
-    distortion: Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +29,7 @@ class Distortion:
 
     def measure(self, shown: Tensor, pixels: Tensor) -> Measured:
         """Of pictures (N, 3, H, W) in [−0.5, 0.5]."""
-        error = squared_error(shown, pixels)
-        similarity = ms_ssim(pixels + 0.5, shown + 0.5, scales=min(_SCALES, fitting_scales(pixels)))
-        distortion = self.mse * error + self.ms_ssim * (1 - similarity) / _MS_SSIM_PER_MSE
-        return Measured(error, similarity, distortion)
+        return measure(shown, pixels, (self.mse, self.ms_ssim))
 
 
 def balance(loss: Tensor, lambdas: Tensor) -> Tensor:

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from recodec.train.precision import bfloat16_gain, working_type
+from recodec.runtime.precision import bfloat16_gain
+from recodec.train.precision import working_type
 from recodec.train.recipe import Phase
 from recodec.train.task import Batch, Moment, ParameterGroup, Setting, Task
 from recodec.train.tasks.crop_steps import pixel_batches

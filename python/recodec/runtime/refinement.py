@@ -1,0 +1,55 @@
+"""The analysis of a seamless network, refined by a search through its decoder, window by window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import reduce
+from operator import add
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recodec import _core
+from recodec.networks.latent.search import LatentSearch
+from recodec.networks.plane_network import PlaneNetwork
+from recodec.runtime.samples import Samples
+from recodec.runtime.seamless import analyse
+from recodec.runtime.states import Workplace
+from recodec.runtime.tiling import Tile, plan_tiles
+
+# Positions along a window's side: gradients take some kilobytes for each of its pixels.
+_SIDE = 48
+
+
+def refine(
+    network: PlaneNetwork,
+    samples: Samples,
+    rows: int,
+    columns: int,
+    place: Workplace,
+    *,
+    search: LatentSearch,
+    steps: int,
+) -> Tensor:
+    """Indices (1, channels, rows, columns): those of the analysis, unless the search's are better in every prefix."""
+    plain = analyse(network, samples, rows, columns, place)
+    halo = max(network.reach)
+    tiles = list(plan_tiles(rows, columns, halo, _SIDE).tiles())
+
+    def windows() -> Iterator[tuple[Tile, Tensor]]:
+        for tile in tiles:
+            yield tile, samples.pixels(tile.window)[None].clone()
+            _core.release_free_memory()
+
+    # The caller's inference mode has no gradients.
+    with torch.inference_mode(False), torch.no_grad():
+        plain = plain.clone()
+        before = reduce(add, (search.measure(tile.window.of(plain), pixels) for tile, pixels in windows()))
+        goal = search.goal(before)
+        found = torch.empty_like(plain)
+        for tile, pixels in windows():
+            tile.core.of(found)[:] = tile.inner.of(search.refine(pixels, goal, steps))
+        after = reduce(add, (search.measure(tile.window.of(found), pixels) for tile, pixels in windows()))
+    better = goal.of(after, search.counts) <= goal.of(before, search.counts)
+    return found if np.all(better) else plain
