@@ -133,7 +133,7 @@ def test_help_states_the_defaults_that_are_taken() -> None:
         taken |= {one.name: one.default for one in parameters if one.default is not one.empty}
     encoding = {name: option.default for name, (_, option) in described(EncodeOptions).items()}
     assert taken == {name: encoding[name] for name in taken}
-    assert set(encoding) - set(taken) == {"lossless", "effort", "preview"}
+    assert set(encoding) - set(taken) == {"lossless", "preview"}
     assert set(Targets.__optional_keys__) == set(inspect.signature(resolve_target).parameters) - {"pixels"}
     decoding = {name: option.default for name, (_, option) in described(DecodeOptions).items()}
     reading = inspect.signature(_read).parameters

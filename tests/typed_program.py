@@ -21,6 +21,7 @@ def encode(
     assert_type(recodec.encode("photo.jpg"), bytes)
     assert_type(recodec.encode(b"bytes of a file", quality=60.0), bytes)
     assert_type(codec.encode(array, lossless=True, effort="best"), bytes)
+    assert_type(codec.encode(array, effort=9), bytes)
     assert_type(codec.encode([path, path]), list[bytes])
     assert_type(codec.encode((image, "photo.jpg", array)), list[bytes])
     assert_type(recodec.encode([image, "photo.jpg"]), list[bytes])
