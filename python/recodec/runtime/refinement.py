@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import reduce
-from operator import add
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from recodec import _core
-from recodec.networks.latent.search import LatentSearch
+from recodec.networks.latent.search import Curve, LatentSearch
 from recodec.networks.plane_network import PlaneNetwork
 from recodec.runtime.samples import Samples
 from recodec.runtime.seamless import analyse
@@ -19,7 +17,7 @@ from recodec.runtime.states import Workplace
 from recodec.runtime.tiling import Tile, plan_tiles
 
 # Positions along a window's side: gradients take some kilobytes for each of its pixels.
-_SIDE = 48
+_SIDE = 64
 
 
 def refine(
@@ -30,9 +28,13 @@ def refine(
     place: Workplace,
     *,
     search: LatentSearch,
+    bits: Callable[[Tensor], np.ndarray],
     steps: int,
 ) -> Tensor:
-    """Indices (1, channels, rows, columns): those of the analysis, unless the search's are better in every prefix."""
+    """Indices (1, channels, rows, columns): those of the analysis, unless the search's are better in every prefix.
+
+    ``bits`` are those of each chunk of such indices.
+    """
     plain = analyse(network, samples, rows, columns, place)
     halo = max(network.reach)
     tiles = list(plan_tiles(rows, columns, halo, _SIDE).tiles())
@@ -42,14 +44,18 @@ def refine(
             yield tile, samples.pixels(tile.window)[None].clone()
             _core.release_free_memory()
 
+    def curve(index: Tensor) -> Curve:
+        errors = [search.distortion(tile.window.of(index), pixels) for tile, pixels in windows()]
+        return Curve(bits(index), np.sum(errors, 0))
+
     # The caller's inference mode has no gradients.
     with torch.inference_mode(False), torch.no_grad():
         plain = plain.clone()
-        before = reduce(add, (search.measure(tile.window.of(plain), pixels) for tile, pixels in windows()))
+        before = curve(plain)
         goal = search.goal(before)
         found = torch.empty_like(plain)
         for tile, pixels in windows():
             tile.core.of(found)[:] = tile.inner.of(search.refine(pixels, goal, steps))
-        after = reduce(add, (search.measure(tile.window.of(found), pixels) for tile, pixels in windows()))
+        after = curve(found)
     better = goal.of(after, search.counts) <= goal.of(before, search.counts)
     return found if np.all(better) else plain

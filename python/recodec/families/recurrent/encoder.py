@@ -7,7 +7,9 @@ from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from recodec import _core
 from recodec.container.core import core_errors
@@ -19,7 +21,7 @@ from recodec.limits import Limits
 from recodec.runtime.ambient import inference
 from recodec.runtime.refinement import refine
 from recodec.runtime.samples import Samples, to_uint8
-from recodec.runtime.seamless import SeamlessEncoder, is_whole
+from recodec.runtime.seamless import Analyse, SeamlessEncoder, is_whole
 from recodec.runtime.tiled_network import TiledEncoder
 from recodec.runtime.tiling import Region, TileGrid, grid_shape, plan_tiles
 
@@ -66,7 +68,8 @@ class RecurrentEncoder:
         with core_errors():
             self.fields = _core.write_plane_header(fields, header)
         part = engine.model.coder_part(fields)
-        self._coder = PlaneEncoder(network.depth, rows, columns, fields.entropy_version, part)
+        self._new_coder = partial(PlaneEncoder, network.depth, rows, columns, fields.entropy_version, part)
+        self._coder = self._new_coder()
         self._count = 0
         self._sent: Codes | None = None  # and not yet decoded
         self._computed: Sequence[Codes] | None = None
@@ -145,8 +148,18 @@ class RecurrentEncoder:
         place = replace(place, reserved=place.reserved + codes)
         if not network.seamless:
             return TiledEncoder(network, self._samples, self._grid, place)
-        make = None if self._search is None else partial(refine, search=self._search, steps=self._steps)
+        make: Analyse | None = None
+        if self._search is not None:
+            make = partial(refine, search=self._search, bits=self._bits, steps=self._steps)
         return SeamlessEncoder(network, self._samples, self._grid, place, make)
+
+    def _bits(self, target: torch.Tensor) -> NDArray[np.float64]:
+        """Of each chunk of a seamless network's target."""
+        coder, found, state = self._new_coder(), [], None
+        for _ in range(self._engine.iterations):
+            codes, state = self._engine.network.encode_step(target, state, None)
+            found.append(8.0 * len(coder.encode(codes[0].cpu().numpy())))
+        return np.array(found)
 
     def _decode_sent(self) -> None:
         if self._sent is not None:

@@ -36,14 +36,10 @@ _STEPS_A_COST = 10
 
 
 class Curve(NamedTuple):
-    """Bits of each chunk, and distortion after some numbers of chunks, summed over pixels."""
+    """Bits of each chunk of a picture, and its distortion after some numbers of chunks, summed over pixels."""
 
     bits: np.ndarray
     distortion: np.ndarray
-
-    def __add__(self, other: object) -> Curve:
-        assert isinstance(other, Curve)
-        return Curve(self.bits + other.bits, self.distortion + other.distortion)
 
 
 class Goal(NamedTuple):
@@ -72,16 +68,15 @@ class LatentSearch:
         first = max(1, round(_FIRST_SHARE * chunks))
         self.counts = sorted({round(count) for count in np.linspace(first, chunks, _POINTS)})
 
-    def measure(self, index: Tensor, pixels: Tensor) -> Curve:
-        """Of whole indices (1, channels, h, w) and pixels (1, 3, 16·h, 16·w)."""
-        bits = [float(self._entropy.bits(index, chunk).sum()) for chunk in range(self._network.iterations)]
+    def distortion(self, index: Tensor, pixels: Tensor) -> np.ndarray:
+        """Of indices (1, channels, h, w) and pixels (1, 3, 16·h, 16·w) after :attr:`counts`, summed over pixels."""
         planes, area = self._network.planes, pixels[0, 0].numel()
         found = []
         for count in self.counts:
             values = planes.values(planes.prefix(index, count), count)
             shown = _show(self._network, values, count)
             found.append(float(measure(shown, pixels, _SHARES).distortion) * area)
-        return Curve(np.array(bits), np.array(found))
+        return np.array(found)
 
     def goal(self, curve: Curve) -> Goal:
         """What bits and distortion are to be weighed by, from the curve of the whole picture as it is."""
