@@ -3,7 +3,7 @@
     with Image.open("photo.rcd") as image:  # the header and the metadata; no model is loaded
         image.draft(None, (320, 240))  # fewer iterations do for a smaller picture
         image.load()
-    image.save("copy.rcd", quality=60)  # or bpp=, max_bytes=, psnr=, iterations=; model=, exif=, dpi=, ...
+    image.save("copy.rcd", quality=60)  # or bpp=, max_bytes=, psnr=, iterations=; effort=, model=, exif=, dpi=, ...
     image.save("exact.rcd", lossless=True)  # every sample; effort=, preview=
 
 What other formats of Pillow take and recodec does not, such as ``optimize``, is ignored with a warning. Importing this
