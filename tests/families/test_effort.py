@@ -126,6 +126,16 @@ def test_several_pictures_are_searched_one_by_one(photo: Image.Image) -> None:
     assert codec.encode([photo, photo], effort=1) == [one, one]
 
 
+@pytest.mark.parametrize(("mode", "size"), [("RGB", (1, 1)), ("L", (17, 3)), ("RGBA", (40, 33))])
+@pytest.mark.parametrize("flat", [True, False])
+def test_pictures_of_any_kind(mode: str, size: tuple[int, int], flat: bool) -> None:
+    rng = np.random.default_rng(0)
+    shape = (size[1], size[0], len(mode))
+    samples = np.full(shape, 255, np.uint8) if flat else rng.integers(120, 130, shape, np.uint8)
+    image = Image.fromarray(samples.squeeze(2) if mode == "L" else samples)
+    assert recodec.decode(recodec.encode(image, effort=1)).size == size
+
+
 @pytest.mark.parametrize("effort", [-1, 10, True, 2.5, "9", "most"])
 def test_efforts_that_are_none(photo: Image.Image, effort: Any) -> None:
     with pytest.raises(TargetError, match="must be a whole number from 0 to 9"):

@@ -121,11 +121,11 @@ class EmbeddedEntropyModel(IntegerTwin):
     def significance_bits(self, index: Tensor, number: int) -> Tensor:
         """(N, codes, h, w) bits that each code of a chunk takes more if its latent turns significant there.
 
-        That is with one bit for its sign; 0 for latents that are significant already, and negative where a zero would
-        be the surprise. Indices are whole ones (N, channels, h, w).
+        That is with one bit for its sign; 0 for latents that are significant already, and −2 at least, where
+        a zero would be the surprise. Indices are whole ones (N, channels, h, w).
         """
         expected = self._expect(index, number)
-        more = torch.where(expected.known, 0.0, 1 - expected.significance / math.log(2))
+        more = torch.where(expected.known, 0.0, (1 - expected.significance / math.log(2)).clamp_min(-2))
         return more[:, expected.layout.held.bool()]
 
     def _expect(self, index: Tensor, number: int) -> _Expected:

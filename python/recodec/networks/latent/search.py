@@ -20,7 +20,6 @@ from torch import Tensor
 from recodec.networks.entropy.embedded import EmbeddedEntropyModel
 from recodec.networks.latent.distortion import measure
 from recodec.networks.latent.network import LatentNetwork
-from recodec.networks.latent.planes import bell
 
 # Of squared error and of 1 − MS-SSIM in the distortion.
 _SHARES = 0.5, 0.5
@@ -82,6 +81,8 @@ class LatentSearch:
         """What bits and distortion are to be weighed by, from the curve of the whole picture as it is."""
         bits = np.cumsum(curve.bits).clip(1)
         at = np.array(self.counts) - 1
+        if len(at) == 1:
+            return Goal(bits, np.full(len(bits), bits[at[0]] / max(curve.distortion[0], 1e-12)))
         fallen = np.maximum(-np.diff(curve.distortion), 1e-9 * curve.distortion[0] + 1e-12)
         slopes = np.maximum.accumulate(np.diff(bits[at]).clip(1) / fallen)
         middles = np.sqrt(bits[at][1:] * bits[at][:-1])
@@ -107,9 +108,12 @@ class LatentSearch:
             if step % _STEPS_A_COST == 0:
                 costs = [self._entropy.significance_bits(index, chunk) for chunk in range(len(planes.chunks))]
             places = torch.rand(_ROWS_A_STEP, generator=generator) + torch.arange(_ROWS_A_STEP)
-            span = len(planes.chunks) - first + 1
+            span = planes.count - first + 1
             counts = [first + int(place * span / _ROWS_A_STEP) for place in places.tolist()]
-            gradient = self._pull_of_bits(now, costs, counts, goal, softness)
+            gradient = torch.zeros_like(now)
+            for chunk, cost in enumerate(costs):
+                if weight := sum(1 / float(goal.bits[count - 1]) for count in counts if count > chunk):
+                    gradient += weight * planes.pull(now, cost, chunk, softness)
             for count in counts:
                 weight = area * float(goal.lambdas[count - 1] / goal.bits[count - 1])
                 gradient += weight * self._pull_of_distortion(now, index, pixels, count, softness)
@@ -126,20 +130,6 @@ class LatentSearch:
             found = measure(_show(self._quick, values, count), pixels, _SHARES)
             (pull,) = torch.autograd.grad(found.distortion.sum(), values)
         return pull * planes.slopes(latents, count, softness)
-
-    def _pull_of_bits(
-        self, latents: Tensor, costs: Sequence[Tensor], counts: Sequence[int], goal: Goal, softness: float
-    ) -> Tensor:
-        """A code costs what significance does, where the latent is about to pass its plane's edge."""
-        planes, pull = self._network.planes, torch.zeros_like(latents)
-        for chunk, (held, cost) in enumerate(zip(planes.chunks, costs, strict=True)):
-            weight = sum(1 / float(goal.bits[count - 1]) for count in counts if count > chunk)
-            if weight and len(held):
-                edges = planes.threshold[held.channels] * torch.exp2(held.planes.float())
-                edges = edges[:, None, None]
-                near = bell(latents[:, held.channels].abs() / edges - 1, softness) / edges
-                pull.index_add_(1, held.channels, weight * cost.clamp_min(-2) * near)
-        return pull * torch.sign(latents)
 
 
 def _show(network: LatentNetwork, values: Tensor, count: int) -> Tensor:
