@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -119,6 +120,21 @@ def test_a_transform_becomes_a_codec(
     coded = again.encode(image, iterations=6)
     assert recodec.info(coded).details.entropy == "network-4"
     np.testing.assert_array_equal(np.asarray(again.decode(coded)), np.asarray(codec.decode(data)))
+
+    joint = replace(PREFIXES, model="joint", costs_of="with-entropy", phases=(replace(PHASE, batch=2),))
+    both = exported(joint, photographs, tmp_path / "joint", tmp_path / "with-entropy.safetensors")
+    found, start = load_model(both), load_model("with-entropy")
+    assert torch.equal(found.network.planes.chunk_of, start.network.planes.chunk_of)
+    moved = found.network.analysis.linear.weight - start.network.analysis.linear.weight
+    assert moved.abs().max() > 1e-4, "the encoder learns"
+    assert np.asarray(recodec.load(both).decode(recodec.load(both).encode(image))).shape == image.shape
+    with pytest.raises(TrainingError, match="prefixes has no entropy network"):
+        make_trainer(replace(joint, costs_of="prefixes"), photographs, tmp_path / "none")
+    monkeypatch.setattr("recodec.train.tasks.prefixes.task._SAMPLE_CROPS", 3)
+    with pytest.raises(
+        TrainingError, match="planes of with-entropy, which tells costs, are in another order"
+    ):
+        make_trainer(joint, photographs, tmp_path / "other").start_from(load_model(transform))
 
 
 def test_training_goes_on_where_it_stopped(tmp_path: Path, photographs: Photographs, transform: Path) -> None:

@@ -41,7 +41,11 @@ class ChunkOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrefixRecipe(RateDistortionRecipe):
-    """A latent network whose planes are put in order, and the training of its decoder."""
+    """A latent network whose planes are put in order, and the training of its decoder.
+
+    With ``costs_of``, a model of the same planes that has an entropy network, the encoder is trained as well: it
+    is told what its codes cost there.
+    """
 
     tables: ClassVar[Mapping[str, type[Any]]] = {**RateDistortionRecipe.tables, "chunks": ChunkOptions}
     network_config: ClassVar[Any] = LatentConfig
@@ -50,3 +54,4 @@ class PrefixRecipe(RateDistortionRecipe):
     architecture: str = "latent"
     network: LatentConfig = field(default_factory=LatentConfig)
     chunks: ChunkOptions = field(default_factory=ChunkOptions)
+    costs_of: str = ""

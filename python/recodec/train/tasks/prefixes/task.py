@@ -1,7 +1,8 @@
-"""The task that trains the decoder alone, on real planes of random prefixes.
+"""The task that trains the decoder on real planes of random prefixes, and then both sides together.
 
-The encoder stays, so what the decoder is given is exactly what files hold, and gradients are exact. Where planes are
-not in order yet, they are put in order first, from the transform that a run starts from.
+While the encoder stays, what the decoder is given is exactly what files hold, and gradients are exact. Where planes are
+not in order yet, they are put in order first, from the transform that a run starts from. Once an entropy network knows
+those planes, the encoder can learn what they cost: with gradients through quantisers made soft.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from recodec.train.data.batches import to_pixels
 from recodec.train.data.synthetic import synthetic_picture
 from recodec.train.task import LOSS, Moment, Setting, Terms
 from recodec.train.tasks.crop_steps import sample_pixels
+from recodec.train.tasks.prefixes.costs import CodeCosts
 from recodec.train.tasks.prefixes.curvature import curvatures
 from recodec.train.tasks.prefixes.recipe import PrefixRecipe
 from recodec.train.tasks.prefixes.schedule import make_room, plan, plane_bits
@@ -36,7 +38,7 @@ from recodec.weights import Model, save_model
 # Crops from which the order of planes is measured, and those for what errors cost, which is dearer.
 _SAMPLE_CROPS, _CURVATURE_CROPS, _SAMPLE_SIZE = 384, 32, 192
 # What is random follows from (seed, purpose, phase, number).
-_PREFIXES, _SAMPLES, _SIGNS, _EXTREMES = range(1, 5)
+_PREFIXES, _SAMPLES, _SIGNS, _EXTREMES, _CHUNKS = range(1, 6)
 _DRAWN = 64
 _NETWORK = "network."
 _AT_ONCE = 16
@@ -50,7 +52,8 @@ class PrefixTask(RateDistortionTask[PrefixRecipe]):
     def __init__(self, recipe: PrefixRecipe, setting: Setting):
         super().__init__(recipe, setting)
         self.network = LatentNetwork(recipe.network).compute_in(self.dtype)
-        self.network.analysis.requires_grad_(False)
+        self._costs = CodeCosts(recipe.costs_of, setting.processes.device) if recipe.costs_of else None
+        self.network.analysis.requires_grad_(self._costs is not None)
         # The weight of distortion for which each chunk pays.
         self.register_buffer("lambdas", torch.ones(recipe.network.chunks))
 
@@ -70,6 +73,8 @@ class PrefixTask(RateDistortionTask[PrefixRecipe]):
             self.lambdas.copy_(self._slopes() if kept is None else kept.float().exp())
         else:
             raise TrainingError(f"model {model.id} to start from has another network than the recipe")
+        if self._costs is not None:
+            self._costs.check(self.network.planes)
 
     def _arrange(self, transform: TransformNetwork) -> None:
         """Take over a transform, and measure in which order its planes pay."""
@@ -169,18 +174,22 @@ class PrefixTask(RateDistortionTask[PrefixRecipe]):
         """Squared error and MS-SSIM of prefixes, and their weighted sum at each prefix's own λ."""
         phase = self.recipe.phases[moment.phase]
         rows = self.draw(_PREFIXES, self.recipe.network.chunks, len(pixels), moment)
-        network = self.network
-        with torch.no_grad():
-            index = network.analyse(pixels)
+        network, planes, counts = self.network, self.network.planes, (rows + 1).tolist()
+        with torch.set_grad_enabled(self._costs is not None):
+            latents = network.latents(pixels)
+        index = planes.index(latents.detach())
         values = torch.cat(
-            [
-                network.planes.values(network.planes.prefix(index[i : i + 1], row + 1), row + 1)
-                for i, row in enumerate(rows.tolist())
-            ]
+            [planes.values(planes.prefix(index[i : i + 1], count), count) for i, count in enumerate(counts)]
         )
+        lambdas, cost = self.lambdas[rows], torch.zeros(len(pixels), device=pixels.device)
+        if self._costs is not None:
+            generator = self.generator(_CHUNKS, moment)
+            moved = latents - latents.detach()
+            values = values + moved * self._costs.slopes(planes, latents.detach(), counts)
+            pull = self._costs.pull(planes, latents.detach(), index, counts, generator)
+            cost = (moved * pull).sum((1, 2, 3)) / pixels[0, 0].numel()
         found = phase.distortion.measure(network.show(values, rows), pixels)
-        lambdas = self.lambdas[rows]
-        loss = balance(lambdas * found.distortion, lambdas)
+        loss = balance(lambdas * found.distortion + cost, lambdas)
         return {LOSS: loss, "mse": found.error.mean(), "ms_ssim": found.similarity.mean()}
 
     def _shipped(self, state: Mapping[str, Tensor]) -> LatentNetwork:
@@ -189,8 +198,8 @@ class PrefixTask(RateDistortionTask[PrefixRecipe]):
         return network
 
     def code(self, state: Mapping[str, Tensor]) -> Code:
-        """Every prefix, by estimated rates."""
-        return code_prefixes(self._shipped(state))
+        """Every prefix, by estimated rates, or those of the network that tells costs."""
+        return code_prefixes(self._shipped(state), None if self._costs is None else self._costs.bits)
 
     def export(self, path: Path, average: Mapping[str, Tensor], notes: Mapping[str, Any]) -> None:
         """Weights as fp16, and beside them what each chunk pays for, which only training reads."""
