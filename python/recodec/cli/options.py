@@ -11,9 +11,7 @@ from typing import Any, TypedDict, TypeVar
 
 import click
 
-from recodec.families.lossless.fields import EFFORTS
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS
-from recodec.lossless_mode import MOST_EFFORT
 from recodec.runtime.batches import usable_cores
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -49,6 +47,9 @@ class Effort(click.ParamType[str | int]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str | int:
         """Read text; a number is kept."""
+        from recodec.families.lossless.fields import EFFORTS
+        from recodec.lossless_mode import MOST_EFFORT
+
         if isinstance(value, int) or value in EFFORTS:
             return value  # type: ignore[no-any-return]
         if re.fullmatch(rf"[0-{MOST_EFFORT}]", value):
