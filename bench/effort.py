@@ -51,6 +51,14 @@ def changes(plain: dict[str, Any], searched: dict[str, Any], metric: str) -> lis
     return [100 * value for value in np.expm1(rates - np.log(plain["bpp"])).tolist()]
 
 
+def mean(changed: list[list[float]]) -> list[float | None]:
+    """Of pictures, for each prefix that one of them at least reaches."""
+    reached = [
+        [value for value in of_prefix if not math.isnan(value)] for of_prefix in zip(*changed, strict=True)
+    ]
+    return [sum(values) / len(values) if values else None for values in reached]
+
+
 @click.command()
 @click.argument("pictures", type=click.Path(exists=True, path_type=Path))
 @click.option(
@@ -85,15 +93,15 @@ def main(pictures: Path, efforts: tuple[int, ...], model: str, limit: int, out: 
             f"{kept} of {len(rows)} pictures keep their plain codes\n\n| bpp | PSNR | MS-SSIM |\n|--:|--:|--:|"
         )
         of_metrics = {
-            metric: np.nanmean([changes(a, b, metric) for a, b in zip(plain, rows, strict=True)], 0)
+            metric: mean([changes(a, b, metric) for a, b in zip(plain, rows, strict=True)])
             for metric in ("psnr", "ms_ssim")
         }
         for count in shown:
+            cells = (means[count] for means in of_metrics.values())
             print(
-                f"| {rates[count]:.3f} |"
-                + "".join(f" {all_[count]:+.1f} % |" for all_ in of_metrics.values())
+                f"| {rates[count]:.3f} |" + "".join(" – |" if c is None else f" {c:+.1f} % |" for c in cells)
             )
-        summary[effort] |= {metric: values.tolist() for metric, values in of_metrics.items()}
+        summary[effort] |= of_metrics
     if out:
         record = {
             "environment": describe(),
