@@ -174,7 +174,8 @@ def _start(
     if mode.search:
         options["effort"] = mode.search
     if engine.exact:
-        options["effort"] = mode.effort
+        # Systems of the zoo that lose nothing have one way to do so.
+        options |= {"effort": mode.effort} if "effort" in engine.encoder_options else {}
     elif mode.lossless:
         share = int(limits.max_memory * MEMORY_SHARE)
         strips = StripEncoder(picture, mode.effort, STRIP, threads=threads, max_memory=share)
