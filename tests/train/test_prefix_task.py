@@ -130,11 +130,13 @@ def test_a_transform_becomes_a_codec(
     assert np.asarray(recodec.load(both).decode(recodec.load(both).encode(image))).shape == image.shape
     with pytest.raises(TrainingError, match="prefixes has no entropy network"):
         make_trainer(replace(joint, costs_of="prefixes"), photographs, tmp_path / "none")
-    monkeypatch.setattr("recodec.train.tasks.prefixes.task._SAMPLE_CROPS", 3)
+    with pytest.raises(TrainingError, match="another network than the recipe"):
+        make_trainer(joint, photographs, tmp_path / "early").start_from(load_model(transform))
+    start.network.planes.chunk_of[0] = joint.network.chunks
     with pytest.raises(
         TrainingError, match="planes of with-entropy, which tells costs, are in another order"
     ):
-        make_trainer(joint, photographs, tmp_path / "other").start_from(load_model(transform))
+        make_trainer(joint, photographs, tmp_path / "other").start_from(start)
 
 
 def test_training_goes_on_where_it_stopped(tmp_path: Path, photographs: Photographs, transform: Path) -> None:

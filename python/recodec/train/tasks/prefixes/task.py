@@ -28,8 +28,8 @@ from recodec.train.tasks.crop_steps import sample_pixels
 from recodec.train.tasks.prefixes.costs import CodeCosts
 from recodec.train.tasks.prefixes.curvature import curvatures
 from recodec.train.tasks.prefixes.recipe import PrefixRecipe
-from recodec.train.tasks.prefixes.schedule import make_room, plan, plane_bits
-from recodec.train.tasks.prefixes.validation import code_prefixes
+from recodec.train.tasks.prefixes.schedule import make_room, plan
+from recodec.train.tasks.prefixes.validation import code_prefixes, estimated_bits
 from recodec.train.tasks.rate_distortion.curves import Code
 from recodec.train.tasks.rate_distortion.distortion import balance
 from recodec.train.tasks.rate_distortion.task import RateDistortionTask, as_shipped
@@ -65,16 +65,20 @@ class PrefixTask(RateDistortionTask[PrefixRecipe]):
     def start_from(self, model: Model) -> None:
         """Go on with a model of planes, or put the planes of a transform in order."""
         network = model.network
-        if isinstance(network, TransformNetwork):
+        if isinstance(network, TransformNetwork) and self._costs is None:
             self._arrange(network)
         elif isinstance(network, LatentNetwork) and network.config == self.recipe.network:
+            if self._costs is not None:
+                self._costs.check(network.planes)
             self.network.load_state_dict(network.state_dict())
             kept = model.training.get("lambdas")
-            self.lambdas.copy_(self._slopes() if kept is None else kept.float().exp())
+            # Those that are kept are of estimated bits.
+            if kept is None or self._costs is not None:
+                self.lambdas.copy_(self._slopes())
+            else:
+                self.lambdas.copy_(kept.float().exp())
         else:
             raise TrainingError(f"model {model.id} to start from has another network than the recipe")
-        if self._costs is not None:
-            self._costs.check(self.network.planes)
 
     def _arrange(self, transform: TransformNetwork) -> None:
         """Take over a transform, and measure in which order its planes pay."""
@@ -132,10 +136,10 @@ class PrefixTask(RateDistortionTask[PrefixRecipe]):
         seed = (recipe.seed, _SAMPLES)
         pixels = sample_pixels(self.setting, recipe.data, _SAMPLE_SIZE, _CURVATURE_CROPS, seed)
         index = network.analyse(pixels)
-        bits = torch.stack([plane_bits(index, plane) for plane in range(recipe.network.planes)], 1)
+        bits = estimated_bits(network, index) if self._costs is None else self._costs.bits
         rates, distortions = [], []
-        for count, chunk in enumerate(network.planes.chunks, start=1):
-            rates.append(float(bits[chunk.channels, chunk.planes].sum()) / pixels[:, 0].numel())
+        for count in range(1, network.iterations + 1):
+            rates.append(bits(index, count - 1) / pixels[:, 0].numel())
             values = network.planes.values(network.planes.prefix(index, count), count)
             rows = torch.full((len(pixels),), count - 1, device=pixels.device)
             shown = network.show(values, rows)

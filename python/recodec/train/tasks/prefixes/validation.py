@@ -21,7 +21,7 @@ def code_prefixes(network: LatentNetwork, bits: Callable[[Tensor, int], float] |
 
     def code(original: Pixels) -> Iterator[tuple[float, Pixels]]:
         index = network.analyse(padded(original))
-        of_chunk = bits or _estimated(network, index)
+        of_chunk = bits or estimated_bits(network, index)
         sent = 0.0
         for number in range(network.iterations):
             sent += of_chunk(index, number)
@@ -31,7 +31,8 @@ def code_prefixes(network: LatentNetwork, bits: Callable[[Tensor, int], float] |
     return code
 
 
-def _estimated(network: LatentNetwork, index: Tensor) -> Callable[[Tensor, int], float]:
+def estimated_bits(network: LatentNetwork, index: Tensor) -> Callable[[Tensor, int], float]:
+    """Bits of a chunk of whole indices (N, channels, h, w) without context."""
     spent = torch.stack([plane_bits(index, plane) for plane in range(network.config.planes)], 1)
 
     def bits(_: Tensor, number: int) -> float:
