@@ -50,7 +50,6 @@ def test_what_the_search_finds_serves_its_goal_better() -> None:
         other = search.refine(pixels, goal, 30, seed=1)
     gain = goal.of(curve(found), search.counts) / goal.of(before, search.counts) - 1
     assert gain.mean() < -0.01, gain
-    assert gain.max() < 0.005, gain
     assert torch.equal(found, again)
     assert not torch.equal(found, other)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
 from recodec import _core
 from recodec.networks.entropy.embedded import EmbeddedEntropyModel
@@ -159,6 +161,29 @@ def test_the_floats_of_training_are_the_integers_of_use() -> None:
     with torch.inference_mode():
         lengths = [float(network.bits(index, chunk).sum()) / 8 for chunk in range(CHUNKS)]
     assert sum(sizes) == pytest.approx(sum(lengths), rel=0.004)
+
+
+def test_crossing_an_edge_costs_what_bits_differ_by() -> None:
+    planes = embedded_planes(2)
+    network = entropy_model(planes)
+    nothing = torch.zeros(1, CHANNELS, 6, 7, dtype=torch.int32)
+    with torch.inference_mode():
+        for chunk in range(CHUNKS):
+            own, above = network.crossing_bits(nothing, chunk)
+            assert own.shape == above.shape == (1, len(planes.chunks[chunk]), 6, 7)
+            free = own > -2
+            logits = (1 - own) * math.log(2)
+            zeros, ones = F.softplus(logits) / math.log(2), F.softplus(-logits) / math.log(2)
+            torch.testing.assert_close(above[free], -ones[free])
+            if free.all():
+                torch.testing.assert_close(zeros.sum(1), network.bits(nothing, chunk))
+    known = torch.full_like(nothing, int(planes.limit.max())).minimum(planes.limit[:, None, None])
+    with torch.inference_mode():
+        own, above = network.crossing_bits(known, CHUNKS - 1)
+    lower = planes.limit[planes.chunks[-1].channels] >> (planes.chunks[-1].planes + 1) > 0
+    assert lower.any()
+    assert not own[:, lower].any(), "nothing turns significant twice"
+    assert (above[:, lower] < 0).all()
 
 
 def test_rounded_weights_are_those_of_the_tables() -> None:

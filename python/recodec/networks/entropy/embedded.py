@@ -47,6 +47,8 @@ _OF_CODES = frozenset(
 )
 # What refinements take of the significance's logit.
 _MOST_SHARED = 8.0
+# Bits of significance in the plane below that where a latent became significant, which nothing has foreseen.
+_USUALLY_SAVED = 1.5
 
 
 def log_size(index: Tensor) -> Tensor:
@@ -118,15 +120,20 @@ class EmbeddedEntropyModel(IntegerTwin):
         )
         return (lengths * layout.held[..., None, None]).sum((1, 2))
 
-    def significance_bits(self, index: Tensor, number: int) -> Tensor:
-        """(N, codes, h, w) bits that each code of a chunk takes more if its latent turns significant there.
+    def crossing_bits(self, index: Tensor, number: int) -> tuple[Tensor, Tensor]:
+        """(N, codes, h, w) bits that a latent takes more of a chunk when it passes the edge of a code's plane upwards.
 
-        That is with one bit for its sign; 0 for latents that are significant already, and −2 at least, where
-        a zero would be the surprise. Indices are whole ones (N, channels, h, w).
+        First that of the plane itself, where it turns significant: the odds against that, and a sign; 0 for latents
+        that are significant already, and −2 at least, where a zero would be the surprise. Then that of the plane above:
+        what would have been paid here is not, but for a refinement in the sign's place. Indices are whole ones
+        (N, channels, h, w).
         """
         expected = self._expect(index, number)
-        more = torch.where(expected.known, 0.0, (1 - expected.significance / math.log(2)).clamp_min(-2))
-        return more[:, expected.layout.held.bool()]
+        own = (1 - expected.significance / math.log(2)).clamp_min(-2)
+        saved = F.softplus(-expected.significance) / math.log(2)
+        held = expected.layout.held.bool()
+        own = torch.where(expected.known, 0.0, own)[:, held]
+        return own, -torch.where(expected.known, _USUALLY_SAVED, saved)[:, held]
 
     def _expect(self, index: Tensor, number: int) -> _Expected:
         before, after = (log_size(self._prefix(index, count)) for count in (number, number + 1))

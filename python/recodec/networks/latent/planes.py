@@ -164,15 +164,17 @@ class EmbeddedPlanes(nn.Module):
         jump = torch.where(edge == 1, 1 + first / unit, 1 + (edge == 2) * (others - first) / unit)
         return torch.where(known, jump * bell(place - edge, softness), 0.0)
 
-    def pull(self, latents: Tensor, costs: Tensor, chunk: int, softness: float) -> Tensor:
+    def pull(self, latents: Tensor, costs: tuple[Tensor, Tensor], chunk: int, softness: float) -> Tensor:
         """How the bits of a chunk grow with the latents (N, channels, h, w), by the same soft edges.
 
-        ``costs`` (N, codes, h, w) are the bits that a latent's significance takes in each code.
+        ``costs`` (N, codes, h, w) are the bits that passing each code's edge takes, and passing that above.
         """
         held = self.chunks[chunk]
         edges = (self.threshold[held.channels] * torch.exp2(held.planes.float()))[:, None, None]
-        near = bell(latents[:, held.channels].abs() / edges - 1, softness) / edges
-        grown = torch.zeros_like(latents).index_add_(1, held.channels, costs * near)
+        sizes = latents[:, held.channels].abs() / edges
+        own, above = costs
+        near = own * bell(sizes - 1, softness) + above / 2 * bell(sizes / 2 - 1, softness)
+        grown = torch.zeros_like(latents).index_add_(1, held.channels, near / edges)
         return grown * torch.sign(latents)
 
 

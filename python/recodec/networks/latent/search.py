@@ -98,7 +98,7 @@ class LatentSearch:
         optimiser = torch.optim.Adam([moved], rate, betas=(0.9, 0.99))
         generator = torch.Generator().manual_seed(seed)
         first, area = self.counts[0], pixels[0, 0].numel()
-        costs: list[Tensor] = []
+        costs: list[tuple[Tensor, Tensor]] = []
         for step in range(steps):
             left = 1 - step / steps
             optimiser.param_groups[0]["lr"] = rate * left
@@ -106,7 +106,7 @@ class LatentSearch:
             now = (latents + threshold * moved).detach()
             index = planes.index(now)
             if step % _STEPS_A_COST == 0:
-                costs = [self._entropy.significance_bits(index, chunk) for chunk in range(len(planes.chunks))]
+                costs = [self._entropy.crossing_bits(index, chunk) for chunk in range(len(planes.chunks))]
             places = torch.rand(_ROWS_A_STEP, generator=generator) + torch.arange(_ROWS_A_STEP)
             span = planes.count - first + 1
             counts = [first + int(place * span / _ROWS_A_STEP) for place in places.tolist()]

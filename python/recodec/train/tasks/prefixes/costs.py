@@ -66,7 +66,7 @@ class CodeCosts:
         for i, count in enumerate(counts):
             drawn = generator.permutation(count)[:_CHUNKS].tolist()
             for chunk in drawn:
-                costs = self._entropy.significance_bits(index[i : i + 1], chunk)
+                costs = self._entropy.crossing_bits(index[i : i + 1], chunk)
                 found[i : i + 1] += (
                     count / len(drawn) * planes.pull(latents[i : i + 1], costs, chunk, _SOFTNESS)
                 )
