@@ -27,7 +27,7 @@ _SHARES = 0.5, 0.5
 _FIRST_SHARE = 0.2
 _POINTS, _ROWS_A_STEP = 6, 4
 # In thresholds of the lowest plane a step, for a hundred steps, and what fewer steps may add up to.
-_RATE, _STEPS_OF_RATE, _MOST_RATE = 0.04, 100, 0.05
+_RATE, _STEPS_OF_RATE, _MOST_RATE = 0.02, 100, 0.05
 # Of the quantiser, in widths of its intervals, at the first step and at the last.
 _SOFT, _HARD = 0.2, 0.05
 # What the entropy model expects changes little from step to step.
