@@ -127,7 +127,12 @@ def test_a_transform_becomes_a_codec(
     assert torch.equal(found.network.planes.chunk_of, start.network.planes.chunk_of)
     moved = found.network.analysis.linear.weight - start.network.analysis.linear.weight
     assert moved.abs().max() > 1e-4, "the encoder learns"
-    assert np.asarray(recodec.load(both).decode(recodec.load(both).encode(image))).shape == image.shape
+    assert any(not torch.equal(table, start.tables[name]) for name, table in found.tables.items()), (
+        "so does the entropy network"
+    )
+    coded = recodec.load(both).encode(image)
+    assert recodec.info(coded).details.entropy == "network-4"
+    assert np.asarray(recodec.load(both).decode(coded)).shape == image.shape
     with pytest.raises(TrainingError, match="prefixes has no entropy network"):
         make_trainer(replace(joint, costs_of="prefixes"), photographs, tmp_path / "none")
     with pytest.raises(TrainingError, match="another network than the recipe"):

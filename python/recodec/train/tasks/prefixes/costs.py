@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from recodec.errors import TrainingError
 from recodec.networks.entropy.embedded import EmbeddedEntropyModel
@@ -16,34 +16,63 @@ from recodec.weights import load_model
 
 # Of a quantiser, in widths of its intervals.
 _SOFTNESS = 0.15
-# Chunks of a crop that are asked for in a step, in the place of all.
-_CHUNKS = 3
+# From which the entropy network learns in a step.
+_CHUNKS = 2
 
 
-class CodeCosts:
-    """The entropy network of a model, by id or file, asked for a few chunks at a time.
+class CodeCosts(nn.Module):
+    """The entropy network of a model, by id or file, which learns on as the codes change.
 
     Raises :class:`WeightsError`, and :class:`TrainingError` for a model without such a network.
     """
 
+    rates: Tensor
+
     def __init__(self, model: str, device: torch.device):
+        super().__init__()
         found = load_model(model)
         if not isinstance(found.network, LatentNetwork) or not found.tables:
             raise TrainingError(f"model {found.id} has no entropy network of embedded planes to tell costs")
         self._model = found.id
-        self._planes = found.network.planes.to(device)
-        self._entropy = EmbeddedEntropyModel.from_tables(self._planes, found.tables).requires_grad_(False)
-        self._entropy.to(device).eval()
+        planes = found.network.planes.to(device)
+        self._chunk_of = planes.chunk_of
+        self.entropy = EmbeddedEntropyModel.from_tables(planes, found.tables)
+        self.entropy.rounding = True
+        # Of all chunks up to each, which its bits count against.
+        self.register_buffer("rates", torch.ones(planes.count))
 
     def check(self, planes: EmbeddedPlanes) -> None:
         """Raise :class:`TrainingError` unless costs are of these planes."""
-        if not torch.equal(planes.chunk_of, self._planes.chunk_of):
+        if not torch.equal(planes.chunk_of.cpu(), self._chunk_of.cpu()):
             raise TrainingError(f"the planes of {self._model}, which tells costs, are in another order")
+
+    def averaged(
+        self, state: Mapping[str, Tensor], prefix: str, planes: EmbeddedPlanes
+    ) -> EmbeddedEntropyModel:
+        """The entropy network with the weights that ``state`` has under ``prefix``, as it is shipped."""
+        network = EmbeddedEntropyModel(planes, self.entropy.bias.shape[1], self.entropy.inner_bias.shape[1])
+        start = f"{prefix}entropy."
+        network.load_state_dict(
+            {name.removeprefix(start): value.cpu() for name, value in state.items() if name.startswith(start)}
+        )
+        network.rounding = True
+        return network.requires_grad_(False).eval()
 
     @torch.no_grad()
     def bits(self, index: Tensor, chunk: int) -> float:
-        """Of a chunk of whole indices (1, channels, h, w)."""
-        return float(self._entropy.bits(index, chunk).sum())
+        """Of a chunk of whole indices (N, channels, h, w)."""
+        return float(self.entropy.bits(index, chunk).sum())
+
+    def learn(self, index: Tensor, generator: np.random.Generator) -> Tensor:
+        """The entropy network's loss: bits per position of a few chunks, each against the rate of all up to it."""
+        chunks = len(self.rates)
+        drawn = generator.permutation(chunks)[:_CHUNKS].tolist()
+        # Around a crop nothing is known; around most positions of a picture it is.
+        inner = slice(1, -1) if min(index.shape[2:]) > 2 else slice(None)
+        parts = [
+            self.entropy.bits(index, chunk)[:, inner, inner].mean() / self.rates[chunk] for chunk in drawn
+        ]
+        return torch.stack(parts).mean()
 
     @torch.no_grad()
     def slopes(self, planes: EmbeddedPlanes, latents: Tensor, counts: Sequence[int]) -> Tensor:
@@ -53,21 +82,15 @@ class CodeCosts:
         )
 
     @torch.no_grad()
-    def pull(
-        self,
-        planes: EmbeddedPlanes,
-        latents: Tensor,
-        index: Tensor,
-        counts: Sequence[int],
-        generator: np.random.Generator,
-    ) -> Tensor:
-        """How the bits of each crop's chunks grow with its latents, (N, channels, h, w), estimated from a few."""
+    def pull(self, planes: EmbeddedPlanes, latents: Tensor, index: Tensor, counts: Sequence[int]) -> Tensor:
+        """How the bits of each crop's chunks grow with its latents, (N, channels, h, w).
+
+        Of all chunks: what passing an edge costs in one is largely saved in the next, and a few that are drawn
+        have four times the variance of the sum.
+        """
         found = torch.zeros_like(latents)
         for i, count in enumerate(counts):
-            drawn = generator.permutation(count)[:_CHUNKS].tolist()
-            for chunk in drawn:
-                costs = self._entropy.crossing_bits(index[i : i + 1], chunk)
-                found[i : i + 1] += (
-                    count / len(drawn) * planes.pull(latents[i : i + 1], costs, chunk, _SOFTNESS)
-                )
+            for chunk in range(count):
+                costs = self.entropy.crossing_bits(index[i : i + 1], chunk)
+                found[i : i + 1] += planes.pull(latents[i : i + 1], costs, chunk, _SOFTNESS)
         return found

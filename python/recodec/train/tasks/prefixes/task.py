@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from recodec.errors import TrainingError
+from recodec.networks.entropy.embedded import EmbeddedEntropyModel
 from recodec.networks.latent.levels import TransformNetwork
 from recodec.networks.latent.network import LatentNetwork
 from recodec.networks.latent.transform import STRIDE
@@ -40,20 +41,20 @@ _SAMPLE_CROPS, _CURVATURE_CROPS, _SAMPLE_SIZE = 384, 32, 192
 # What is random follows from (seed, purpose, phase, number).
 _PREFIXES, _SAMPLES, _SIGNS, _EXTREMES, _CHUNKS = range(1, 6)
 _DRAWN = 64
-_NETWORK = "network."
+_NETWORK, _COSTS = "network.", "costs."
 _AT_ONCE = 16
 
 
 class PrefixTask(RateDistortionTask[PrefixRecipe]):
-    """Trains the decoder of a :class:`LatentNetwork`."""
+    """Trains the decoder of a :class:`LatentNetwork`; or all of it, and the entropy network that tells costs."""
 
     lambdas: Tensor
 
     def __init__(self, recipe: PrefixRecipe, setting: Setting):
         super().__init__(recipe, setting)
         self.network = LatentNetwork(recipe.network).compute_in(self.dtype)
-        self._costs = CodeCosts(recipe.costs_of, setting.processes.device) if recipe.costs_of else None
-        self.network.analysis.requires_grad_(self._costs is not None)
+        self.costs = CodeCosts(recipe.costs_of, setting.processes.device) if recipe.costs_of else None
+        self.network.analysis.requires_grad_(self.costs is not None)
         # The weight of distortion for which each chunk pays.
         self.register_buffer("lambdas", torch.ones(recipe.network.chunks))
 
@@ -65,16 +66,15 @@ class PrefixTask(RateDistortionTask[PrefixRecipe]):
     def start_from(self, model: Model) -> None:
         """Go on with a model of planes, or put the planes of a transform in order."""
         network = model.network
-        if isinstance(network, TransformNetwork) and self._costs is None:
+        if isinstance(network, TransformNetwork) and self.costs is None:
             self._arrange(network)
         elif isinstance(network, LatentNetwork) and network.config == self.recipe.network:
-            if self._costs is not None:
-                self._costs.check(network.planes)
+            if self.costs is not None:
+                self.costs.check(network.planes)
             self.network.load_state_dict(network.state_dict())
             kept = model.training.get("lambdas")
-            # Those that are kept are of estimated bits.
-            if kept is None or self._costs is not None:
-                self.lambdas.copy_(self._slopes())
+            if kept is None or self.costs is not None:
+                self._measure()
             else:
                 self.lambdas.copy_(kept.float().exp())
         else:
@@ -130,13 +130,13 @@ class PrefixTask(RateDistortionTask[PrefixRecipe]):
         )
 
     @torch.no_grad()
-    def _slopes(self) -> Tensor:
-        """What each chunk pays for, bits over distortion, of a model whose weights no longer say it."""
+    def _measure(self) -> None:
+        """Measure what each chunk pays for, bits over distortion, where it is not known or known by other bits."""
         recipe, network = self.recipe, self.network
         seed = (recipe.seed, _SAMPLES)
         pixels = sample_pixels(self.setting, recipe.data, _SAMPLE_SIZE, _CURVATURE_CROPS, seed)
         index = network.analyse(pixels)
-        bits = estimated_bits(network, index) if self._costs is None else self._costs.bits
+        bits = estimated_bits(network, index) if self.costs is None else self.costs.bits
         rates, distortions = [], []
         for count in range(1, network.iterations + 1):
             rates.append(bits(index, count - 1) / pixels[:, 0].numel())
@@ -147,7 +147,9 @@ class PrefixTask(RateDistortionTask[PrefixRecipe]):
         slopes = torch.tensor(rates)[1:] / (-torch.tensor(distortions).diff()).clamp_min(1e-9)
         # Of both sides of a chunk's end, and rising as rates do.
         both = torch.cat([slopes[:1], (slopes[1:] * slopes[:-1]).sqrt(), slopes[-1:]])
-        return both.cummax(0).values
+        self.lambdas.copy_(both.cummax(0).values)
+        if self.costs is not None:
+            self.costs.rates.copy_(torch.tensor(rates).cumsum(0) * STRIDE**2)
 
     def _take_levels(self, transform: TransformNetwork) -> None:
         """Begin each chunk with gains and offset of the levels whose quantisers are most like it."""
@@ -171,43 +173,60 @@ class PrefixTask(RateDistortionTask[PrefixRecipe]):
 
     @property
     def fast(self) -> list[nn.Parameter]:
-        """Gains and points."""
-        return [self.network.chunks.log_gain, self.network.planes.point]
+        """Gains and points, and the entropy network, which follows the codes."""
+        own = [self.network.chunks.log_gain, self.network.planes.point]
+        return own if self.costs is None else [*own, *self.costs.parameters()]
 
     def forward(self, pixels: Tensor, moment: Moment) -> Terms:
         """Squared error and MS-SSIM of prefixes, and their weighted sum at each prefix's own λ."""
         phase = self.recipe.phases[moment.phase]
         rows = self.draw(_PREFIXES, self.recipe.network.chunks, len(pixels), moment)
         network, planes, counts = self.network, self.network.planes, (rows + 1).tolist()
-        with torch.set_grad_enabled(self._costs is not None):
+        with torch.set_grad_enabled(self.costs is not None):
             latents = network.latents(pixels)
         index = planes.index(latents.detach())
         values = torch.cat(
             [planes.values(planes.prefix(index[i : i + 1], count), count) for i, count in enumerate(counts)]
         )
         lambdas, cost = self.lambdas[rows], torch.zeros(len(pixels), device=pixels.device)
-        if self._costs is not None:
-            generator = self.generator(_CHUNKS, moment)
+        terms = {}
+        if self.costs is not None:
+            terms["entropy"] = self.costs.learn(index, self.generator(_CHUNKS, moment))
             moved = latents - latents.detach()
-            values = values + moved * self._costs.slopes(planes, latents.detach(), counts)
-            pull = self._costs.pull(planes, latents.detach(), index, counts, generator)
+            values = values + moved * self.costs.slopes(planes, latents.detach(), counts)
+            pull = self.costs.pull(planes, latents.detach(), index, counts)
             cost = (moved * pull).sum((1, 2, 3)) / pixels[0, 0].numel()
         found = phase.distortion.measure(network.show(values, rows), pixels)
         loss = balance(lambdas * found.distortion + cost, lambdas)
-        return {LOSS: loss, "mse": found.error.mean(), "ms_ssim": found.similarity.mean()}
+        loss = loss + sum(terms.values())
+        return {LOSS: loss, "mse": found.error.mean(), "ms_ssim": found.similarity.mean(), **terms}
 
     def _shipped(self, state: Mapping[str, Tensor]) -> LatentNetwork:
         network = LatentNetwork(self.recipe.network)
         as_shipped(network, state, _NETWORK)
         return network
 
+    def _averaged_costs(
+        self, state: Mapping[str, Tensor], network: LatentNetwork
+    ) -> EmbeddedEntropyModel | None:
+        return None if self.costs is None else self.costs.averaged(state, _COSTS, network.planes)
+
     def code(self, state: Mapping[str, Tensor]) -> Code:
         """Every prefix, by estimated rates, or those of the network that tells costs."""
-        return code_prefixes(self._shipped(state), None if self._costs is None else self._costs.bits)
+        network = self._shipped(state)
+        entropy = self._averaged_costs(state, network)
+        return code_prefixes(
+            network, None if entropy is None else lambda *chunk: float(entropy.bits(*chunk).sum())
+        )
 
     def export(self, path: Path, average: Mapping[str, Tensor], notes: Mapping[str, Any]) -> None:
-        """Weights as fp16, and beside them what each chunk pays for, which only training reads."""
-        save_model(path, self._shipped(average), dict(notes), training={"lambdas": average["lambdas"].log()})
+        """Weights as fp16, the entropy network if there is one, and what each chunk pays for, which only training
+        reads.
+        """
+        network = self._shipped(average)
+        entropy = self._averaged_costs(average, network)
+        tables = None if entropy is None else entropy.tables()
+        save_model(path, network, dict(notes), tables, training={"lambdas": average["lambdas"].log()})
 
 
 def _extreme_pixels(size: int, seed: int) -> Tensor:
