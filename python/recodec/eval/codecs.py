@@ -151,7 +151,7 @@ class JpegXl(OfImagecodecs):
 
     name = "jxl-e7"
     description = "libjxl VarDCT, effort 7, distance"
-    ladder = (25, 22, 17, 13, 10, 7.5, 5.5, 4, 2.8, 2, 1.4, 1, 0.85, 0.7)
+    ladder: Sequence[float] = (25, 22, 17, 13, 10, 7.5, 5.5, 4, 2.8, 2, 1.4, 1, 0.85, 0.7)
 
     def encode(self, original: Pixels, setting: float) -> bytes:
         """At a Butteraugli distance."""
