@@ -50,12 +50,14 @@ _MINUTES = 45.0
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
-    "--width", type=click.IntRange(min=1), default=64, show_default=True, help="Features of a layer."
+    "--width",
+    type=click.IntRange(min=1),
+    help="Features of a layer.  [default: those of --start-from, or 64]",
 )
 @click.option(
     "--embedding-width",
     type=click.IntRange(min=1),
-    help="Numbers that stand for the codes of a position.  [default: as --width]",
+    help="Numbers that stand for the codes of a position.  [default: those of --start-from, or as --width]",
 )
 @click.option(
     "--start-from",
@@ -75,7 +77,7 @@ def train_entropy(
     steps: int | None,
     images: int,
     seed: int,
-    width: int,
+    width: int | None,
     embedding_width: int | None,
     start_from: str | None,
     threads: int | None,
@@ -91,7 +93,9 @@ def train_entropy(
     from recodec.model_search import DEFAULT_MODEL, weights_file
     from recodec.train.recipe import recipe_from_dict
     from recodec.train.run import train
+    from recodec.train.tasks.entropy.embedded import entropy_widths
     from recodec.train.tasks.entropy.report import check_name
+    from recodec.weights import load_model
 
     if threads:
         torch.set_num_threads(threads)
@@ -103,6 +107,9 @@ def train_entropy(
         weights = folder / f"{name}.safetensors"
         if weights.exists() and weights.samefile(source):
             raise OutputError(f"{weights} is the model itself; give another --name or --out")
+        widths = entropy_widths(load_model(start_from)) if start_from else {}
+        given = {"width": width, "embedding_width": embedding_width}
+        widths |= {option: value for option, value in given.items() if value is not None}
         length = {"steps": steps} if steps else {"minutes": minutes}
         recipe = recipe_from_dict(
             {
@@ -112,8 +119,7 @@ def train_entropy(
                 "kind": network,
                 "images": images,
                 "seed": seed,
-                "width": width,
-                "embedding_width": embedding_width or 0,
+                **widths,
                 "phases": [length],
             }
         )

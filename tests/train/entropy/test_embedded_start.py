@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 
 from recodec.errors import TrainingError
 from recodec.train.data.photographs import Photographs
-from recodec.train.tasks.entropy.embedded import EmbeddedEntropyTask
+from recodec.train.tasks.entropy.embedded import EmbeddedEntropyTask, entropy_widths
 from recodec.train.tasks.entropy.recipe import EntropyPhase, EntropyRecipe
 from recodec.weights import load_model
 from tests.families.test_embedded_coders import embedded_planes, entropy_model, random_index
@@ -65,9 +66,10 @@ def test_runs_begin_with_a_model_or_say_why_not(
     for without in (bare, load_model("dev-1")):
         with pytest.raises(TrainingError, match="no entropy network of embedded planes"):
             trainer.start_from(without)
-    fitting = EntropyRecipe(
-        model="new", codes_of=model.id, phases=(EntropyPhase(steps=1),), images=1, width=16, embedding_width=8
-    )
+        with pytest.raises(TrainingError, match="no entropy network of embedded planes"):
+            entropy_widths(without)
+    assert entropy_widths(model) == {"width": 16, "embedding_width": 8}
+    fitting = replace(recipe, **entropy_widths(model))
     trainer = running.make_trainer(fitting, photographs, tmp_path / "other")
     trainer.start_from(model)
     assert trainer.origin.startswith("tiny-latent")

@@ -18,7 +18,9 @@ from PIL import Image
 
 import recodec
 from recodec.cli import main
+from recodec.train.tasks.entropy.embedded import entropy_widths
 from recodec.weights import Model, load_model
+from tests.latent_models import latent_model
 from tests.train.entropy.recipes import command
 from tests.train.running import logged
 
@@ -57,6 +59,20 @@ def test_the_papers_networks_give_a_report_and_no_model(tmp_path: Path, zoned: M
     assert report["validation"]["network_bpp"] is None
     assert len(report["validation"]["float_bpp"]) == 4
     assert not list((tmp_path / "run").glob("*.safetensors"))
+
+
+def test_a_run_is_as_wide_as_what_it_begins_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photos: Path
+) -> None:
+    monkeypatch.setenv("RECODEC_WEIGHTS", str(tmp_path))
+    model = latent_model(tmp_path)
+    arguments = ["train-entropy", model.id, "--data", str(photos), "--valid", str(photos / "0.png")]
+    arguments += ["--start-from", model.id, "--out", str(tmp_path / "run"), "--steps", "1", "--images", "1"]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 0, done.output
+    assert entropy_widths(load_model(tmp_path / "run" / f"{model.id}-entropy.safetensors")) == entropy_widths(
+        model
+    )
 
 
 @pytest.mark.parametrize(

@@ -51,8 +51,7 @@ class EmbeddedEntropyTask(EntropyTask):
 
     def start_from(self, model: Model) -> None:
         """Begin with a model's entropy network, code by code of the same channel and plane."""
-        if model.order is None or not model.tables:
-            raise TrainingError(f"model {model.id} has no entropy network of embedded planes to start from")
+        require_embedded(model)
         other = EmbeddedEntropyModel.from_tables(model.network.planes, model.tables)
         wanted, found = (
             tuple(network.own.shape) + tuple(network.inner.shape) for network in (self.network, other)
@@ -128,6 +127,21 @@ class EmbeddedEntropyTask(EntropyTask):
                 rows[name].append([8 * size / pixels for size in sizes])
         means = {name: np.mean(values, axis=0).tolist() for name, values in rows.items()}
         return Report(len(images), means["float"], means["network"], means["adaptive"])
+
+
+def require_embedded(model: Model) -> None:
+    """Raise :class:`TrainingError` unless a model has an entropy network of embedded planes."""
+    if model.order is None or not model.tables:
+        raise TrainingError(f"model {model.id} has no entropy network of embedded planes to start from")
+
+
+def entropy_widths(model: Model) -> dict[str, int]:
+    """Of a model's entropy network, as recipes name them. Raises :class:`TrainingError` if it has none."""
+    require_embedded(model)
+    return {
+        "width": model.tables["bias"].shape[1],
+        "embedding_width": model.tables["inner_bias"].shape[1],
+    }
 
 
 @torch.inference_mode()
