@@ -6,7 +6,8 @@ in integers alone: 8-bit weights and 32-bit biases, each with as many fractional
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import ClassVar
 
 import torch
@@ -32,14 +33,29 @@ class IntegerTwin(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.rounding = False
+        self._rounded: dict[str, Tensor] | None = None
+
+    @contextmanager
+    def rounded_once(self) -> Iterator[None]:
+        """No gradients inside: weights are rounded once for all passes, which takes as long as a small one."""
+        self._rounded = {}
+        try:
+            with torch.no_grad():
+                yield
+        finally:
+            self._rounded = None
 
     def weight(self, name: str) -> Tensor:
         """A tensor of weights as the computation has it."""
         weight: Tensor = getattr(self, name)
         if not self.rounding:
             return weight
+        if self._rounded is not None and name in self._rounded:
+            return self._rounded[name]
         unit = 2.0 ** self.fractional_bits[name]
         rounded = (weight * unit).round().clamp(-_LARGEST_WEIGHT, _LARGEST_WEIGHT) / unit
+        if self._rounded is not None:
+            self._rounded[name] = rounded
         return weight + (rounded - weight).detach()
 
     @torch.no_grad()

@@ -81,7 +81,6 @@ class CodeCosts(nn.Module):
             [planes.slopes(latents[i : i + 1], count, _SOFTNESS) for i, count in enumerate(counts)]
         )
 
-    @torch.no_grad()
     def pull(self, planes: EmbeddedPlanes, latents: Tensor, index: Tensor, counts: Sequence[int]) -> Tensor:
         """How the bits of each crop's chunks grow with its latents, (N, channels, h, w).
 
@@ -89,8 +88,9 @@ class CodeCosts(nn.Module):
         have four times the variance of the sum.
         """
         found = torch.zeros_like(latents)
-        for i, count in enumerate(counts):
-            for chunk in range(count):
-                costs = self.entropy.crossing_bits(index[i : i + 1], chunk)
-                found[i : i + 1] += planes.pull(latents[i : i + 1], costs, chunk, _SOFTNESS)
+        with self.entropy.rounded_once():
+            for chunk in range(max(counts)):
+                held = torch.tensor([i for i, count in enumerate(counts) if count > chunk], device=index.device)
+                costs = self.entropy.crossing_bits(index[held], chunk)
+                found.index_add_(0, held, planes.pull(latents[held], costs, chunk, _SOFTNESS))
         return found
