@@ -16,7 +16,7 @@ from recodec.container.targets import Target, Targets, preview_target, resolve_t
 from recodec.container.writer import FileWriter
 from recodec.errors import HiddenModelWarning, InputWarning, TargetError, UnsuitablePictureWarning
 from recodec.families.lossless.engine import StripEncoder
-from recodec.families.lossless.fields import MEMORY_SHARE
+from recodec.families.lossless.fields import EFFORTS, MEMORY_SHARE
 from recodec.families.protocol import Encoder, Engine
 from recodec.families.registry import family_without_weights
 from recodec.io.pictures import ImageLike, Picture, read_picture
@@ -175,7 +175,10 @@ def _start(
         options["effort"] = mode.search
     if engine.exact:
         # Systems of the zoo that lose nothing have one way to do so.
-        options |= {"effort": mode.effort} if "effort" in engine.encoder_options else {}
+        if "effort" in engine.encoder_options:
+            options["effort"] = mode.effort
+        elif mode.said:
+            options["effort"] = EFFORTS[mode.effort]
     elif mode.lossless:
         share = int(limits.max_memory * MEMORY_SHARE)
         strips = StripEncoder(picture, mode.effort, STRIP, threads=threads, max_memory=share)

@@ -48,7 +48,8 @@ class LosslessOptions(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class LosslessMode:
-    """``effort`` counts in EFFORTS; ``preview`` is the rate (bpp) of a lossy picture in front, None without one.
+    """``effort`` counts in EFFORTS, and ``said`` is whether a caller asked for it; ``preview`` is the rate (bpp) of a
+    lossy picture in front, None without one.
 
     ``search`` is the effort, 0 to 9, of codes that lose something.
     """
@@ -57,6 +58,7 @@ class LosslessMode:
     effort: int = DEFAULT_EFFORT
     preview: float | None = None
     search: int = 0
+    said: bool = False
 
 
 def lossless_mode(options: Mapping[str, Any], *, lossless: bool = False) -> LosslessMode:
@@ -75,6 +77,7 @@ def lossless_mode(options: Mapping[str, Any], *, lossless: bool = False) -> Loss
         wanted,
         DEFAULT_EFFORT if effort is None else EFFORTS.index(effort),
         None if preview is None else positive("preview", preview),
+        said=effort is not None,
     )
 
 

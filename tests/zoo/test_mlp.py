@@ -339,3 +339,8 @@ def test_files_of_the_fuzzer_are_read_as_they_were_written(name: str) -> None:
     drawn = np.stack([x * 19, y * 28, x * y * 2], axis=2).astype(np.uint8)
     expected = drawn[..., :1] if name == "zoo-network" else drawn
     np.testing.assert_array_equal(recodec.decode(CORPUS / f"{name}.rcd", like="numpy"), expected)
+
+
+def test_an_effort_that_it_has_not_is_refused(picture: Image.Image) -> None:
+    with pytest.raises(recodec.TargetError, match="effort is 'best', but files of model mlp"):
+        recodec.load("mlp").encode(picture, effort="best")
