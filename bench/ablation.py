@@ -27,6 +27,7 @@ import torch
 import options
 from recodec.cli.environment import describe
 from recodec.eval.auc import nominal_auc
+from recodec.io import outputs
 from recodec.networks.pixel.config import LayerConfig, LayerKind, NetworkConfig, Reconstruction
 from recodec.networks.pixel.recurrent import RecurrentCodec
 from recodec.train.data.options import CropOptions
@@ -138,7 +139,8 @@ def train(recipe: PixelRecipe, data: Photographs, valid: Photographs, folder: Pa
         "curve": task.figures(),
         "environment": describe(),
     }
-    (folder / "result.json").write_text(json.dumps(result, indent=1))
+    # There only when it is whole: a model with a result is not trained again.
+    outputs.write(folder / "result.json", json.dumps(result, indent=1).encode())
 
 
 @click.group()
