@@ -189,5 +189,5 @@ def figures(session: nox.Session) -> None:
         session.error("give the folder with the Kodak pictures: nox -s figures -- KODAK")
     (kodak,) = session.posargs
     session.run("python", "bench/rd.py", kodak, "--out", "bench/results/kodak_rd_latent-3.json", "--jpeg")
-    session.run("python", "bench/entropy.py", "bytes", kodak, "--json", "bench/results/entropy_bytes.json")
+    session.run("python", "bench/entropy.py", "bytes", kodak, "--out", "bench/results/entropy_bytes.json")
     session.run("recodec", "eval", kodak, "--out", "build/evaluation")

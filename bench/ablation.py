@@ -1,6 +1,6 @@
 """Every cell with every way of reconstruction, trained alike at one small size, as in the paper's table 1.
 
-    python bench/ablation.py run --data SHARD --valid VALID.tar --out FOLDER
+    python bench/ablation.py run --data SHARD --valid VALID.tar --runs FOLDER
     python bench/ablation.py report FOLDER --docs docs
 
 The networks have the default model's shape at half its width, without its learned gains: at the paper's
@@ -24,8 +24,10 @@ from typing import Any, get_args
 import click
 import torch
 
+import options
 from recodec.cli.environment import describe
 from recodec.eval.auc import nominal_auc
+from recodec.io import outputs
 from recodec.networks.pixel.config import LayerConfig, LayerKind, NetworkConfig, Reconstruction
 from recodec.networks.pixel.recurrent import RecurrentCodec
 from recodec.train.data.options import CropOptions
@@ -137,7 +139,8 @@ def train(recipe: PixelRecipe, data: Photographs, valid: Photographs, folder: Pa
         "curve": task.figures(),
         "environment": describe(),
     }
-    (folder / "result.json").write_text(json.dumps(result, indent=1))
+    # There only when it is whole: a model with a result is not trained again.
+    outputs.write(folder / "result.json", json.dumps(result, indent=1).encode())
 
 
 @click.group()
@@ -148,22 +151,20 @@ def main() -> None:
 @main.command()
 @click.option("--data", "sources", multiple=True, required=True, type=click.Path(path_type=Path))
 @click.option("--valid", multiple=True, required=True, type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path))
+@click.option("--runs", required=True, type=click.Path(path_type=Path), help="Folder of what is trained.")
 @click.option("--steps", default=2000, show_default=True)
 @click.option("--part", default="0/1", show_default=True, help="Which share of the work this process does.")
-@click.option("--threads", default=1, show_default=True)
+@options.threads()
 @click.option("--only", multiple=True, help="Train only these models.")
 def run(
     sources: tuple[Path, ...],
     valid: tuple[Path, ...],
-    out: Path,
+    runs: Path,
     steps: int,
     part: str,
-    threads: int,
     only: tuple[str, ...],
 ) -> None:
     """Train what is missing."""
-    torch.set_num_threads(threads)
     number, parts = (int(one) if one.isdecimal() else -1 for one in part.partition("/")[::2])
     if not 0 <= number < parts:
         raise click.UsageError(f"the part is {part!r}; give for example 0/4 to 3/4")
@@ -173,7 +174,7 @@ def run(
     console = Console(sys.stdout)
     chosen = [r for r in recipes(steps) if not only or r.model in only]
     for plan in chosen[number::parts]:
-        folder = out / plan.model
+        folder = runs / plan.model
         if (folder / "result.json").exists():
             continue
         console.say(plan.model)
@@ -214,10 +215,9 @@ def summary(folder: Path) -> dict[str, Any]:
 @main.command()
 @click.argument("folder", type=click.Path(exists=True, path_type=Path))
 @click.option("--docs", required=True, type=click.Path(path_type=Path), help="Where table and plot go.")
-@click.option("--threads", default=1, show_default=True)
-def report(folder: Path, docs: Path, threads: int) -> None:
+@options.threads()
+def report(folder: Path, docs: Path) -> None:
     """Write ablation.json and, into --docs, ablation.svg and the table for ablation.md."""
-    torch.set_num_threads(threads)
     found = [folder / r.model for r in recipes(1) if (folder / r.model / "result.json").exists()]
     if not found:
         raise click.ClickException(f"{folder} holds no finished model; use 'run' first")

@@ -9,7 +9,6 @@ alone has as many threads as there are cores there.
 
 from __future__ import annotations
 
-import json
 import resource
 import statistics
 import time
@@ -22,9 +21,10 @@ import numpy as np
 import torch
 from PIL import Image
 
+import options
 import recodec
+import result_file
 from recodec import _core
-from recodec.cli.environment import describe
 from recodec.container.reader import Reader
 from recodec.eval.curve import decode_pixels, load_rgb, progressive_pixels
 from recodec.families.recurrent.family import read_planes
@@ -68,20 +68,21 @@ def encode_codes(codec: recodec.Codec, data: bytes, codes: list[Codes]) -> list[
 
 @click.command()
 @click.argument("picture", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="JSON to write.")
-@click.option("--model", default="default", show_default=True)
-@click.option("--device", default="cpu", show_default=True)
+@options.threads(None)
+@options.out
+@options.model()
+@options.device
 @click.option("--dtype", default="float32", show_default=True)
 @click.option(
     "--backend", type=click.Choice(["auto", "reference", "triton"]), default="auto", show_default=True
 )
 @click.option("--pictures", default=0, show_default=True, help="Length of lists to time too.")
 @click.option("--iterations", default=8, show_default=True)
-@click.option("--repeats", default=5, show_default=True)
+@options.repeats(5)
 @click.option("--resize", type=(int, int), metavar="W H", help="Scale the picture first.")
 def main(
     picture: Path,
-    out: Path,
+    out: Path | None,
     model: str,
     device: str,
     dtype: str,
@@ -147,14 +148,13 @@ def main(
             "backend": backend,
         },
         "pictures": pictures,
-        "environment": describe(),
         "threads": torch.get_num_threads(),
         "picture": {"name": picture.name, "width": width, "height": height, "bytes": len(data)},
         "match": match,
         "peak_memory_gb": memory,
         "milliseconds": times,
     }
-    out.write_text(json.dumps(result, indent=1) + "\n")
+    result_file.write(out, result)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What a model makes of pictures that no camera takes: flat colours, gradients, text, charts, checkerboards.
 
-    python bench/drawn.py [--model MODEL] [--json PATH]
+    python bench/drawn.py [--model MODEL] [--out PATH]
 
 Of each picture, 256×256: PSNR and the worst error of a sample by 0.1 bits per pixel and at the end, chunks after
 which PSNR fell, and whether the encoder said that the model is not for it.
@@ -9,7 +9,6 @@ which PSNR fell, and whether the encoder said that the model is not for it.
 from __future__ import annotations
 
 import itertools
-import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,9 @@ from typing import Any
 import click
 import numpy as np
 
+import options
 import recodec
+import result_file
 from drawn_pictures import Pixels, small_pictures
 from recodec.eval.curve import progressive_pixels
 
@@ -25,8 +26,8 @@ EARLY = 0.1
 
 
 @click.command()
-@click.option("--model", default="default", show_default=True)
-@click.option("--json", "out", type=click.Path(dir_okay=False, path_type=Path))
+@options.model()
+@options.out
 def main(model: str, out: Path | None) -> None:
     """Print the table."""
     codec = recodec.load(model)
@@ -37,9 +38,8 @@ def main(model: str, out: Path | None) -> None:
         falls = ", ".join(map(str, row["falls"])) or "–"
         print(f"{name:16s}  {early['psnr']:8.1f}  {early['worst']:10d}  {last['psnr']:9.1f}  {last['worst']:10d}  "
               f"{last['bpp']:6.3f}  {falls:13s}  {'yes' if row['said'] else '–'}")  # fmt: skip
-    if out:
-        record = {"model": codec.id, "hash": codec.hash.hex(), "pictures": rows}
-        out.write_text(json.dumps(record, indent=1) + "\n")
+    record = {"model": codec.id, "hash": codec.hash.hex(), "pictures": rows}
+    result_file.write(out, record)
 
 
 def look_at(codec: recodec.Codec, picture: Pixels) -> dict[str, Any]:

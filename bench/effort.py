@@ -1,6 +1,6 @@
 """What effort gains: bytes of every prefix at the quality of the plain file's, and the seconds that it takes.
 
-    python bench/effort.py PICTURES [--effort 9]... [--model ID] [--limit 10] [--json PATH]
+    python bench/effort.py PICTURES [--effort 9]... [--model ID] [--limit 10] [--out PATH]
 
 PICTURES is a folder, a file or a tar file. Files are written and decoded; the bytes that a searched file needs for a
 prefix's PSNR or MS-SSIM lie on the line, in log bytes, between its own prefixes. Rows are numbers of chunks whose
@@ -9,7 +9,6 @@ plain prefixes have 0.1 bpp or more on average.
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from pathlib import Path
@@ -17,14 +16,13 @@ from typing import Any
 
 import click
 import numpy as np
-import torch
 
+import options
 import recodec
-from recodec.cli.environment import describe
+import result_file
 from recodec.codec import Codec
 from recodec.eval.curve import progressive_pixels, score
 from recodec.eval.metrics import Pixels
-from recodec.model_search import DEFAULT_MODEL
 from zoo_pictures import named_pictures
 
 _LEAST_RATE = 0.1
@@ -64,12 +62,12 @@ def mean(changed: list[list[float]]) -> list[float | None]:
 @click.option(
     "--effort", "efforts", type=click.IntRange(1, 9), multiple=True, default=(9,), show_default=True
 )
-@click.option("--model", default=DEFAULT_MODEL, show_default=True)
-@click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True)
-@click.option("--json", "out", type=click.Path(dir_okay=False, path_type=Path))
+@options.model()
+@options.limit(10)
+@options.threads()
+@options.out
 def main(pictures: Path, efforts: tuple[int, ...], model: str, limit: int, out: Path | None) -> None:
     """Encode PICTURES with and without a search."""
-    torch.set_num_threads(1)
     codec = recodec.load(model)
     found: dict[int, list[dict[str, Any]]] = {effort: [] for effort in (0, *efforts)}
     pixels = []
@@ -93,7 +91,7 @@ def main(pictures: Path, efforts: tuple[int, ...], model: str, limit: int, out: 
             f"{kept} of {len(rows)} pictures keep their plain codes\n\n| bpp | PSNR | MS-SSIM |\n|--:|--:|--:|"
         )
         of_metrics = {
-            metric: mean([changes(a, b, metric) for a, b in zip(plain, rows, strict=True)])
+            f"percent_for_{metric}": mean([changes(a, b, metric) for a, b in zip(plain, rows, strict=True)])
             for metric in ("psnr", "ms_ssim")
         }
         for count in shown:
@@ -102,16 +100,14 @@ def main(pictures: Path, efforts: tuple[int, ...], model: str, limit: int, out: 
                 f"| {rates[count]:.3f} |" + "".join(" – |" if c is None else f" {c:+.1f} % |" for c in cells)
             )
         summary[effort] |= of_metrics
-    if out:
-        record = {
-            "environment": describe(),
-            "model": model,
-            "hash": codec.hash.hex(),
-            "bpp": rates.tolist(),
-            "summary": summary,
-            "pictures": found,
-        }
-        out.write_text(json.dumps(record, indent=1) + "\n")
+    record = {
+        "model": model,
+        "hash": codec.hash.hex(),
+        "bpp": rates.tolist(),
+        "summary": summary,
+        "pictures": found,
+    }
+    result_file.write(out, record)
 
 
 if __name__ == "__main__":

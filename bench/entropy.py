@@ -1,8 +1,8 @@
 """Entropy coders against each other: bytes of real pictures, and time for one plane of codes.
 
-    python bench/entropy.py bytes FOLDER --model MODEL [--json PATH]
-    python bench/entropy.py speed [--json PATH]
-    python bench/entropy.py threads PICTURE [--json PATH]
+    python bench/entropy.py bytes FOLDER --model MODEL [--out PATH]
+    python bench/entropy.py speed [--out PATH]
+    python bench/entropy.py threads PICTURE [--out PATH]
 
 ``bytes`` codes what a model says of the pictures in FOLDER with its entropy network, with adaptive contexts and
 raw, log2(symbols) bits a code. ``speed`` decodes one plane of random codes with every set of instructions that
@@ -13,7 +13,6 @@ checked first. ``threads`` decodes the planes of a file one after the other and 
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import statistics
@@ -27,11 +26,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+import options
 import recodec
+import result_file
 from position_loops import OptimisedLoop, PlainLoop
 from range_coder import Constriction, Recodec
 from recodec import _core
-from recodec.cli.environment import describe
 from recodec.container.core import CHECKSUM_BYTES, CODES
 from recodec.container.reader import Reader
 from recodec.eval.curve import load_rgb
@@ -50,15 +50,16 @@ def main() -> None:
 
 @main.command("bytes")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--model", default="default", show_default=True)
-@click.option("--json", "out", type=click.Path(dir_okay=False, path_type=Path))
-def compare_bytes(folder: Path, model: str, out: Path | None) -> None:
+@options.model()
+@options.limit()
+@options.out
+def compare_bytes(folder: Path, model: str, limit: int | None, out: Path | None) -> None:
     """Bits per pixel up to every chunk, means over the pictures of FOLDER."""
     codec = recodec.load(model)
     if codec.model.entropy_tables is None:
         raise click.ClickException(f"model {codec.id} has no entropy network")
     rows: dict[str, list[list[float]]] = {"raw": [], "adaptive": [], "float": [], "network": []}
-    paths = sorted(path for path in folder.iterdir() if path.suffix in (".png", ".jpg"))
+    paths = sorted(path for path in folder.iterdir() if path.suffix in (".png", ".jpg"))[:limit]
     if not paths:
         raise click.ClickException(f"{folder} holds no PNG or JPEG pictures")
     for path in paths:
@@ -84,17 +85,14 @@ def compare_bytes(folder: Path, model: str, out: Path | None) -> None:
         }
         for name, values in bits.items():
             rows[name].append([value / (original.shape[0] * original.shape[1]) for value in values])
-    if not paths:
-        raise click.ClickException(f"{folder} holds no PNG or JPEG pictures")
     means = {name: np.mean(values, axis=0).tolist() for name, values in rows.items()}
     totals = np.cumsum([means[name] for name in rows], axis=1)
     print("totals     raw  adaptive   float  network  network / adaptive  network / float")
     for number, (raw, least, ideal, integer) in enumerate(totals.T, start=1):
         print(f"{number:6d}  {raw:6.3f}  {least:8.4f}  {ideal:6.4f}  {integer:7.4f}  "
               f"{integer / least:18.3f}  {integer / ideal:15.4f}")  # fmt: skip
-    if out:
-        record = {"model": codec.id, "hash": codec.hash.hex(), "pictures": len(paths)}
-        out.write_text(json.dumps({**record, "bits_per_pixel": means}, indent=1) + "\n")
+    record = {"model": codec.id, "hash": codec.hash.hex(), "pictures": len(paths)}
+    result_file.write(out, {**record, "bits_per_pixel": means})
 
 
 def decode_planes(codec: recodec.Codec, data: bytes) -> list[Codes]:
@@ -117,8 +115,8 @@ def code_lengths(codec: recodec.Codec, planes: list[Codes]) -> list[float]:
 
 
 @main.command("speed")
-@click.option("--json", "out", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--repeats", default=9, show_default=True)
+@options.out
+@options.repeats(9)
 def compare_speed(out: Path | None, repeats: int) -> None:
     """Time to code the third plane of 48×32 positions."""
     torch.set_num_threads(1)
@@ -127,8 +125,7 @@ def compare_speed(out: Path | None, repeats: int) -> None:
         "96 codes, mostly 0": EntropyModelConfig(96, 3, 4, groups=6),
     }
     results = {name: speed(name, config, repeats) for name, config in shapes.items()}
-    if out:
-        out.write_text(json.dumps({"environment": describe(), "results": results}, indent=1) + "\n")
+    result_file.write(out, {"results": results})
 
 
 def speed(name: str, config: EntropyModelConfig, repeats: int) -> dict[str, Any]:
@@ -276,9 +273,9 @@ def require_equal(found: np.ndarray, expected: np.ndarray) -> None:
 
 @main.command("threads")
 @click.argument("picture", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--model", default="default", show_default=True)
-@click.option("--repeats", default=9, show_default=True)
-@click.option("--json", "out", type=click.Path(dir_okay=False, path_type=Path))
+@options.model()
+@options.repeats(9)
+@options.out
 def compare_threads(picture: Path, model: str, repeats: int, out: Path | None) -> None:
     """Time to decode 8 chunks of PICTURE when planes trail each other on several threads."""
     codec = recodec.load(model)
@@ -298,9 +295,8 @@ def compare_threads(picture: Path, model: str, repeats: int, out: Path | None) -
     medians = {threads: 1e3 * statistics.median(found) for threads, found in seconds.items()}
     for threads, median in medians.items():
         print(f"{threads} threads: {median:6.1f} ms, {medians[1] / median:.2f} times as fast as one")
-    if out:
-        record = {"model": codec.id, "decode_ms": medians}
-        out.write_text(json.dumps({"environment": describe(), **record}, indent=1) + "\n")
+    record = {"model": codec.id, "decode_ms": medians}
+    result_file.write(out, record)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Huffman's codes against range coding on the same symbols: bits and nanoseconds a symbol.
 
-    python bench/entropy_coders.py PICTURE... [--json PATH]
+    python bench/entropy_coders.py PICTURE... [--out PATH]
 
 Symbols are (a) errors of a linear predictor and of the zoo's network on grey pictures, (b) latents of latent-1 as
 numbers of 6 bits, (c) which codes of rnn-1 are not 0, as bits and as bytes. Every coder writes bytes, tables and all,
@@ -10,7 +10,6 @@ and finding contexts are in them. All are C++ of the same core; Huffman decodes 
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
 import zlib
@@ -25,9 +24,10 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+import options
 import recodec
+import result_file
 from recodec import _core
-from recodec.cli.environment import describe
 from recodec.container.reader import Reader
 from recodec.families.recurrent.family import read_planes
 from recodec.zoo.mlp import Settings
@@ -176,11 +176,11 @@ def measure(source: Source, repeats: int) -> dict[str, Any]:
     "paths", type=click.Path(exists=True, dir_okay=False, path_type=Path), nargs=-1, required=True
 )
 @click.option("--iterations", default=8, show_default=True, help="Of rnn-1.")
-@click.option("--repeats", default=5, show_default=True)
-@click.option("--json", "out", type=click.Path(dir_okay=False, path_type=Path))
+@options.repeats(5)
+@options.threads()
+@options.out
 def main(paths: tuple[Path, ...], iterations: int, repeats: int, out: Path | None) -> None:
     """Compare coders on symbols of some PICTURES."""
-    torch.set_num_threads(1)
     pictures = [np.asarray(Image.open(path).convert("RGB")) for path in paths]
     bits = codes(pictures, iterations)
     sources = [
@@ -197,9 +197,8 @@ def main(paths: tuple[Path, ...], iterations: int, repeats: int, out: Path | Non
         for name, row in found["coders"].items():
             print(f"  {name:38s} {row['bits']:7.4f} bits   {row['encode_ns']:6.1f} ns to encode "
                   f"{row['decode_ns']:6.1f} to decode   the same: {'yes' if row['same'] else 'NO'}")  # fmt: skip
-    if out:
-        record = {"environment": describe(), "pictures": [path.name for path in paths], "results": results}
-        out.write_text(json.dumps(record, indent=1) + "\n")
+    record = {"pictures": [path.name for path in paths], "results": results}
+    result_file.write(out, record)
     if not all(row["same"] for found in results.values() for row in found["coders"].values()):
         raise SystemExit(1)
 

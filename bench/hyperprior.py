@@ -8,7 +8,6 @@ not depend on them, and its codes take fewer bits than those of trained ones, wh
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
 from collections.abc import Callable
@@ -18,8 +17,9 @@ import click
 import torch
 from compressai.zoo import mbt2018_mean
 
+import options
 import recodec
-from recodec.cli.environment import describe
+import result_file
 from recodec.eval.curve import decode_pixels, load_rgb
 
 
@@ -31,17 +31,17 @@ def seconds(work: Callable[[], object]) -> float:
 
 @click.command()
 @click.argument("picture", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="JSON to write.")
-@click.option("--model", default="default", show_default=True)
+@options.threads()
+@options.out
+@options.model()
 @click.option("--bpp", default=0.9, show_default=True)
 @click.option(
     "--quality", default=5, show_default=True, help="Of mbt2018-mean: 1 to 4 are narrower than 5 to 8."
 )
-@click.option("--repeats", default=5, show_default=True)
+@options.repeats(5)
 @torch.inference_mode()
-def main(picture: Path, out: Path, model: str, bpp: float, quality: int, repeats: int) -> None:
+def main(picture: Path, out: Path | None, model: str, bpp: float, quality: int, repeats: int) -> None:
     """Time both on PICTURE, whose sides are multiples of 64."""
-    torch.set_num_threads(1)
     torch.manual_seed(0)
     original = load_rgb(picture)
     height, width = original.shape[:2]
@@ -78,7 +78,7 @@ def main(picture: Path, out: Path, model: str, bpp: float, quality: int, repeats
     for name, ratio in ratios.items():
         print(f"{name} takes {ratio:.2f} of the other's time")
     record = {"model": codec.id, "hash": codec.hash.hex(), "bytes": sizes, "seconds": runs, "ratios": ratios}
-    out.write_text(json.dumps({"environment": describe(), **record}, indent=1) + "\n")
+    result_file.write(out, record)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from typing import Any
 import click
 import torch
 
+import result_file
 from kernel_cases import Case, Cost, Function, Problem, cases, tensors_of
 from kernel_runs import (
     OutOfTimeError,
@@ -79,10 +80,7 @@ class Bench:
             print(f"{len(old['rows'])} rows of an earlier run are kept")
 
     def save(self) -> None:
-        if self.out is not None:
-            unfinished = self.out.with_suffix(".part")
-            unfinished.write_text(json.dumps(self.data, indent=1) + "\n")
-            unfinished.replace(self.out)
+        result_file.write(self.out, self.data)
 
     def left(self) -> float:
         return self.end - time.monotonic()

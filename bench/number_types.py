@@ -1,6 +1,6 @@
 """What narrow number types do to pictures: PSNR when encoder, decoder or both work in them.
 
-    python bench/number_types.py FOLDER [--model MODEL] [--json PATH]
+    python bench/number_types.py FOLDER [--model MODEL] [--out PATH]
 
 bfloat16 and float16 are those of ``recodec.load(dtype=...)``; "float8" is an experiment, cells that multiply
 float8 e4m3 in a network that is float32 else, for networks with cells. All of it is the arithmetic of the reference, on
@@ -10,7 +10,6 @@ a CPU.
 from __future__ import annotations
 
 import copy
-import json
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -23,7 +22,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+import options
 import recodec
+import result_file
 from recodec.eval.curve import load_rgb
 from recodec.networks.cells import ConvGRU, ConvLSTM
 from recodec.networks.pixel.recurrent import RecurrentCodec
@@ -105,9 +106,10 @@ def compare(networks: dict[str, PlaneNetwork], pixels: Tensor) -> Iterator[tuple
 
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--model", default="default", show_default=True)
-@click.option("--json", "out", type=click.Path(dir_okay=False, path_type=Path))
-def main(folder: Path, model: str, out: Path | None) -> None:
+@options.model()
+@options.limit()
+@options.out
+def main(folder: Path, model: str, limit: int | None, out: Path | None) -> None:
     """Means over the pictures of FOLDER."""
     loaded = recodec.load(model).model
     plain = loaded.plane_network()
@@ -116,7 +118,7 @@ def main(folder: Path, model: str, out: Path | None) -> None:
     with_cells = copy.deepcopy(plain)
     if isinstance(with_cells, RecurrentCodec):
         networks["float8"] = with_cells
-    paths = sorted(path for path in folder.iterdir() if path.suffix in (".png", ".jpg"))
+    paths = sorted(path for path in folder.iterdir() if path.suffix in (".png", ".jpg"))[:limit]
     if not paths:
         raise click.ClickException(f"{folder} holds no PNG or JPEG pictures")
     quality: defaultdict[str, list[list[float]]] = defaultdict(list)
@@ -135,13 +137,12 @@ def main(folder: Path, model: str, out: Path | None) -> None:
     )
     for pair, values in (base, *((pair, values - base[1]) for pair, values in others)):
         print(f"{pair:21}{levels[pair]:3.0f}" + "".join(f"{value:8.3f}" for value in values))
-    if out:
-        pairs = {
-            pair: {"psnr": np.mean(values, axis=0).tolist(), "levels": levels[pair]}
-            for pair, values in quality.items()
-        }
-        record = {"model": loaded.id, "hash": loaded.hash.hex(), "pictures": len(paths), "pairs": pairs}
-        out.write_text(json.dumps(record, indent=1) + "\n")
+    pairs = {
+        pair: {"psnr": np.mean(values, axis=0).tolist(), "levels": levels[pair]}
+        for pair, values in quality.items()
+    }
+    record = {"model": loaded.id, "hash": loaded.hash.hex(), "pictures": len(paths), "pairs": pairs}
+    result_file.write(out, record)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import click
 import numpy as np
 from PIL import Image
 
+import options
 import recodec
 from recodec.codec import Codec
 from recodec.eval.comparison import Panel, draw_comparison
@@ -56,7 +57,7 @@ def panels(codec: Codec, path: Path, bpp: float) -> Iterator[Panel]:
 )
 @click.option("--bpp", type=float, default=0.25, show_default=True)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="PNG to write.")
-@click.option("--model", default="default", show_default=True)
+@options.model()
 def main(photos: tuple[Path, ...], bpp: float, out: Path, model: str) -> None:
     """Draw PHOTOS beside other codecs, a row each."""
     codec = recodec.load(model)

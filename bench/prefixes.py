@@ -9,7 +9,6 @@ rate is not enough for a picture there is no value, and no mean where that is so
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -18,18 +17,17 @@ from typing import Any
 
 import click
 import numpy as np
-import torch
 
+import options
 import recodec
+import result_file
 from prefix_rivals import RIVALS, Progressive
 from rd import mean_row
-from recodec.cli.environment import describe
 from recodec.errors import TargetError
 from recodec.eval.codecs import RecodecModel
 from recodec.eval.curve import score
 from recodec.eval.metrics import METRICS, Pixels, to_db
 from recodec.eval.report import draw_curves
-from recodec.model_search import DEFAULT_MODEL
 from zoo_pictures import named_pictures
 
 Row = dict[str, Any]
@@ -80,13 +78,13 @@ def points(mean: Row) -> list[dict[str, float | None]]:
 
 @click.command()
 @click.argument("pictures", type=click.Path(exists=True, path_type=Path))
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="JSON to write.")
+@options.threads()
+@options.out
 @click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), help="Chart to write, SVG.")
-@click.option("--model", default=DEFAULT_MODEL, show_default=True)
-@click.option("--limit", type=click.IntRange(min=1), help="Measure so many; all by default.")
-def main(pictures: Path, out: Path, plot: Path | None, model: str, limit: int | None) -> None:
+@options.model()
+@options.limit()
+def main(pictures: Path, out: Path | None, plot: Path | None, model: str, limit: int | None) -> None:
     """Cut one file of each of PICTURES at all rates."""
-    torch.set_num_threads(1)
     for rival in RIVALS:
         if why := rival.unavailable():
             raise click.ClickException(f"{rival.name}: {why}")
@@ -102,11 +100,10 @@ def main(pictures: Path, out: Path, plot: Path | None, model: str, limit: int | 
         "systems": {
             codec.name: {"version": codec.version, "settings": codec.description} for codec in systems
         },
-        "environment": describe(),
         "mean": means,
         "images": images,
     }
-    out.write_text(json.dumps(result, indent=1) + "\n")
+    result_file.write(out, result)
     print_table("bpp used", "bpp", 4, means)
     for metric in ("psnr", "ms_ssim"):
         shown = METRICS[metric]

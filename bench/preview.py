@@ -1,13 +1,12 @@
 """What a preview in front of a lossless file costs, of a folder's pictures.
 
-    python bench/preview.py FOLDER [--preview BPP] [--effort EFFORT] [--json PATH]
+    python bench/preview.py FOLDER [--preview BPP] [--effort EFFORT] [--out PATH]
 
 Each picture is coded with a preview and without, and decoded again: sizes count only where every sample came back.
 """
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -16,8 +15,9 @@ import click
 import numpy as np
 from PIL import Image
 
+import options
 import recodec
-from recodec.cli.environment import describe
+import result_file
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -26,17 +26,17 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.argument("folder", type=FOLDER)
 @click.option("--preview", type=float, default=0.25, show_default=True)
 @click.option("--effort", default="default", show_default=True)
-@click.option("--json", "out", type=click.Path(dir_okay=False, path_type=Path))
-def main(folder: Path, preview: float, effort: Any, out: Path | None) -> None:
+@options.limit()
+@options.out
+def main(folder: Path, preview: float, effort: Any, limit: int | None, out: Path | None) -> None:
     """Print a line for each picture, and the mean."""
-    rows = {path.name: measure(path, preview, effort) for path in sorted(folder.glob("*.png"))}
+    rows = {path.name: measure(path, preview, effort) for path in sorted(folder.glob("*.png"))[:limit]}
     if not rows:
         raise click.UsageError(f"{folder} holds no PNG files")
     costs = [row["cost"] for row in rows.values()]
     print(f"mean {fmean(costs):.2%}, from {min(costs):.2%} to {max(costs):.2%}, of {len(rows)} pictures")
-    if out:
-        record = {"environment": describe(), "preview": preview, "effort": effort, "pictures": rows}
-        out.write_text(json.dumps(record, indent=1) + "\n")
+    record = {"preview": preview, "effort": effort, "pictures": rows}
+    result_file.write(out, record)
 
 
 def measure(path: Path, preview: float, effort: Any) -> dict[str, float]:

@@ -3,15 +3,12 @@
 constriction is called the fastest way it offers for one exact probability per bit: a ``Categorical``
 family over N x 2 float32 probabilities, compiled code over whole arrays on both sides.
 
-    python bench/range_coder.py [--json PATH]
+    python bench/range_coder.py [--out PATH]
 """
 
 from __future__ import annotations
 
-import argparse
 import importlib.metadata
-import json
-import platform
 import statistics
 import time
 from collections.abc import Callable
@@ -19,9 +16,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import click
 import constriction
 import numpy as np
 
+import options
+import result_file
 from recodec import _core
 
 BITS = 1 << 20
@@ -120,32 +120,22 @@ def report(result: dict[str, Any]) -> bool:
     return passed
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, metavar="PATH", help="write the results there as well")
-    parser.add_argument("--repeats", type=int, default=9, help="timed runs per call (at least 7)")
-    options = parser.parse_args()
-    if options.repeats < 7:
-        parser.error(f"--repeats is {options.repeats}; a median needs at least 7")
-
+@click.command()
+@options.repeats(9, least=7)
+@options.out
+def main(repeats: int, out: Path | None) -> None:
+    """Time both coders on the same arrays; fails where an answer is wrong or a bar is missed."""
     rng = np.random.default_rng(20)
     results, passed = [], True
     for name, probabilities in distributions(rng).items():
-        results.append(measure(name, probabilities, rng, options.repeats))
+        results.append(measure(name, probabilities, rng, repeats))
         passed &= report(results[-1])
     print("all bars hold" if passed else "A BAR IS MISSED")
-    if options.json:
-        versions = {name: importlib.metadata.version(name) for name in ("recodec", "constriction", "numpy")}
-        machine = {
-            "processor": platform.machine(),
-            "python": platform.python_version(),
-            "compiler": _core.COMPILER,
-        }
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        record = {"bits": BITS, "repeats": options.repeats, "passed": passed} | machine | versions
-        options.json.write_text(json.dumps(record | {"results": results}, indent=2) + "\n")
-    return 0 if passed else 1
+    found = {"bits": BITS, "repeats": repeats, "passed": passed, "results": results}
+    result_file.write(out, {**found, "constriction": importlib.metadata.version("constriction")})
+    if not passed:
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

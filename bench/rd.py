@@ -1,6 +1,6 @@
 """Rate and distortion of a model over a folder of pictures, by the sizes of real files.
 
-    python bench/rd.py FOLDER --out rd.json [--model ID] [--iterations N] [--jpeg]
+    python bench/rd.py FOLDER --out rd.json [--model ID] [--limit N] [--iterations N] [--jpeg]
 
 Each picture is encoded once with all iterations. Every prefix is scored, and some prefixes are decoded
 again as files of their own to see that they give the same pixels. Means are taken over pictures at equal
@@ -9,7 +9,6 @@ iterations; JPEG, if asked for, is the best 4:2:0 file with optimised tables of 
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -20,8 +19,9 @@ from typing import Any
 import click
 import numpy as np
 
+import options
 import recodec
-from recodec.cli.environment import describe
+import result_file
 from recodec.codec import Codec
 from recodec.eval.curve import JpegRival, Step, decode_pixels, load_rgb, measure
 from recodec.eval.metrics import Pixels
@@ -132,17 +132,26 @@ def print_summary(name: str, summary: Row) -> None:
 
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="JSON to write.")
-@click.option("--model", default="default", show_default=True)
-@click.option("--device", default="cpu", show_default=True)
+@options.limit()
+@options.threads(None)
+@options.out
+@options.model()
+@options.device
 @click.option("--iterations", type=click.IntRange(min=1), help="Measure so many; all by default.")
 @click.option("--jpeg", is_flag=True, help="Measure JPEG at the same sizes.")
 @click.option("--check-all", is_flag=True, help="Decode every prefix as a file of its own, not just three.")
 def main(
-    folder: Path, out: Path, model: str, device: str, iterations: int | None, jpeg: bool, check_all: bool
+    folder: Path,
+    out: Path | None,
+    model: str,
+    device: str,
+    iterations: int | None,
+    jpeg: bool,
+    check_all: bool,
+    limit: int | None,
 ) -> None:
     """Measure a model on the pictures in FOLDER."""
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in image_suffixes())
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in image_suffixes())[:limit]
     if not paths:
         raise click.ClickException(f"{folder} holds no pictures")
     codec = recodec.load(model, device=device)
@@ -156,7 +165,6 @@ def main(
     result: Row = {
         "pictures": {"folder": folder.name, "count": len(images)},
         "model": {"id": codec.id, "hash": codec.hash.hex(), "device": device},
-        "environment": describe(),
         "summary": summary,
         "mean": curve,
         "images": images,
@@ -166,7 +174,7 @@ def main(
     if jpeg:
         result["jpeg_summary"] = summarise([row["jpeg"] for row in curve])
         print_summary("JPEG", result["jpeg_summary"])
-    out.write_text(json.dumps(result, indent=1) + "\n")
+    result_file.write(out, result)
 
 
 if __name__ == "__main__":

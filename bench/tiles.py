@@ -26,8 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+import options
 import recodec
-from recodec.cli.environment import describe
+import result_file
 from recodec.families.recurrent import encoder
 from recodec.train.data.photographs import Photographs
 
@@ -56,9 +57,9 @@ def measured(*arguments: str) -> dict[str, float]:
 @click.option("--size", "sizes", type=(int, int), multiple=True, required=True, metavar="W H")
 @click.option("--iterations", default=8, show_default=True)
 @click.option("--lossless", is_flag=True, help="Keep every sample, instead of so many iterations.")
-@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path))
+@options.out
 def memory(
-    picture: Path, sizes: tuple[tuple[int, int], ...], iterations: int, lossless: bool, out: Path
+    picture: Path, sizes: tuple[tuple[int, int], ...], iterations: int, lossless: bool, out: Path | None
 ) -> None:
     """Encode and decode PICTURE, enlarged to each size, from file to file."""
     rows = []
@@ -82,35 +83,34 @@ def memory(
         print(f"{width} x {height}, {said}, {row['bytes']} bytes")
         for side in ("encode", "decode"):
             print(f"  {side}  {row[side]['seconds']:7.1f} s  {row[side]['peak_gib']:.2f} GiB")
-    result = {"environment": describe(), "cores": os.cpu_count(), "coded": said, "pictures": rows}
-    out.write_text(json.dumps(result, indent=1) + "\n")
+    result = {"cores": os.cpu_count(), "coded": said, "pictures": rows}
+    result_file.write(out, result)
 
 
 @main.command()
 @click.argument("photographs", type=click.Path(exists=True, path_type=Path))
-@click.option("--pictures", default=5, show_default=True)
+@options.limit(5)
 @click.option("--side", default=2560, show_default=True, help="Pixels along the longer side.")
 @click.option("--iterations", default=4, show_default=True)
-@click.option("--model", default="rnn-1", show_default=True, help="One whose tiles are in files.")
-@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path))
-def seams(photographs: Path, pictures: int, side: int, iterations: int, model: str, out: Path) -> None:
+@options.model("rnn-1")
+@options.out
+def seams(photographs: Path, limit: int, side: int, iterations: int, model: str, out: Path | None) -> None:
     """Compare errors along tile borders with errors elsewhere, on the first of PHOTOGRAPHS, enlarged."""
     codec = recodec.load(model)
     rows = []
     index = Photographs([photographs])
-    for number in range(min(pictures, len(index))):
+    for number in range(min(limit, len(index))):
         original = enlarged(index.read(number), side)
         row = {"number": number, **compare(codec, original, iterations)}
         rows.append(row)
         print(json.dumps(row))
     result = {
-        "environment": describe(),
         "model": codec.id,
         "iterations": iterations,
         "near": NEAR,
         "pictures": rows,
     }
-    out.write_text(json.dumps(result, indent=1) + "\n")
+    result_file.write(out, result)
 
 
 def enlarged(photograph: Image.Image, side: int) -> NDArray[np.uint8]:

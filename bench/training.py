@@ -28,7 +28,8 @@ import torch
 from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
-from recodec.cli.environment import describe
+import options
+import result_file
 from recodec.networks.pixel.config import LayerKind
 from recodec.networks.pixel.paper import paper_config
 from recodec.ops.backend import use_backend
@@ -204,16 +205,13 @@ def measure(
 
 
 def write(out: Path | None, device: torch.device, rows: list[dict[str, Any]]) -> None:
-    if out:
-        out.write_text(json.dumps({"environment": describe(), "device": str(device), "rows": rows}, indent=1))
+    result_file.write(out, {"device": str(device), "rows": rows})
 
 
 @click.group()
-@click.option("--threads", type=click.IntRange(min=1))
-def main(threads: int | None) -> None:
+@options.threads(None)
+def main() -> None:
     """Measure training speed."""
-    if threads:
-        torch.set_num_threads(threads)
     # As the trainer sets it, before anything is measured.
     torch.set_float32_matmul_precision("high")
 
@@ -223,7 +221,7 @@ def here() -> torch.device:
 
 
 @main.command()
-@click.option("--out", type=click.Path(path_type=Path))
+@options.out
 @click.option(
     "--network", "networks", multiple=True, help="dev-1, full-lstm, full-gru, dev-latent; default: all."
 )
@@ -243,7 +241,7 @@ def ways(out: Path | None, networks: tuple[str, ...], ways: tuple[str, ...], bud
 
 
 @main.command()
-@click.option("--out", type=click.Path(path_type=Path))
+@options.out
 @click.option("--steps", default=15, show_default=True)
 def stages(out: Path | None, steps: int) -> None:
     """Where a step of the latent codec's transform spends its time."""
@@ -261,7 +259,7 @@ def stages(out: Path | None, steps: int) -> None:
 
 
 @main.command()
-@click.option("--out", type=click.Path(path_type=Path))
+@options.out
 @click.option("--steps", default=40, show_default=True, help="Of each run.")
 @click.option("--recipe", default="dev-latent", show_default=True)
 def processes(out: Path | None, steps: int, recipe: str) -> None:

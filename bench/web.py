@@ -5,7 +5,6 @@ python -m bench.web PHOTO [--speed 50] [--quality 100]; needs chromium and chrom
 
 from __future__ import annotations
 
-import argparse
 import base64
 import gzip
 import lzma
@@ -14,6 +13,7 @@ import tempfile
 import threading
 from pathlib import Path
 
+import click
 import numpy as np
 from PIL import Image
 from tests.web.browser import browser
@@ -46,16 +46,16 @@ return { start, told };
 """
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("photo", type=Path)
-    parser.add_argument("--speed", type=float, default=50)
-    parser.add_argument("--quality", type=float, default=100)
-    arguments = parser.parse_args()
-    original = np.asarray(Image.open(arguments.photo).convert("RGB")).astype(float)
+@click.command()
+@click.argument("photo", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--speed", default=50.0, show_default=True, help="Kilobytes a second.")
+@click.option("--quality", default=100.0, show_default=True)
+def main(photo: Path, speed: float, quality: float) -> None:
+    """Watch the page show PHOTO."""
+    original = np.asarray(Image.open(photo).convert("RGB")).astype(float)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "a.rcd")
-        path.write_bytes(recodec.encode(arguments.photo, quality=arguments.quality, convert=True))
+        path.write_bytes(recodec.encode(photo, quality=quality, convert=True))
         site = site_of([Picture(str(path), "a.rcd")])
         data = path.read_bytes()
         own = {name: content.read() for name, content in site.contents.items() if "/" not in name}
@@ -70,7 +70,7 @@ def main() -> None:
         with PacedServer(site) as server, browser() as chromium:
             threading.Thread(target=server.serve_forever, daemon=True).start()
             chromium.go(f"{server.address}?speed=1000000")
-            found = chromium.run(WATCH, rcm, f"{arguments.speed:g}")
+            found = chromium.run(WATCH, rcm, f"{speed:g}")
             server.shutdown()
     print("chunk   made of  received    shown at  decoding      PSNR  off from Python")
     for one in found["told"]:

@@ -1,6 +1,6 @@
 """The report's tables of lossy systems, made anew: real files, decoded elsewhere, beside JPEG at equal bytes.
 
-    python bench/zoo_autoencoders.py SOURCE... [--systems ID]... [--train NPY] [--json PATH] [--sheet PNG]
+    python bench/zoo_autoencoders.py SOURCE... [--systems ID]... [--train NPY] [--out PATH] [--sheet PNG]
 
 A SOURCE that is an .npy file (N x H x W x 3, such as the 32 x 32 pictures of CIFAR-10) becomes one mosaic in which
 every picture is coded by itself, so that a header stands once; JPEG and JPEG 2000 code the same mosaic. Any other
@@ -15,7 +15,6 @@ coding. PSNR is the mean over pictures; a second figure that of their mean error
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
 import tempfile
@@ -27,8 +26,9 @@ import click
 import numpy as np
 import torch
 
+import options
+import result_file
 from recodec import ssim, zoo
-from recodec.cli.environment import describe
 from recodec.errors import RecodecError, WeightsError
 from recodec.eval import metrics
 from recodec.model_search import SEARCH_PATH_VARIABLE, find_model
@@ -225,9 +225,10 @@ def floors(training: Path | None, folder: Path) -> list[str]:
     "--systems", multiple=True, metavar="ID", help="All of the zoo that lose something, by default."
 )
 @click.option("--train", "training", type=click.Path(path_type=Path), metavar="NPY", help="For the floors.")
-@click.option("--limit", type=click.IntRange(min=1), help="The first N photographs of a source only.")
+@options.limit()
 @click.option("--refine", type=click.IntRange(min=0), default=0, show_default=True, metavar="STEPS")
-@click.option("--json", "out", type=click.Path(dir_okay=False, path_type=Path))
+@options.threads()
+@options.out
 @click.option(
     "--sheet", type=click.Path(dir_okay=False, path_type=Path), help="Draw some small pictures, enlarged."
 )
@@ -241,8 +242,7 @@ def main(
     sheet: Path | None,
 ) -> None:
     """Code SOURCES by systems of the zoo, KLTs, JPEG and JPEG 2000."""
-    torch.set_num_threads(1)
-    record: Scores = {"environment": describe(), "refine": refine, "sources": {}}
+    record: Scores = {"refine": refine, "sources": {}}
     with tempfile.TemporaryDirectory() as folder:
         chosen = there(systems)
         made = floors(training, Path(folder))
@@ -267,8 +267,7 @@ def main(
                 print(f"\n{source.name}, {len(photographs)} photographs, {name}\n")
                 tables[name] = measure_photos(photographs, [*made, *chosen], patch, refine)
             record["sources"][source.name] = tables
-    if out:
-        out.write_text(json.dumps(record, indent=1) + "\n")
+    result_file.write(out, record)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """The report's table of lossless coders, made anew: bits per pixel of real files that are decoded and compared.
 
-    python bench/zoo_lossless.py PICTURE... [--json PATH]
+    python bench/zoo_lossless.py PICTURE... [--out PATH]
 
 As the report has them, pictures are grey and 512 x 512: the shorter side becomes 512 (Lanczos), then the middle is cut
 out. Everything counts: headers, weights and tables. On differences two networks are trained for each picture, of which
@@ -10,7 +10,6 @@ the mean is printed and by how much they differ at most. Coders of imagecodecs a
 from __future__ import annotations
 
 import io
-import json
 import statistics
 import time
 import warnings
@@ -20,13 +19,13 @@ from typing import Any
 
 import click
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+import options
 import recodec
+import result_file
 from recodec import zoo
-from recodec.cli.environment import describe
 
 Samples = NDArray[np.uint8]
 Encode = Callable[[Samples], bytes]
@@ -108,10 +107,10 @@ def prepared(path: Path) -> Samples:
 @click.argument(
     "paths", type=click.Path(exists=True, dir_okay=False, path_type=Path), nargs=-1, required=True
 )
-@click.option("--json", "out", type=click.Path(dir_okay=False, path_type=Path))
+@options.threads()
+@options.out
 def main(paths: tuple[Path, ...], out: Path | None) -> None:
     """Code PICTURES without loss by everything there is."""
-    torch.set_num_threads(1)
     pictures = [prepared(path) for path in paths]
     print(
         f"| bits per pixel | {' | '.join(path.stem for path in paths)} | mean | seeds differ by | s to encode |"
@@ -133,9 +132,8 @@ def main(paths: tuple[Path, ...], out: Path | None) -> None:
         said = f", {died} of {len(runs) * len(paths)} networks dead" if died else ""
         shown = f"{spread:.3f}" if len(runs) > 1 else "–"
         print(f"| {name}{said} | {values} | {shown} | {seconds:.1f} |", flush=True)
-    if out:
-        record = {"environment": describe(), "pictures": [path.name for path in paths], "results": results}
-        out.write_text(json.dumps(record, indent=1) + "\n")
+    record = {"pictures": [path.name for path in paths], "results": results}
+    result_file.write(out, record)
 
 
 if __name__ == "__main__":

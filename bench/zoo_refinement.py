@@ -1,6 +1,6 @@
 """What refining latents gains: the same pictures with and without, at no more bytes.
 
-    python bench/zoo_refinement.py PICTURES --system cnn-ae [--steps 100] [--tune] [--limit 10] [--json PATH]
+    python bench/zoo_refinement.py PICTURES --system cnn-ae [--steps 100] [--tune] [--limit 10] [--out PATH]
 
 PICTURES is a folder, a file or a tar file. Each refined file takes at most the bytes of the plain one, so the
 difference in PSNR is what is gained at equal bytes, or less. Both are decoded by their headers alone.
@@ -8,16 +8,15 @@ difference in PSNR is what is gained at equal bytes, or less. Both are decoded b
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
 from pathlib import Path
 from typing import Any
 
 import click
-import torch
 
-from recodec.cli.environment import describe
+import options
+import result_file
 from recodec.codec import Codec
 from recodec.eval.curve import decode_pixels
 from recodec.eval.metrics import psnr
@@ -35,8 +34,9 @@ from zoo_pictures import named_pictures
 @click.option("--patch", type=int, default=0, show_default=True)
 @click.option("--steps", type=click.IntRange(min=1), default=100, show_default=True)
 @click.option("--tune", is_flag=True, help="Files may adjust the synthesis as well.")
-@click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True)
-@click.option("--json", "out", type=click.Path(dir_okay=False, path_type=Path))
+@options.limit(10)
+@options.threads()
+@options.out
 def main(
     pictures: Path,
     system: str,
@@ -48,7 +48,6 @@ def main(
     out: Path | None,
 ) -> None:
     """Encode PICTURES plainly and refined."""
-    torch.set_num_threads(1)
     model = load_model(system)
     codecs = [
         Codec(LearnedEngine(ZOO, model, "cpu", "float32", "auto", settings))
@@ -74,19 +73,17 @@ def main(
         for key in ("bytes", "psnr", "seconds")
     }
     shown("mean", mean)
-    if out:
-        record = {
-            "environment": describe(),
-            "system": system,
-            "hash": model.hash.hex(),
-            "level": level,
-            "patch": patch,
-            "steps": steps,
-            "tune": tune,
-            "mean": mean,
-            "pictures": rows,
-        }
-        out.write_text(json.dumps(record, indent=1) + "\n")
+    record = {
+        "system": system,
+        "hash": model.hash.hex(),
+        "level": level,
+        "patch": patch,
+        "steps": steps,
+        "tune": tune,
+        "mean": mean,
+        "pictures": rows,
+    }
+    result_file.write(out, record)
 
 
 def shown(name: str, row: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """What stands for rounding in training: identity, uniform noise and stochastic rounding, some seeds each, side by side.
 
-    python bench/zoo_surrogates.py --data SHARD... --valid VALID.tar --out FOLDER [--steps N] [--json PATH]
+    python bench/zoo_surrogates.py --data SHARD... --valid VALID.tar --runs FOLDER [--steps N] [--out PATH]
 
 Trains the recipe `cae` with each for N steps, which is a fraction of what its weights had, and codes photographs of
 VALID, a quarter as large and in patches of 32, to real files at its three levels. A row is what three seeds reach at
@@ -10,7 +10,6 @@ already are not repeated.
 
 from __future__ import annotations
 
-import json
 import statistics
 from dataclasses import replace
 from pathlib import Path
@@ -18,11 +17,11 @@ from typing import Any, get_args
 
 import click
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from recodec.cli.environment import describe
+import options
+import result_file
 from recodec.codec import Codec
 from recodec.eval.curve import decode_pixels
 from recodec.eval.metrics import psnr
@@ -111,39 +110,35 @@ def table(results: list[dict[str, Any]]) -> str:
 @click.command()
 @click.option("--data", multiple=True, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--valid", required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path))
+@click.option("--runs", required=True, type=click.Path(path_type=Path), help="Folder of what is trained.")
 @click.option("--steps", default=1500, show_default=True, type=click.IntRange(min=1))
 @click.option("--seeds", default=3, show_default=True, type=click.IntRange(min=1))
-@click.option("--images", default=16, show_default=True, type=click.IntRange(min=1))
-@click.option("--threads", default=1, show_default=True, type=click.IntRange(min=1))
-@click.option("--json", "json_path", type=click.Path(path_type=Path))
+@options.limit(16)
+@options.threads()
+@options.out
 def main(
     data: tuple[Path, ...],
     valid: Path,
-    out: Path,
+    runs: Path,
     steps: int,
     seeds: int,
-    images: int,
-    threads: int,
-    json_path: Path | None,
+    limit: int,
+    out: Path | None,
 ) -> None:
     """Train what is missing, measure, and print the table."""
-    torch.set_num_threads(threads)
-    originals = pictures(valid, images)
+    originals = pictures(valid, limit)
     results = []
     for seed in range(seeds):
         for surrogate in get_args(Surrogate):
             recipe = recipe_of(surrogate, seed, steps)
-            run = train(recipe, data, out / recipe.model)
+            run = train(recipe, data, runs / recipe.model)
             points = measured(run.weights, originals)
             results.append({"surrogate": surrogate, "seed": seed, "points": points})
             click.echo(
                 f"{recipe.model}: " + ", ".join(f"{p['bpp']:.3f} bpp {p['psnr']:.2f} dB" for p in points)
             )
     click.echo(table(results))
-    if json_path is not None:
-        found = {"machine": describe(), "steps": steps, "pictures": len(originals), "runs": results}
-        json_path.write_text(json.dumps(found, indent=1) + "\n")
+    result_file.write(out, {"steps": steps, "pictures": len(originals), "runs": results})
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from recodec.io import outputs
+
 if TYPE_CHECKING:
     import torch
 
@@ -186,9 +188,7 @@ def save(
     old = {_key(entry): entry for entry in _read(path)}
     merged = old | {_key(entry): dict(entry) for entry in entries}
     data = {"device": device_name, "versions": dict(versions), "entries": list(merged.values())}
-    unfinished = path.with_suffix(".part")
-    unfinished.write_text(json.dumps(data, indent=1) + "\n")
-    unfinished.replace(path)
+    outputs.write(path, (json.dumps(data, indent=1) + "\n").encode())
     return path
 
 

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from recodec.cli import evaluate, main
+from recodec.eval import bjontegaard
 from recodec.eval import run as runs
 from recodec.eval.curve import load_rgb
 from recodec.eval.run import Evaluator, Measured, Plan, Task, measure_pictures
@@ -276,3 +277,16 @@ def test_names_on_the_command_line_are_those_of_the_library() -> None:
     assert tuple(METRICS) == next(tuple(p.type.choices) for p in evaluate.params if p.name == "metrics")  # type: ignore[attr-defined]
     names = next(tuple(p.type.choices) for p in evaluate.params if p.name == "codecs")  # type: ignore[attr-defined]
     assert names == ("recodec", *(codec.name for codec in CLASSIC))
+
+
+def test_without_scipy_all_but_delta_rates_is_there(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bjontegaard, "find_spec", lambda name: None)
+    options = ["--codec", "jpeg420", "--metric", "psnr", "--viewer", 0, "--out", tmp_path / "out"]
+    shown = run(photos, *options)
+    assert "without BD-rate: scipy is not installed; install recodec with the extra eval" in shown.stderr
+    found = results(tmp_path / "out")
+    assert (found["anchors"], found["summary"]["jpeg420"]["bd_rate"]) == ([], {})
+    assert found["summary"]["jpeg420"]["at_bpp"]["psnr"]["0.5"] > 20
+    assert "no BD-rate" in (tmp_path / "out" / "report.html").read_text()

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recodec.errors import PackageError
+from recodec.eval import bjontegaard
 from recodec.eval.auc import nominal_auc, rate_auc
-from recodec.eval.bjontegaard import bd_rate, pchip_integral, rising
+from recodec.eval.bjontegaard import bd_rate, rising
 from recodec.eval.plot import nice_ticks
 from recodec.eval.run import Measured, Point
 from recodec.eval.summary import (
@@ -143,10 +145,33 @@ def test_bd_rate_is_that_of_the_package(seed: int) -> None:
     assert bd_rate(anchor, test) == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
-def test_pchip_of_a_line_and_a_step() -> None:
-    assert pchip_integral([0, 1, 4], [1, 3, 9], 0.5, 3) == pytest.approx(2.5 + 9 - 0.25)
-    # Monotone data give a monotone curve: no area above 1 or below 0.
-    assert pchip_integral([0, 1, 2, 3], [0, 0, 1, 1], 0, 3) == pytest.approx(1.5)
+def random_curve(rng: np.random.Generator) -> list[tuple[float, float]]:
+    count = int(rng.integers(4, 9))
+    rates, qualities = np.cumsum(rng.uniform(0.05, 0.3, count)), np.cumsum(rng.uniform(0.2, 3, count))
+    return list(zip(rates.tolist(), qualities.tolist(), strict=True))
+
+
+# Of our own PCHIP, with which all figures were made that were published before SciPy's took its place.
+@pytest.mark.parametrize(
+    ("seed", "percent"),
+    [
+        (0, 4.500046464799512),
+        (1, -21.90698806085043),
+        (2, -30.850491029262685),
+        (3, -25.446166316294416),
+        (4, 68.30765386573425),
+        (5, 13.043061927265697),
+    ],
+)
+def test_bd_rate_is_what_it_was(seed: int, percent: float) -> None:
+    rng = np.random.default_rng(seed)
+    assert bd_rate(random_curve(rng), random_curve(rng)) == pytest.approx(percent, rel=1e-12)
+
+
+def test_bd_rate_without_scipy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bjontegaard, "find_spec", lambda name: None)
+    with pytest.raises(PackageError, match="extra eval"):
+        bd_rate([], [])
 
 
 def test_published_curves_and_deviations() -> None:

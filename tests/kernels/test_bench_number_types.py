@@ -22,7 +22,7 @@ def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_pictures_are_nearly_the_same(tmp_path: Path, picture: Image.Image) -> None:
     picture.save(tmp_path / "photo.png")
     path = tmp_path / "out.json"
-    done = run("number_types.py", str(tmp_path), "--model", "rnn-1", "--json", str(path))
+    done = run("number_types.py", str(tmp_path), "--model", "rnn-1", "--out", str(path))
     assert done.returncode == 0, done.stdout + done.stderr
     pairs = json.loads(path.read_text())["pairs"]
     plain = pairs["float32 to float32"]

@@ -50,7 +50,7 @@ def small(tmp_path: Path, picture: Image.Image) -> Path:
 def test_small_pictures(models: Path, small: Path, tmp_path: Path) -> None:
     out, sheet = tmp_path / "out.json", tmp_path / "sheet.png"
     names = ("--systems", "unit", "--systems", "nosuch")
-    options = ("--train", small, "--json", out, "--sheet", sheet)
+    options = ("--train", small, "--out", out, "--sheet", sheet)
     done = bench("zoo_autoencoders.py", small, *names, *options, models=models)
     assert "skipped: nosuch" in done.stderr
     table = json.loads(out.read_text())["sources"]["small.npy"]
@@ -80,7 +80,7 @@ def test_photographs(models: Path, tmp_path: Path, picture: Image.Image) -> None
     for side in (64, 90):
         picture.resize((side, 61)).save(folder / f"{side}.png")
     sources = (tmp_path / "missing", folder)
-    done = bench("zoo_autoencoders.py", *sources, "--systems", "staged", "--json", out, models=models)
+    done = bench("zoo_autoencoders.py", *sources, "--systems", "staged", "--out", out, models=models)
     assert "missing: there is no such file or folder" in done.stderr
     assert "--train is not there" in done.stderr
     tables = json.loads(out.read_text())["sources"]["photos"]
@@ -98,7 +98,7 @@ def test_photographs(models: Path, tmp_path: Path, picture: Image.Image) -> None
 def test_refinement(models: Path, tmp_path: Path, picture: Image.Image) -> None:
     picture.save(tmp_path / "a.png")
     out = tmp_path / "out.json"
-    options = ("--system", "staged", "--steps", 6, "--json", out)
+    options = ("--system", "staged", "--steps", 6, "--out", out)
     bench("zoo_refinement.py", tmp_path / "a.png", *options, models=models)
     found = json.loads(out.read_text())
     (row,) = found["pictures"]

@@ -207,12 +207,14 @@ def _evaluate(
     from PIL import Image
 
     from recodec.cli.environment import describe
-    from recodec.eval import run, summary, tables
+    from recodec.eval import bjontegaard, run, summary, tables
     from recodec.eval.report import draw_curves, draw_page
 
     # The limit is recodec's own.
     Image.MAX_IMAGE_PIXELS = None
     missing = run.unavailable(plan)
+    if why := bjontegaard.unavailable():
+        missing["BD-rate"] = why
     for name, why in missing.items():
         print(f"recodec: without {name}: {why}", file=sys.stderr)
     plan = replace(
@@ -237,6 +239,8 @@ def _evaluate(
     anchors = {
         name: found for name in against or ("jpeg420",) if (found := (means.codecs | published).get(name))
     }
+    if "BD-rate" in missing:
+        anchors = {}
     curves = {**means.codecs, **published}
     results: dict[str, Any] = {
         "machine": describe(),

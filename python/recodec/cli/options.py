@@ -217,6 +217,17 @@ resume = click.option(
 no_overwrite = click.option(
     "--no-overwrite", is_flag=True, help="Leave existing files alone and fail instead."
 )
+training_device = click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    help="Where to train: cpu, cuda, cuda:1, or auto, a CUDA device where there is one.",
+)
+tensorboard = click.option(
+    "--tensorboard",
+    is_flag=True,
+    help="Write the figures of log.jsonl into the folder tensorboard as well; needs the package of that name.",
+)
 quiet = click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 as_json = click.option(
     "--json", "as_json", is_flag=True, help="One JSON object per file on standard output, as each is done."

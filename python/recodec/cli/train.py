@@ -29,6 +29,13 @@ from recodec.cli import jobs, options
 )
 @click.option("--name", metavar="ID", help="Id of the model written.  [default: as the recipe has it]")
 @click.option(
+    "--set",
+    "overrides",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Another value for a key of the recipe, as optimizer.clip=2 or phases.1.batch=4; may be repeated.",
+)
+@click.option(
     "--start-from", metavar="MODEL", help="Model, an id or a .safetensors file, that a new run starts from."
 )
 @click.option(
@@ -39,6 +46,8 @@ from recodec.cli import jobs, options
     type=click.IntRange(0, options.MOST_PROCESSES),
     help="Processes that decode photographs; 0 is a thread. Default: 0 on a CPU, 8 for each GPU.",
 )
+@options.training_device
+@options.tensorboard
 @options.quiet
 def train(
     recipe: str,
@@ -48,9 +57,12 @@ def train(
     minutes: float | None,
     steps: int | None,
     name: str | None,
+    overrides: tuple[str, ...],
     start_from: str | None,
     threads: int | None,
     workers: int | None,
+    device: str,
+    tensorboard: bool,
     quiet: bool,
 ) -> None:
     """Train a model from a recipe: a TOML file, or the name of one that comes with recodec.
@@ -71,9 +83,12 @@ def train(
             folder,
             validation=validation,
             name=name,
+            overrides=overrides,
             start_from=start_from,
             minutes=minutes,
             steps=steps,
             workers=workers,
+            device=device,
+            tensorboard=tensorboard,
             stream=None if quiet else sys.stdout,
         )

@@ -65,6 +65,8 @@ _MINUTES = 45.0
     help="Begin with the entropy network of this model, by id or weights file; for embedded planes.",
 )
 @click.option("--threads", type=click.IntRange(1, options.MOST_PROCESSES), help="CPU threads.")
+@options.training_device
+@options.tensorboard
 @options.quiet
 def train_entropy(
     model: str,
@@ -81,6 +83,8 @@ def train_entropy(
     embedding_width: int | None,
     start_from: str | None,
     threads: int | None,
+    device: str,
+    tensorboard: bool,
     quiet: bool,
 ) -> None:
     """Train an entropy network for the codes of MODEL, an id or a weights file, which itself stays as it is.
@@ -129,6 +133,8 @@ def train_entropy(
             folder,
             validation=validation,
             start_from=start_from,
+            device=device,
+            tensorboard=tensorboard,
             stream=None if quiet else sys.stdout,
             command=f"recodec train-entropy {source.stem}",
         )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from html import escape
 from importlib import resources
-from typing import Any
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
 
 from recodec.eval.codecs import RECODEC
 from recodec.eval.metrics import METRICS
@@ -20,6 +21,13 @@ _LABELS = {name: (m.label + (f" ({m.unit})" if m.unit else ""), m.digits) for na
 _LABELS["ms_ssim_db"] = ("MS-SSIM (dB)", 2)
 # What is seen first of the many published curves: the RNN codecs, and where the field stands.
 _PROMINENT = ("pub-toderici-2017", "pub-johnston-2017", "pub-balle-2018-mse", "pub-bpg444", "pub-cai-vtm")
+
+
+class Table(NamedTuple):
+    """What stands above the columns, and the cells of every codec."""
+
+    header: list[str]
+    rows: dict[str, list[str]]
 
 
 def label(metric: str) -> str:
@@ -65,22 +73,20 @@ def draw_page(
 ) -> str:
     """``report.html`` from what ``results.json`` holds."""
     codecs, metrics = results["mean"], _by_interest(results["metrics"])
-    fill = {
-        "CHART-STYLE": STYLE,
-        "SUBTITLE": escape(_subtitle(results)),
-        "TABS": "".join(f'<button data-metric="{m}">{escape(label(m))}</button>' for m in metrics),
-        "LEGEND": _legend(codecs, published, metrics),
-        "PANELS": "".join(_panel(m, results, published) for m in metrics),
-        "SUMMARY": _summary_table(results),
-        "NOTES": "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in _notes(results)),
-        "CARRIER": str(CARRIER_QUALITY),
-        # "</script>" in a picture's name must not end the element.
-        "FRAMES": json.dumps([asdict(f) for f in frames]).replace("<", "\\u003c"),
-    }
-    page = resources.files("recodec.eval").joinpath("report.html").read_text("utf-8")
-    head, *parts = page.split("<!--")
-    filled = [fill[name] + rest for name, rest in (part.split("-->", 1) for part in parts)]
-    return "".join([head, *filled])
+    pages = Environment(autoescape=True, trim_blocks=True, undefined=StrictUndefined)
+    pages.filters.update(label=label, row_class=_row_class)
+    page = pages.from_string(resources.files("recodec.eval").joinpath("report.html").read_text("utf-8"))
+    return page.render(
+        chart_style=Markup(STYLE),
+        subtitle=_subtitle(results),
+        metrics=metrics,
+        legend=_legend(codecs, published, metrics),
+        panels=[_panel(metric, results, published) for metric in metrics],
+        summary=_summary_table(results),
+        carrier=CARRIER_QUALITY,
+        notes=_notes(results),
+        frames=[asdict(frame) for frame in frames],
+    )
 
 
 def _by_interest(metrics: Sequence[str]) -> list[str]:
@@ -96,69 +102,46 @@ def _subtitle(results: Mapping[str, Any]) -> str:
 
 def _legend(
     codecs: Mapping[str, list[Point]], published: Mapping[str, list[Point]], metrics: Sequence[str]
-) -> str:
+) -> list[Series]:
     seen: dict[str, Series] = {}
     for metric in metrics:
         for item in series(codecs, published, metric):
             seen.setdefault(item.name, item)
-    buttons = {
-        name: f'<button class="rd" data-name="{escape(name)}" aria-pressed="{str(s.shown).lower()}">'
-        f'<i style="color:{s.variable}"></i>{escape(name)}</button>'
-        for name, s in seen.items()
-    }
-    shown = "".join(button for name, button in buttons.items() if seen[name].shown)
-    others = [button for name, button in buttons.items() if not seen[name].shown]
-    if not others:
-        return shown
-    return (
-        f"{shown}<details><summary>{len(others)} more published curves</summary>"
-        f'<div class="chips">{"".join(others)}</div></details>'
-    )
+    return list(seen.values())
 
 
-def _panel(metric: str, results: Mapping[str, Any], published: Mapping[str, list[Point]]) -> str:
+def _panel(metric: str, results: Mapping[str, Any], published: Mapping[str, list[Point]]) -> dict[str, Any]:
     drawn = series(results["mean"], published, metric)
-    rows = [
-        (name, [_cell(found["at_bpp"].get(metric, {}).get(f"{rate:g}"), digits(metric)) for rate in RATES])
+    rows = {
+        name: [_cell(found["at_bpp"].get(metric, {}).get(f"{rate:g}"), digits(metric)) for rate in RATES]
         for name, found in results["summary"].items()
-    ]
-    table = _table([f"{label(metric)} at", *(f"{rate:g} bpp" for rate in RATES)], rows)
-    return (
-        f'<div data-panel="{metric}"><div class="plot">{chart(drawn, label(metric), digits(metric))}</div>'
-        f'<div class="scroll">{table}</div></div>'
-    )
+    }
+    return {
+        "metric": metric,
+        "chart": Markup(chart(drawn, label(metric), digits(metric))),
+        "table": Table([f"{label(metric)} at", *(f"{rate:g} bpp" for rate in RATES)], rows),
+    }
 
 
-def _summary_table(results: Mapping[str, Any]) -> str:
+def _summary_table(results: Mapping[str, Any]) -> Table:
     anchors = results["anchors"]
     bd = [(anchor, m) for anchor in anchors for m in _bd_metrics(results)]
     header = ["codec", *(f"BD-rate {label(m).removesuffix(' (dB)')} to {anchor}, %" for anchor, m in bd)]
     header += ["AUC MS-SSIM", "encode ms", "decode ms"]
-    rows = []
+    rows = {}
     for name, found in results["summary"].items():
         cells = [_cell(found["bd_rate"].get(anchor, {}).get(m), 1, sign=True) for anchor, m in bd]
         area, times = found["auc"].get("ms_ssim"), found["times"] or {}
         cells.append(f"{area['value']:.4f}{'*' * area['held']}" if area else "–")
         cells += [_cell(times.get(key), 0) for key in ("enc_ms", "dec_ms")]
-        rows.append((name, cells))
-    return _table(header, rows)
+        rows[name] = cells
+    return Table(header, rows)
 
 
 def _bd_metrics(results: Mapping[str, Any]) -> list[str]:
     return list(
         dict.fromkeys(m for s in results["summary"].values() for bd in s["bd_rate"].values() for m in bd)
     )
-
-
-def _table(header: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> str:
-    head = "".join(f"<th>{escape(text)}</th>" for text in header)
-    body = "".join(
-        f'<tr class="{_row_class(name)}" data-series="{escape(name)}"><td>{escape(name)}</td>'
-        + "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-        + "</tr>"
-        for name, cells in rows
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _row_class(name: str) -> str:

@@ -1,4 +1,4 @@
-"""What a run says while it goes: JSON lines in a file, and a live line."""
+"""What a run says while it goes: JSON lines in a file, curves for TensorBoard if asked for, and a live line."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from recodec.train.processes import Processes
+from recodec.train.tensorboard import TensorBoard
 
 _SECONDS_BETWEEN_LINES = 15.0
 
@@ -68,10 +69,10 @@ class Console:
 
 
 class Journal:
-    """Appends records to ``log.jsonl`` and tells the reader how things stand."""
+    """Appends records to ``log.jsonl``, and to ``tensorboard``, and tells the reader how things stand."""
 
-    def __init__(self, path: Path, console: Console):
-        self._path, self.console = path, console
+    def __init__(self, path: Path, console: Console, tensorboard: TensorBoard | None = None):
+        self._path, self.console, self._tensorboard = path, console, tensorboard
 
     @property
     def folder(self) -> Path:
@@ -83,6 +84,13 @@ class Journal:
         line = {"event": event, "time": round(time.time(), 1), **_finite(values)}
         with self._path.open("a") as file:
             file.write(json.dumps(line) + "\n")
+        if self._tensorboard is not None:
+            self._tensorboard.add(event, values)
+
+    def close(self) -> None:
+        """Write what is left of the curves for TensorBoard."""
+        if self._tensorboard is not None:
+            self._tensorboard.close()
 
     def progress(
         self, step: int, terms: dict[str, float], samples_per_second: float, seconds_left: float

@@ -12,7 +12,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor, distributed
 
-from recodec.errors import SettingError, TrainingError
+from recodec.errors import DeviceError, SettingError, TrainingError
+from recodec.runtime.placement import chosen_device, placed
 
 Item = TypeVar("Item")
 
@@ -77,26 +78,42 @@ def _number(variable: str, default: str = "") -> int:
     return int(text)
 
 
+def _try_device(device: torch.device) -> Tensor:
+    return torch.empty(1, device=device)
+
+
 @contextmanager
-def join_processes() -> Iterator[Processes]:
-    """Join the processes that ``torchrun`` started; without it, this one is alone."""
-    cuda = torch.cuda.is_available()
+def join_processes(device: str = "auto") -> Iterator[Processes]:
+    """Join the processes that ``torchrun`` started; without it, this one is alone.
+
+    ``device`` is "cpu", "cuda", "cuda:1", or "auto", a CUDA device where there is one; several processes take a
+    CUDA device each. Raises :class:`DeviceError`, :class:`SettingError`, :class:`TrainingError`.
+    """
     count = _number("WORLD_SIZE", "1")
     if count == 1:
-        yield Processes(0, 1, torch.device("cuda" if cuda else "cpu"))
+        alone, _ = placed(device, _try_device)
+        if alone.type == "cuda":
+            torch.cuda.set_device(alone)
+        yield Processes(0, 1, alone)
         return
+    wanted = str(chosen_device(device))
+    if wanted not in ("cpu", "cuda"):
+        raise DeviceError(
+            f"the device {device!r} is not for {count} processes; give cuda, one for each, or cpu"
+        )
     if missing := {"RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"} - set(os.environ):
         raise TrainingError(
             f"WORLD_SIZE is {count}, but {min(missing)} is not set; start several processes with torchrun"
         )
-    device = torch.device("cuda", _number("LOCAL_RANK")) if cuda else torch.device("cpu")
+    cuda = wanted == "cuda"
+    own, _ = placed(f"cuda:{_number('LOCAL_RANK')}" if cuda else "cpu", _try_device)
     if cuda:
-        torch.cuda.set_device(device)
+        torch.cuda.set_device(own)
     distributed.init_process_group("nccl" if cuda else "gloo")
     try:
         # One process validates for as long as it takes while the others wait.
         control = distributed.new_group(backend="gloo", timeout=timedelta(days=1))
         assert isinstance(control, distributed.ProcessGroup)
-        yield Processes(distributed.get_rank(), count, device, control)
+        yield Processes(distributed.get_rank(), count, own, control)
     finally:
         distributed.destroy_process_group()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal, get_args
 from recodec.errors import RecipeError, WeightsError
 from recodec.model_search import MODEL_ID
 from recodec.tables import from_table
+from recodec.train.overrides import with_overrides
 
 Precision = Literal["auto", "float32", "bfloat16"]
 Switch = Literal["auto", "on", "off"]
@@ -146,10 +147,13 @@ class Recipe:
         require(self.seed >= 0, "seed", self.seed, "at least 0")
 
 
-def load_recipe(path: Path) -> Recipe:
-    """Read a TOML recipe. Raises :class:`RecipeError` naming the file and what is wrong with it."""
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a TOML recipe, with single keys set as :func:`with_overrides` has them.
+
+    Raises :class:`RecipeError` naming the file and what is wrong with it.
+    """
     try:
-        return recipe_from_dict(tomllib.loads(path.read_text(encoding="utf-8")))
+        return recipe_from_dict(with_overrides(tomllib.loads(path.read_text(encoding="utf-8")), overrides))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise RecipeError(f"{path} cannot be read as a recipe: {error}") from error
     except (RecipeError, WeightsError) as error:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import platform
+import shlex
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -20,6 +22,7 @@ from recodec.train.processes import Processes, join_processes
 from recodec.train.recipe import Recipe, find_recipe, load_recipe
 from recodec.train.task import Setting, Task
 from recodec.train.tasks import make_task
+from recodec.train.tensorboard import TensorBoard, require_tensorboard
 from recodec.train.trainer import Trainer
 from recodec.weights import load_model
 
@@ -42,10 +45,13 @@ def train(
     *,
     validation: Sequence[Path] = (),
     name: str | None = None,
+    overrides: Sequence[str] = (),
     start_from: str | None = None,
     minutes: float | None = None,
     steps: int | None = None,
     workers: int | None = None,
+    device: str = "auto",
+    tensorboard: bool = False,
     stream: TextIO | None = None,
     command: str = "recodec train",
 ) -> Run:
@@ -53,31 +59,42 @@ def train(
 
     ``data`` and ``validation`` are folders, tar shards or files. ``folder`` gets checkpoint, log, pictures and
     ``<model>.safetensors``; a checkpoint found there is gone on with, and what of its making is another now is said.
-    ``name`` is the model's id instead of the recipe's. ``start_from`` is a model, by id or weights file, that a new
-    run starts from. Stops after ``minutes``, when the run has ``steps`` steps, those before it was resumed included,
-    at the recipe's end, or at SIGTERM or SIGINT. ``workers`` processes read photographs; None is a thread on a CPU and
-    8 for each GPU. ``stream`` is told how things stand. Processes that ``torchrun`` started train together. Raises
-    :class:`RecipeError`, :class:`TrainingError`, :class:`WeightsError`, :class:`ImageError`, :class:`SettingError`.
+    ``name`` is the model's id instead of the recipe's; ``overrides`` are ``KEY=VALUE`` for keys of a recipe that is a
+    file. ``start_from`` is a model, by id or weights file, that a new run starts from. Stops after ``minutes``, when
+    the run has ``steps`` steps, those before it was resumed included, at the recipe's end, or at SIGTERM or SIGINT.
+    ``workers`` processes read photographs; None is a thread on a CPU and 8 for each GPU. ``device`` is where it trains;
+    "auto" is a CUDA device where there is one. ``tensorboard`` writes the log's figures into ``folder/tensorboard`` as
+    well. ``stream`` is told how things stand. Processes that ``torchrun`` started train together. Raises
+    :class:`RecipeError`, :class:`TrainingError`, :class:`WeightsError`, :class:`ImageError`, :class:`SettingError`,
+    :class:`DeviceError`, and :class:`PackageError` where TensorBoard is wanted and missing.
     """
     text = ""
     if not isinstance(recipe, Recipe):
         path = find_recipe(recipe)
-        recipe, text = load_recipe(path), path.read_text(encoding="utf-8")
-        command = f"{command} {path.name}"
+        recipe, text = load_recipe(path, overrides), path.read_text(encoding="utf-8")
+        command = " ".join([command, path.name, *(f"--set {shlex.quote(setting)}" for setting in overrides)])
+    elif overrides:
+        raise RecipeError(f"{overrides[0]!r} is for recipes that are files; change the recipe given instead")
     if name is not None:
         recipe, command = _named(recipe, name), f"{command} --name {name}"
-    with join_processes() as processes:
+    if tensorboard:
+        require_tensorboard()
+    with ExitStack() as stack:
+        processes = stack.enter_context(join_processes(device))
         make_folder(folder)
         console = Console(stream if processes.first else None)
         photographs = Photographs(data)
         console.say(f"{recipe.model}: {len(photographs)} photographs, {processes.count} x {processes.device}")
         if workers is None:
             workers = _WORKERS_PER_GPU if processes.device.type == "cuda" else 0
+        curves = TensorBoard(folder / "tensorboard") if tensorboard and processes.first else None
+        journal = Journal(folder / "log.jsonl", console, curves)
+        stack.callback(journal.close)
         setting = Setting(
             photographs,
             Photographs(validation) if validation else None,
             processes,
-            Journal(folder / "log.jsonl", console),
+            journal,
             workers,
         )
         task = make_task(recipe, setting)

@@ -186,3 +186,45 @@ def test_the_command_says_what_is_wrong_in_one_line(
     assert words in result.output
     assert len(result.stderr.splitlines()) == 1
     assert not list(tmp_path.glob("run/*.safetensors"))
+
+
+def test_keys_device_and_curves_of_a_run(tmp_path: Path, folder: Path) -> None:
+    pytest.importorskip("tensorboard")
+    recipe = recipe_file(tmp_path, steps=6)
+    arguments = train_command(recipe, folder, tmp_path / "run")[3:]
+    options = ["--set", "phases.1.steps=4", "--set", "compute.precision=float32", "--device", "cpu"]
+    done = CliRunner().invoke(main, [*arguments, *options, "--tensorboard"])
+    assert done.exit_code == 0, done.output
+    assert "the recipe is complete" in done.output
+    (record,) = logged(tmp_path / "run")
+    assert record["step"] == 4
+    assert len(list((tmp_path / "run" / "tensorboard").iterdir())) == 1
+    notes = load_model(tmp_path / "run" / "small.safetensors").notes
+    assert "small.toml --set phases.1.steps=4 --set compute.precision=float32 --data" in notes["command"]
+
+
+@pytest.mark.parametrize(
+    ("options", "processes", "code", "reason"),
+    [
+        (("--set", "phases.1.steps=none"), "1", 3, "steps is 'none'"),
+        (("--set", "optimizer.clip"), "1", 3, "give KEY=VALUE"),
+        (("--device", "nosuch"), "1", 2, "the device 'nosuch' cannot be used"),
+        (("--device", "meta"), "1", 2, "the device 'meta' cannot be used"),
+        (("--device", "cuda:1"), "2", 2, "the device 'cuda:1' is not for 2 processes; give cuda"),
+    ],
+)
+def test_mistaken_options(
+    tmp_path: Path,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
+    processes: str,
+    code: int,
+    reason: str,
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", processes)
+    arguments = train_command(recipe_file(tmp_path, steps=6), folder, tmp_path / "run")[3:]
+    done = CliRunner().invoke(main, [*arguments, *options])
+    assert done.exit_code == code, done.output
+    assert reason in done.stderr.replace("\n", " ")
+    assert not (tmp_path / "run").exists()

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from recodec.errors import ImageError
-from recodec.eval.bjontegaard import bd_rate
+from recodec.eval.bjontegaard import bd_rate, unavailable
 from recodec.eval.codecs import CLASSIC
 from recodec.eval.comparison import Panel, draw_comparison
 from recodec.eval.metrics import Pixels, ms_ssim, psnr, to_db
@@ -86,9 +86,10 @@ class CurveValidator:
         """Record the table of a step; draws pictures; returns a line for the reader."""
         curve = self._curve(code, pictures)
         rivals = self._rivals()
-        gains = {name: delta_rates(rival, curve) for name, rival in rivals.items()}
         if self._start is not None:
-            gains["start"] = delta_rates(self._start, curve)
+            rivals["start"] = self._start
+        why = unavailable()
+        gains = {} if why else {name: delta_rates(rival, curve) for name, rival in rivals.items()}
         self.last = {
             "images": len(self.originals),
             "levels": [point._asdict() for point in curve],
@@ -96,7 +97,7 @@ class CurveValidator:
         }
         self._journal.record("validation", step=step, **self.last)
         table = "  ".join(f"{p.bpp:.3f} {p.psnr:.2f} {p.ms_ssim:.4f}" for p in curve)
-        against = ", ".join(
+        against = why or ", ".join(
             f"{name} {_percent(gain['psnr'])} PSNR {_percent(gain['ms_ssim'])} MS-SSIM"
             for name, gain in gains.items()
         )
