@@ -187,7 +187,10 @@ def figures(session: nox.Session) -> None:
     """The README's figures; takes a folder with the Kodak pictures after --, and an hour."""
     if len(session.posargs) != 1:
         session.error("give the folder with the Kodak pictures: nox -s figures -- KODAK")
+    from recodec.model_search import DEFAULT_MODEL
+
     (kodak,) = session.posargs
-    session.run("python", "bench/rd.py", kodak, "--out", "bench/results/kodak_rd_latent-3.json", "--jpeg")
+    curves = f"bench/results/kodak_rd_{DEFAULT_MODEL}.json"
+    session.run("python", "bench/rd.py", kodak, "--out", curves, "--jpeg")
     session.run("python", "bench/entropy.py", "bytes", kodak, "--json", "bench/results/entropy_bytes.json")
     session.run("recodec", "eval", kodak, "--out", "build/evaluation")

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from recodec.model_search import DEFAULT_MODEL, SHIPPED
+
 
 def check_wheel(files: set[str]) -> None:
     """What a wheel holds, but for the scripts that an installer adds."""
@@ -28,12 +30,8 @@ def check_wheel(files: set[str]) -> None:
         "recodec/train/recipes/dev-1.toml",
         "recodec/web/static/index.html",
         "recodec/web/static/recodec.wasm",
-        "recodec/weights/dev-1.safetensors",
-        "recodec/weights/latent-1.safetensors",
-        "recodec/weights/latent-2.safetensors",
-        "recodec/weights/latent-3.safetensors",
-        "recodec/weights/paper-1.safetensors",
-        "recodec/weights/rnn-1.safetensors",
+        "recodec/weights/README.md",
+        *(f"recodec/weights/{name}" for name in (SHIPPED / "SHA256SUMS").read_text().split()[1::2]),
     ):
         assert needed in package
     assert any(path.startswith("recodec/_core.") and path.endswith((".so", ".pyd")) for path in package)
@@ -63,7 +61,7 @@ def test_distributions_hold_everything_and_nothing_else() -> None:
         files = {name.partition("/")[2] for name in archive.getnames()}
     assert {"PKG-INFO", "LICENSE", "README.md", "FORMAT.md", "CITATION.cff", "SECURITY.md"} <= files
     assert {"CMakeLists.txt", "csrc/module.cpp", "kernels/__init__.py", "docs/conf.py"} <= files
-    assert {"python/recodec/weights/latent-3.safetensors", "tests/golden/expected.json"} <= files
+    assert {f"python/recodec/weights/{DEFAULT_MODEL}.safetensors", "tests/golden/expected.json"} <= files
     folders = {name.partition("/")[0] for name in files if "/" in name}
     assert folders == {"bench", "csrc", "docs", "kernels", "python", "tests"}
     assert not any(name.startswith(("bench/results/", "python/recodec/train/starts/")) for name in files)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from recodec.cli import jobs, models, options, output
+from recodec.cli import jobs, loading, options, output
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -56,7 +56,7 @@ def _demo(photo: str | None, convert: bool, model: str, device: str, folder: Pat
 
     source = Path(photo) if photo else resources.files("recodec") / "demo" / "photo.png"
     original = load_rgb(io.BytesIO(source.read_bytes()), convert=convert)
-    codec = models.load(model, device)
+    codec = loading.load(model, device)
     with jobs.one_line_errors(str(folder)):
         folder.mkdir(parents=True, exist_ok=True)
     height, width = original.shape[:2]

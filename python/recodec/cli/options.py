@@ -140,7 +140,7 @@ model = click.option(
     "--model",
     default="default",
     metavar="MODEL",
-    help="Model to encode with: an id, see 'recodec env', or the path of weights.",
+    help="Model to encode with: an id, see 'recodec models', or the path of weights.",
 )
 convert = click.option(
     "--convert",

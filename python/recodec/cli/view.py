@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from recodec.cli import jobs, models, options, output
+from recodec.cli import jobs, loading, options, output
 from recodec.io import folders
 from recodec.io.folders import LeftOut
 from recodec.io.picture_kinds import is_rcd_file
@@ -54,7 +54,7 @@ def view(
     """
     with jobs.one_line_errors(path):
         if model is not None:
-            models.check(model)
+            loading.check(model)
         site = _site(path, model)
         if folder is None:
             _serve(site, port, speed, opened=not no_browser)

@@ -90,7 +90,9 @@ class CodeCosts(nn.Module):
         found = torch.zeros_like(latents)
         with self.entropy.rounded_once():
             for chunk in range(max(counts)):
-                held = torch.tensor([i for i, count in enumerate(counts) if count > chunk], device=index.device)
+                held = torch.tensor(
+                    [i for i, count in enumerate(counts) if count > chunk], device=index.device
+                )
                 costs = self.entropy.crossing_bits(index[held], chunk)
                 found.index_add_(0, held, planes.pull(latents[held], costs, chunk, _SOFTNESS))
         return found
