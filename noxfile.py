@@ -52,6 +52,12 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def man(session: nox.Session) -> None:
+    """A man page for each command, in build/man/man1; takes click-man, of the extra docs."""
+    session.run("python", "-m", "recodec.cli.man_pages", str(BUILD / "man" / "man1"))
+
+
+@nox.session
 def wheel(session: nox.Session) -> None:
     """In build/dist the source distribution and the wheel made of it, twice the same, tried without a compiler."""
     epoch = session.run("git", "log", "-1", "--format=%ct", external=True, silent=True)
