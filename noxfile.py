@@ -52,6 +52,12 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def man(session: nox.Session) -> None:
+    """A man page for each command, in build/man/man1; takes click-man, of the extra docs."""
+    session.run("python", "-m", "recodec.cli.man_pages", str(BUILD / "man" / "man1"))
+
+
+@nox.session
 def wheel(session: nox.Session) -> None:
     """In build/dist the source distribution and the wheel made of it, twice the same, tried without a compiler."""
     epoch = session.run("git", "log", "-1", "--format=%ct", external=True, silent=True)
@@ -187,7 +193,10 @@ def figures(session: nox.Session) -> None:
     """The README's figures; takes a folder with the Kodak pictures after --, and an hour."""
     if len(session.posargs) != 1:
         session.error("give the folder with the Kodak pictures: nox -s figures -- KODAK")
+    from recodec.model_search import DEFAULT_MODEL
+
     (kodak,) = session.posargs
-    session.run("python", "bench/rd.py", kodak, "--out", "bench/results/kodak_rd_latent-3.json", "--jpeg")
+    curves = f"bench/results/kodak_rd_{DEFAULT_MODEL}.json"
+    session.run("python", "bench/rd.py", kodak, "--out", curves, "--jpeg")
     session.run("python", "bench/entropy.py", "bytes", kodak, "--out", "bench/results/entropy_bytes.json")
     session.run("recodec", "eval", kodak, "--out", "build/evaluation")

@@ -23,8 +23,9 @@ import options
 import recodec
 import result_file
 from recodec.codec import Codec
+from recodec.eval.bjontegaard import bd_rate
 from recodec.eval.curve import JpegRival, Step, decode_pixels, load_rgb, measure
-from recodec.eval.metrics import Pixels
+from recodec.eval.metrics import Pixels, to_db
 from recodec.io.picture_kinds import image_suffixes
 
 Row = dict[str, Any]
@@ -103,6 +104,18 @@ def summarise(curve: Sequence[Row]) -> Row:
     }
 
 
+def against_jpeg(curve: Sequence[Row]) -> dict[str, float | None]:
+    """Bjøntegaard's delta rates in percent over the qualities that both reach: what model cards say. MS-SSIM in dB."""
+
+    def points(rows: Sequence[Row], metric: str) -> list[tuple[float, float]]:
+        # Small pictures have no MS-SSIM.
+        known = [row for row in rows if row and row[metric] is not None]
+        return [(row["bpp"], to_db(row[metric]) if metric == "ms_ssim" else row[metric]) for row in known]
+
+    jpeg = [row["jpeg"] for row in curve]
+    return {metric: bd_rate(points(jpeg, metric), points(curve, metric)) for metric in ("ms_ssim", "psnr")}
+
+
 def print_curve(curve: Sequence[Row], *, jpeg: bool) -> None:
     names = ["k", "bytes", "bpp", "PSNR", "MS-SSIM", "chunk"]
     names += ["JPEG bpp", "PSNR", "MS-SSIM"] if jpeg else []
@@ -174,6 +187,11 @@ def main(
     if jpeg:
         result["jpeg_summary"] = summarise([row["jpeg"] for row in curve])
         print_summary("JPEG", result["jpeg_summary"])
+        result["against_jpeg"] = against_jpeg(curve)
+        rates = {
+            name: "-" if rate is None else f"{rate:+.1f} %" for name, rate in result["against_jpeg"].items()
+        }
+        print(f"bits beside JPEG's: {rates['ms_ssim']} (MS-SSIM), {rates['psnr']} (PSNR)")
     result_file.write(out, result)
 
 

@@ -12,6 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from recodec.model_search import DEFAULT_MODEL, SHIPPED
+
+# On Linux; a pip that has installed them lists them outside the package's folder.
+DESKTOP = {"share/thumbnailers/recodec.thumbnailer", "share/mime/packages/recodec.xml"}
+
 
 def check_wheel(files: set[str]) -> None:
     """What a wheel holds, but for the scripts that an installer adds."""
@@ -28,17 +33,13 @@ def check_wheel(files: set[str]) -> None:
         "recodec/train/recipes/dev-1.toml",
         "recodec/web/static/index.html",
         "recodec/web/static/recodec.wasm",
-        "recodec/weights/dev-1.safetensors",
-        "recodec/weights/latent-1.safetensors",
-        "recodec/weights/latent-2.safetensors",
-        "recodec/weights/latent-3.safetensors",
-        "recodec/weights/paper-1.safetensors",
-        "recodec/weights/rnn-1.safetensors",
+        "recodec/weights/README.md",
+        *(f"recodec/weights/{name}" for name in (SHIPPED / "SHA256SUMS").read_text().split()[1::2]),
     ):
         assert needed in package
     assert any(path.startswith("recodec/_core.") and path.endswith((".so", ".pyd")) for path in package)
     others = {path for path in files - package if ".dist-info/" not in path}
-    assert not others
+    assert {path.partition(".data/data/")[2] for path in others} <= DESKTOP
     assert not any(path.endswith((".cpp", ".hpp", ".a")) for path in files)
     assert not any("/train/starts/" in path for path in files), "weights that only training reads"
 
@@ -58,14 +59,18 @@ def test_distributions_hold_everything_and_nothing_else() -> None:
     folder = Path(os.environ["RECODEC_DIST"])
     (wheel,), (source,) = folder.glob("*.whl"), folder.glob("*.tar.gz")
     with zipfile.ZipFile(wheel) as archive:
-        check_wheel(set(archive.namelist()))
+        names = set(archive.namelist())
+    check_wheel(names)
+    assert {name.partition(".data/data/")[2] for name in names} >= (
+        DESKTOP if sys.platform == "linux" else set()
+    )
     with tarfile.open(source) as archive:
         files = {name.partition("/")[2] for name in archive.getnames()}
     assert {"PKG-INFO", "LICENSE", "README.md", "FORMAT.md", "CITATION.cff", "SECURITY.md"} <= files
     assert {"CMakeLists.txt", "csrc/module.cpp", "kernels/__init__.py", "docs/conf.py"} <= files
-    assert {"python/recodec/weights/latent-3.safetensors", "tests/golden/expected.json"} <= files
+    assert {f"python/recodec/weights/{DEFAULT_MODEL}.safetensors", "tests/golden/expected.json"} <= files
     folders = {name.partition("/")[0] for name in files if "/" in name}
-    assert folders == {"bench", "csrc", "docs", "kernels", "python", "tests"}
+    assert folders == {"bench", "csrc", "docs", "kernels", "python", "share", "tests"}
     assert not any(name.startswith(("bench/results/", "python/recodec/train/starts/")) for name in files)
     assert not any(name.endswith((".so", ".pyc", ".rcd")) and not name.startswith("tests/") for name in files)
     assert max(path.stat().st_size for path in (wheel, source)) < 100e6, "the most that PyPI takes"

@@ -14,12 +14,13 @@ from recodec.container.attachments import Attachments
 from recodec.container.core import CODES, EXACT, STRIP
 from recodec.container.reader import Chunk, Reader
 from recodec.container.targets import positive_int
-from recodec.errors import FormatError, TruncatedError, WeightsError
+from recodec.errors import FormatError, TargetError, TruncatedError, WeightsError
 from recodec.families.exact_rows import ExactRows
 from recodec.families.lossless.strips import of_depth
 from recodec.families.protocol import Decoder, Engine, FileHeader
 from recodec.families.registry import read_file_header
 from recodec.io.destinations import Destination
+from recodec.io.drafts import draft_factor, draft_iterations
 from recodec.io.image_files import write_image
 from recodec.io.output_images import Like, Output, make_image, pillow_image
 from recodec.io.reduction import MaxSize, check_max_size, reduced
@@ -47,6 +48,14 @@ class DecodeOptions(TypedDict, total=False):
             None,
             """Make the picture smaller, after it was decoded whole, until its longer side has so many pixels at most,
             or width and height as many as a pair says; its shape is kept, and it is never made larger.""",
+        ),
+    ]
+    draft: Annotated[
+        bool,
+        Option(
+            False,
+            """With ``max_size``, take only the first chunks, as many as so small a picture needs, and no strips of
+            exact rows behind them: faster, and seldom to be told from the whole picture made smaller.""",
         ),
     ]
     max_pixels: Annotated[
@@ -106,6 +115,14 @@ class _Content:
         """Of the code chunks, once a chunk was taken that may be one."""
         assert self._decoder is not None
         return self._decoder
+
+    @property
+    def draft_factor(self) -> float:
+        """See :func:`recodec.io.drafts.draft_factor`; 1 where fewer chunks would be a part of the picture."""
+        common = self.header.common
+        if self.most is None or self.header.details.by_rows:
+            return 1.0
+        return draft_factor((common.width, common.height), self.most)
 
     @property
     def batch_key(self) -> Hashable:
@@ -177,7 +194,8 @@ def check_decode_options(options: DecodeOptions) -> Limits:
     check_options("decode", options, DecodeOptions.__optional_keys__ | {"like"})
     if options.get("iterations") is not None:
         positive_int("iterations", options["iterations"])  # type: ignore[arg-type]
-    check_max_size(options.get("max_size"))
+    if check_max_size(options.get("max_size")) is None and options.get("draft"):
+        raise TargetError("draft is for small pictures; say how small by max_size, or give iterations")
     return Limits(
         options.get("max_pixels", DEFAULT_MAX_PIXELS), options.get("max_memory", DEFAULT_MAX_MEMORY)
     )
@@ -191,6 +209,7 @@ def _read(
     iterations: int | None = None,
     strict: bool = False,
     max_size: MaxSize | None = None,
+    draft: bool = False,
     max_pixels: int | None = DEFAULT_MAX_PIXELS,
     max_memory: int | None = DEFAULT_MAX_MEMORY,
     threads: int = 1,
@@ -201,8 +220,9 @@ def _read(
     reader = file.reader
     content = _Content(engine, file, threads=threads, place=place, most=check_max_size(max_size))
     payloads: list[bytes] = []
+    factor = content.draft_factor if draft else 1
     for chunk in reader.chunks():
-        content.take(chunk, exact=iterations is None)
+        content.take(chunk, exact=iterations is None and factor == 1)
         if _is_code_chunk(engine, reader, chunk) and len(payloads) < wanted:
             payloads.append(chunk.payload)
     content.rows.decode()
@@ -210,6 +230,7 @@ def _read(
         raise TruncatedError(f"the file is cut after {reader.whole}; decode without strict to use them")
     if not payloads:
         raise TruncatedError("the file ends before its first code chunk")
+    del payloads[draft_iterations(reader.iterations, factor) :]
     # Where rows are all exact, nothing else is shown.
     if not content.rows.complete:
         content.decoder.take(payloads)

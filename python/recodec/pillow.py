@@ -12,7 +12,6 @@ module loads no torch; the first picture that is decoded or saved does.
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +27,7 @@ from recodec.container.reader import Chunk, Reader, keep_metadata
 from recodec.errors import FormatError, ImageError, InputWarning, RecodecError
 from recodec.families.registry import read_file_header
 from recodec.io.declared import declared
+from recodec.io.drafts import draft_iterations
 from recodec.io.exclusive import exclusive
 from recodec.io.further_pictures import frames_of
 from recodec.io.metadata import INFO_KEYS, as_bytes, as_info, written_exif
@@ -125,8 +125,8 @@ class RecodecImageFile(ImageFile.ImageFile):
             return None
         # Fewer strips would be a part of the picture.
         if size is not None and not self._by_rows:
-            factor = max(1.0, min(whole / max(part, 1) for whole, part in zip(self.size, size, strict=True)))
-            self.iterations = min(self.iterations, math.ceil(self.n_iterations / factor))
+            factor = min(whole / max(part, 1) for whole, part in zip(self.size, size, strict=True))
+            self.iterations = min(self.iterations, draft_iterations(self.n_iterations, factor))
         return self.mode, (0, 0, *self.size)
 
     def load(self) -> Any:

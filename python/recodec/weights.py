@@ -305,16 +305,28 @@ def hides_shipped(model: Model) -> bool:
     return any(path.is_file() and _hash_of(path) != model.hash for path in paths)
 
 
+def look_at(path: Path) -> tuple[str, bytes]:
+    """Name of the architecture and hash of a file of weights, without its network.
+
+    Raises :class:`WeightsError`, for other bytes than the released ones under the name of a shipped model too.
+    """
+    if path.parent in shipped_folders():
+        _check_release(path)
+    state = path.stat()
+    return _looked_at(path, state.st_mtime_ns, state.st_size)
+
+
 def _hash_of(path: Path) -> bytes:
     state = path.stat()
-    return _computed_hash(path, state.st_mtime_ns, state.st_size)
+    return _looked_at(path, state.st_mtime_ns, state.st_size)[1]
 
 
 # A file that names weights at random is to cost no more than a look.
 @lru_cache(maxsize=1024)
-def _computed_hash(path: Path, modified: int, size: int) -> bytes:
+def _looked_at(path: Path, modified: int, size: int) -> tuple[str, bytes]:
     metadata, tensors, architecture = _read(path)
-    return decoder_hash(metadata.get("decoder", ""), tensors, architecture.network.decoder_tensors)
+    name = metadata.get("architecture", _DEFAULT_ARCHITECTURE)
+    return name, decoder_hash(metadata.get("decoder", ""), tensors, architecture.network.decoder_tensors)
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor], Architecture]:

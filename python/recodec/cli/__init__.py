@@ -21,6 +21,7 @@ from recodec.cli.environment import env
 from recodec.cli.evaluate import evaluate
 from recodec.cli.export import export
 from recodec.cli.inspect import info, truncate, verify
+from recodec.cli.models import models
 from recodec.cli.train import train
 from recodec.cli.train_entropy import train_entropy
 from recodec.cli.view import view
@@ -86,6 +87,7 @@ for command in (
     info,
     truncate,
     verify,
+    models,
     env,
     demo,
     evaluate,

@@ -13,6 +13,7 @@ from recodec.cli import jobs, options, output, planning
 from recodec.cli.jobs import Job, Outcome
 from recodec.cli.output import STANDARD
 from recodec.cli.workers import Codecs
+from recodec.io.drafts import draft_factor, draft_iterations
 from recodec.io.picture_kinds import is_rcd_file, register_plugins
 
 if TYPE_CHECKING:
@@ -34,6 +35,11 @@ if TYPE_CHECKING:
         help="Of JPEG, WebP, AVIF and the like; without it WebP and JPEG XL are lossless and the others have 95.",
     ),
     options.max_size,
+    click.option(
+        "--draft",
+        is_flag=True,
+        help="With --max-size: decode only the first iterations, as many as so small a picture needs.",
+    ),
     options.device,
     options.dtype,
     options.max_pixels,
@@ -51,6 +57,7 @@ def decode(
     format_name: str | None,
     quality: int | None,
     max_size: tuple[int, int] | None,
+    draft: bool,
     device: str,
     dtype: str,
     max_pixels: int,
@@ -69,6 +76,10 @@ def decode(
     from recodec.io.image_files import LOSSY
 
     register_plugins()
+    if draft and max_size is None:
+        raise click.UsageError(
+            "--draft is for small pictures; say how small by --max-size, or give --iterations"
+        )
     options.check_resume(resume, reporting["no_overwrite"])
     suffix = f".{(format_name or 'png').lower()}"
     if format_name is None:
@@ -90,6 +101,7 @@ def decode(
         "iterations": iterations,
         "strict": strict,
         "max_size": max_size,
+        "draft": draft,
         "max_pixels": max_pixels,
         "max_memory": max_memory,
     }
@@ -113,7 +125,7 @@ class _Decode:
         data = output.read(job.source)
         info = recodec.info(data)
         image = self.codecs.load(info.model, info.model_hash).decode(data, **self.options)
-        wanted = self.options.get("iterations")
+        wanted = self._wanted(info)
         shown = min(info.iterations, wanted or info.iterations)
         lossless = info.lossless and (wanted is None or (info.exact is None and shown == info.iterations))
         record = {
@@ -136,6 +148,17 @@ class _Decode:
         said += [f"a {kind} file cannot hold its {', '.join(lost)}"] if lost else []
         record |= {"lost": lost, "warnings": said}
         return Outcome(record, text, "; ".join(said), written)
+
+    def _wanted(self, info: recodec.Info) -> int | None:
+        """How many iterations are decoded of a file; None is all there is."""
+        from recodec.io.reduction import check_max_size
+
+        given, most = self.options.get("iterations"), check_max_size(self.options.get("max_size"))
+        if most is None or not self.options.get("draft") or info.details.by_rows:
+            return given
+        factor = draft_factor((info.width, info.height), most)
+        enough = draft_iterations(info.iterations, factor) if factor > 1 else None
+        return min((count for count in (given, enough) if count), default=None)
 
 
 def pillow_format(target: str, name: str | None) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from recodec.cli import jobs, models, options, output
+from recodec.cli import completion, jobs, loading, options, output
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -31,11 +31,18 @@ _TRIALS = 3
 
 @click.command()
 @options.apply(
-    click.argument("photo", required=False),
+    click.argument("photo", required=False, shell_complete=completion.file_names),
     options.convert,
     options.model,
     options.device,
-    click.option("--output-dir", default="demo", show_default=True, metavar="DIR", help="Made if missing."),
+    click.option(
+        "--output-dir",
+        default="demo",
+        show_default=True,
+        metavar="DIR",
+        help="Made if missing.",
+        shell_complete=completion.folder_names,
+    ),
 )
 def demo(photo: str | None, convert: bool, model: str, device: str, output_dir: str) -> None:
     """Encode a photograph and compare every prefix of the file with JPEG.
@@ -56,7 +63,7 @@ def _demo(photo: str | None, convert: bool, model: str, device: str, folder: Pat
 
     source = Path(photo) if photo else resources.files("recodec") / "demo" / "photo.png"
     original = load_rgb(io.BytesIO(source.read_bytes()), convert=convert)
-    codec = models.load(model, device)
+    codec = loading.load(model, device)
     with jobs.one_line_errors(str(folder)):
         folder.mkdir(parents=True, exist_ok=True)
     height, width = original.shape[:2]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recodec.cli import jobs, measuring, options, output
+from recodec.cli import completion, jobs, measuring, options, output
 from recodec.errors import ImageError, RecipeError, WeightsError
 from recodec.io import folders
 from recodec.io.picture_kinds import register_plugins
@@ -64,6 +64,7 @@ class _CodecType(click.ParamType[str]):
         "models",
         multiple=True,
         metavar="MODEL",
+        shell_complete=completion.models,
         help="Model to judge, by id or weights file; may be repeated.",
     ),
     click.option(

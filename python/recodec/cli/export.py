@@ -6,17 +6,18 @@ import json
 
 import click
 
-from recodec.cli import jobs, options
+from recodec.cli import completion, jobs, options
 
 
 @click.command()
-@click.argument("model", default="default")
+@click.argument("model", default="default", shell_complete=completion.models)
 @options.apply(
     click.option(
         "--onnx",
         "folder",
         required=True,
         metavar="DIR",
+        shell_complete=completion.folder_names,
         help="Folder for the files; it is made.",
     ),
     options.as_json,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Unpack
 import click
 
 import recodec
-from recodec.cli import jobs, options, output, planning
+from recodec.cli import completion, jobs, options, output, planning
 from recodec.cli.encode import caught_warnings, outcome
 from recodec.cli.jobs import Job, Outcome
 from recodec.io.picture_kinds import is_rcd_file
@@ -55,7 +55,9 @@ def verify(files: tuple[str, ...], max_pixels: int, max_memory: int, as_json: bo
 
 @click.command()
 @options.apply(
-    click.argument("paths", nargs=-1, required=True, metavar="IN [OUT]"),
+    click.argument(
+        "paths", nargs=-1, required=True, metavar="IN [OUT]", shell_complete=completion.file_names
+    ),
     options.output,
     options.truncate_target,
     options.reporting,

@@ -1,41 +1,81 @@
-"""Loading a model for a command."""
+"""``recodec models``."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from pathlib import Path
+from typing import Any
 
 import click
 
-from recodec.families.registry import codecs_without_weights
-from recodec.model_search import DEFAULT_MODEL, find_model, is_path
-
-if TYPE_CHECKING:
-    from recodec import Codec
-
-
-def load(model: str, device: str, dtype: str = "float32", model_hash: str | None = None) -> Codec:
-    """A codec on a device, working in a type of number. Raises a usage error if the device is not there."""
-    import recodec
-
-    # Before torch is loaded for it.
-    check(model)
-    try:
-        return recodec.load(model, device=device, dtype=dtype, model_hash=model_hash)
-    except recodec.DeviceError as error:
-        raise click.UsageError(str(error)) from error
+from recodec.cli import jobs, options, output
+from recodec.errors import WeightsError
+from recodec.model_cards import card_of
+from recodec.model_search import DEFAULT_MODEL, find_model, weights_files
 
 
-def check(model: str) -> None:
-    """Raise :class:`recodec.WeightsError` for a model that is not there, without a look at what is in its file."""
-    from recodec.errors import WeightsError
-    from recodec.file_errors import of_file
+@click.command()
+@options.as_json
+def models(as_json: bool) -> None:
+    """List the models that are installed here.
 
-    if is_path(model):
-        try:
-            open(model, "rb").close()
-        except OSError as error:
-            raise of_file(
-                WeightsError, error, f"{model} cannot be read as weights: {error.strerror}"
-            ) from error
-    elif model not in codecs_without_weights():
-        find_model(DEFAULT_MODEL if model == "default" else model)
+    Those in the folders of RECODEC_WEIGHTS come first, then those of the package, then those of 'recodec zoo'. Licences
+    and figures are what the card beside the weights says: how many bits files take beside JPEG 4:2:0 of equal quality,
+    on the Kodak pictures. The hash is what files carry. Codecs without weights (lossless, mlp) are not listed.
+    """
+    codes = []
+    with jobs.one_line_errors("models"):
+        for path in weights_files():
+            try:
+                found = _describe(path)
+            except (WeightsError, OSError) as error:
+                failure = jobs.Failure.of(error)
+                failure.report(str(path))
+                codes.append(failure.code)
+                found = {"id": path.stem, "file": str(path), **failure.record}
+            if as_json:
+                output.say(json.dumps(found, ensure_ascii=False))
+            elif "error" not in found:
+                output.say(_text(found))
+    if codes:
+        click.get_current_context().exit(max(codes))
+
+
+def _describe(path: Path) -> dict[str, Any]:
+    from recodec.weights import look_at
+
+    architecture, digest = look_at(path)
+    card = card_of(path)
+    first = find_model(path.stem) == path
+    return {
+        "id": path.stem,
+        "default": first and path.stem == DEFAULT_MODEL,
+        "hidden": not first,
+        "architecture": architecture,
+        "bytes": path.stat().st_size,
+        "hash": digest.hex(),
+        "licence": card.licence,
+        "data_licence": card.data_licence,
+        "bd_rate": card.bd_rate,
+        "file": str(path),
+    }
+
+
+def _text(found: dict[str, Any]) -> str:
+    name = output.displayed(found["id"]) + (", the default" if found["default"] else "")
+    if found["hidden"]:
+        name += ", hidden by another of this id: named by its file or, of a .rcd file, by its hash"
+    labels = {"ms_ssim": "MS-SSIM", "psnr": "PSNR"}
+    rates = [
+        f"{abs(rate):.1f} % {'fewer' if rate < 0 else 'more'} bits for equal {labels[metric]}"
+        for metric, rate in (found["bd_rate"] or {}).items()
+    ]
+    rows = {
+        "network": f"{found['architecture']}, {found['bytes'] / 1e6:.1f} MB, hash {found['hash']}",
+        "licence": found["licence"],
+        "data": found["data_licence"],
+        "JPEG": ", ".join(rates),
+        "file": found["file"],
+    }
+    lines = (f"  {key:<9}{output.displayed(value or 'not stated')}" for key, value in rows.items())
+    return "\n".join([name, *lines])

@@ -11,6 +11,7 @@ from typing import Any, TypedDict, TypeVar
 
 import click
 
+from recodec.cli import completion
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS
 from recodec.runtime.batches import usable_cores
 
@@ -140,7 +141,8 @@ model = click.option(
     "--model",
     default="default",
     metavar="MODEL",
-    help="Model to encode with: an id, see 'recodec env', or the path of weights.",
+    shell_complete=completion.models,
+    help="Model to encode with: an id, see 'recodec models', or the path of weights.",
 )
 convert = click.option(
     "--convert",
@@ -195,10 +197,16 @@ max_size = click.option(
 output_dir = click.option(
     "--output-dir",
     metavar="DIR",
+    shell_complete=completion.folder_names,
     help="Folder for the outputs; it is made where it is not there, and folders in it as inputs have them.",
 )
 output = click.option(
-    "-o", "--output", "out", metavar="OUT", help="The output of a single input, as OUT behind it would be."
+    "-o",
+    "--output",
+    "out",
+    metavar="OUT",
+    help="The output of a single input, as OUT behind it would be.",
+    shell_complete=completion.file_names,
 )
 processes = click.option(
     "--jobs",
@@ -232,8 +240,12 @@ quiet = click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 as_json = click.option(
     "--json", "as_json", is_flag=True, help="One JSON object per file on standard output, as each is done."
 )
-files = click.argument("files", nargs=-1, required=True, metavar="FILE...")
-paths = click.argument("paths", nargs=-1, required=True, metavar="IN... [OUT]")
+files = click.argument(
+    "files", nargs=-1, required=True, metavar="FILE...", shell_complete=completion.file_names
+)
+paths = click.argument(
+    "paths", nargs=-1, required=True, metavar="IN... [OUT]", shell_complete=completion.file_names
+)
 
 
 validation = click.option(

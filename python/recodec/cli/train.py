@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from recodec.cli import jobs, options
+from recodec.cli import completion, jobs, options
 
 
 @click.command()
-@click.argument("recipe", metavar="RECIPE")
+@click.argument("recipe", metavar="RECIPE", shell_complete=completion.file_names)
 @options.photographs
 @options.validation
 @click.option(
@@ -36,7 +36,10 @@ from recodec.cli import jobs, options
     help="Another value for a key of the recipe, as optimizer.clip=2 or phases.1.batch=4; may be repeated.",
 )
 @click.option(
-    "--start-from", metavar="MODEL", help="Model, an id or a .safetensors file, that a new run starts from."
+    "--start-from",
+    metavar="MODEL",
+    shell_complete=completion.models,
+    help="Model, an id or a .safetensors file, that a new run starts from.",
 )
 @click.option(
     "--threads", type=click.IntRange(1, options.MOST_PROCESSES), help="CPU threads of each process."

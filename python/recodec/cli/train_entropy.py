@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from recodec.cli import jobs, options
+from recodec.cli import completion, jobs, options
 from recodec.errors import OutputError
 
 _IMAGES = 1000
@@ -15,7 +15,7 @@ _MINUTES = 45.0
 
 
 @click.command("train-entropy")
-@click.argument("model", metavar="MODEL")
+@click.argument("model", metavar="MODEL", shell_complete=completion.models)
 @options.photographs
 @options.validation
 @click.option(
@@ -62,6 +62,7 @@ _MINUTES = 45.0
 @click.option(
     "--start-from",
     metavar="MODEL",
+    shell_complete=completion.models,
     help="Begin with the entropy network of this model, by id or weights file; for embedded planes.",
 )
 @click.option("--threads", type=click.IntRange(1, options.MOST_PROCESSES), help="CPU threads.")

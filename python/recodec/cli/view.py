@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from recodec.cli import jobs, models, options, output
+from recodec.cli import completion, jobs, loading, options, output
 from recodec.io import folders
 from recodec.io.folders import LeftOut
 from recodec.io.picture_kinds import is_rcd_file
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @options.apply(
-    click.argument("path", metavar="FILE|FOLDER"),
+    click.argument("path", metavar="FILE|FOLDER", shell_complete=completion.file_names),
     click.option(
         "--speed",
         type=options.Number(min=0.1, max=1e6),
@@ -36,11 +36,16 @@ if TYPE_CHECKING:
     ),
     click.option("--no-browser", is_flag=True, help="Print the address and open no browser."),
     click.option(
-        "--export", "folder", metavar="DIR", help="Write the page into a folder for any web server, and end."
+        "--export",
+        "folder",
+        metavar="DIR",
+        shell_complete=completion.folder_names,
+        help="Write the page into a folder for any web server, and end.",
     ),
     click.option(
         "--model",
         metavar="MODEL",
+        shell_complete=completion.models,
         help="Weights to try before those that are found by the ids that files name: an id or a file.",
     ),
 )
@@ -54,7 +59,7 @@ def view(
     """
     with jobs.one_line_errors(path):
         if model is not None:
-            models.check(model)
+            loading.check(model)
         site = _site(path, model)
         if folder is None:
             _serve(site, port, speed, opened=not no_browser)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from recodec.cli import models
+from recodec.cli import loading
 from recodec.errors import RecodecError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Codecs:
         """
         key = model, model_hash
         if key not in self._loaded:
-            self._loaded[key] = models.load(model, self._device, self._dtype, model_hash)
+            self._loaded[key] = loading.load(model, self._device, self._dtype, model_hash)
         return self._loaded[key]
 
 

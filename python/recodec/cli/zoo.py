@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from recodec.cli import jobs, options, output, planning
+from recodec.cli import completion, jobs, options, output, planning
 from recodec.cli.encode import caught_warnings, outcome
 from recodec.cli.jobs import Job, Outcome
 from recodec.io import picture_kinds
@@ -127,8 +127,8 @@ def command_of(system: System) -> click.Command:
     """The command that encodes with a system."""
 
     @options.apply(
-        click.argument("source", metavar="IN"),
-        click.argument("target", metavar="OUT"),
+        click.argument("source", metavar="IN", shell_complete=completion.file_names),
+        click.argument("target", metavar="OUT", shell_complete=completion.file_names),
         *_SETTINGS[system.module],
         options.convert,
         options.strip,
