@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import recodec
-from recodec.codec import DecodeOptions, EncodeOptions
+from recodec.codec import DecodeOptions, EncodeOptions, ProgressiveOptions
 from recodec.container.targets import Targets, resolve_target
 from recodec.decoding import _read
 from recodec.encoding import _start
@@ -107,6 +107,8 @@ def test_what_names_no_model(picture: Image.Image) -> None:
         (recodec.Codec.encode, EncodeOptions, ["self", "image", "out"]),
         (recodec.decode, DecodeOptions, ["data", "like", "out"]),
         (recodec.Codec.decode, DecodeOptions, ["self", "data", "like", "out"]),
+        (recodec.progressive, ProgressiveOptions, ["data", "like", "out"]),
+        (recodec.Codec.progressive, ProgressiveOptions, ["self", "data", "like", "out"]),
     ],
 )
 def test_signatures_and_help_show_every_option(

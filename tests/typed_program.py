@@ -50,6 +50,13 @@ def decode(codec: Codec, data: bytes, path: Path, tensor: Tensor, array: npt.NDA
     assert_type(shown[0].dtype, np.dtype[np.uint8 | np.uint16])
 
 
+def watch(codec: Codec, data: bytes) -> None:
+    for shown in recodec.progressive(data, max_size=(320, 240), out="shown.png"):
+        assert_type(shown, Image.Image)
+    for tensor in codec.progressive(data, like="torch", max_size=320, max_pixels=None):
+        assert_type(tensor, Tensor)
+
+
 def look(data: bytes, path: Path, files: list[bytes], mixed: tuple[bytes | Path, ...]) -> None:
     assert_type(recodec.info(data), Info)
     assert_type(recodec.info([data, path]), list[Info])

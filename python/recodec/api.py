@@ -11,8 +11,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from recodec.codec import Codec, DecodeOptions, EncodeOptions
-from recodec.decoding import CodedFile, check_decode_options, decode_all, open_file
+from recodec.codec import Codec, DecodeOptions, EncodeOptions, ProgressiveOptions
+from recodec.decode_options import check_decode_options
+from recodec.decoding import CodedFile, decode_all, open_file
 from recodec.decoding import progressive as decode_progressively
 from recodec.families.protocol import Engine, FileHeader
 from recodec.families.registry import codecs_without_weights, engine_of, family_without_weights
@@ -20,8 +21,7 @@ from recodec.io.destinations import Destination
 from recodec.io.image_files import image_places
 from recodec.io.output_images import Array, Like, Output, check_like
 from recodec.io.pictures import ImageLike, Picture
-from recodec.io.sources import Source, read_blocks
-from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
+from recodec.io.sources import Source
 from recodec.lossless_mode import model_for
 from recodec.model_search import DEFAULT_MODEL, SEARCH_PATH_VARIABLE, available_models, check_name
 from recodec.ops.backend import Backend
@@ -234,31 +234,50 @@ def _decoded(
 
 @overload
 def progressive(
-    data: Source, *, like: Literal["pil"] = "pil", max_pixels: int | None = ..., max_memory: int | None = ...
+    data: Source,
+    *,
+    like: Literal["pil"] = "pil",
+    out: Destination | None = ...,
+    **options: Unpack[ProgressiveOptions],
 ) -> Iterator[Image.Image]: ...
 @overload
 def progressive(
-    data: Source, *, like: Literal["numpy"], max_pixels: int | None = ..., max_memory: int | None = ...
+    data: Source,
+    *,
+    like: Literal["numpy"],
+    out: Destination | None = ...,
+    **options: Unpack[ProgressiveOptions],
 ) -> Iterator[Array]: ...
 @overload
 def progressive(
-    data: Source, *, like: Literal["torch"], max_pixels: int | None = ..., max_memory: int | None = ...
+    data: Source,
+    *,
+    like: Literal["torch"],
+    out: Destination | None = ...,
+    **options: Unpack[ProgressiveOptions],
 ) -> Iterator[Tensor]: ...
 @overload
 def progressive(
-    data: Source, *, like: str, max_pixels: int | None = ..., max_memory: int | None = ...
+    data: Source, *, like: str, out: Destination | None = ..., **options: Unpack[ProgressiveOptions]
 ) -> Iterator[Output]: ...
 
 
+@with_options(ProgressiveOptions)
 def progressive(
     data: Source,
     *,
     like: str = "pil",
-    max_pixels: int | None = DEFAULT_MAX_PIXELS,
-    max_memory: int | None = DEFAULT_MAX_MEMORY,
+    out: Destination | None = None,
+    **options: Unpack[ProgressiveOptions],
 ) -> Iterator[Any]:
-    """Yield one ever better image per code chunk and strip; see :meth:`Codec.progressive`."""
-    return decode_progressively(_engine, read_blocks(data), check_like(like), Limits(max_pixels, max_memory))
+    """Yield one ever better image per code chunk, and one per strip of exact rows behind them.
+
+    ``data`` may be a binary file object that is still being filled (a pipe, a socket's file): each
+    image comes as soon as its chunk is complete, and nothing is read beyond the end mark's block.
+    ``like`` and what is raised are those of :meth:`decode`. Each image is written to ``out`` as well, where it takes
+    the place of the one before: a path, which always has a whole one, or an open binary file that can seek.
+    """
+    return decode_progressively(_engine, data, check_like(like), options, out)
 
 
 def _engine(header: FileHeader) -> Engine:

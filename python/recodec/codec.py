@@ -11,7 +11,8 @@ from PIL import Image
 from torch import Tensor
 
 from recodec import files
-from recodec.decoding import DecodeOptions, decode_all, progressive
+from recodec.decode_options import DecodeOptions, ProgressiveOptions
+from recodec.decoding import decode_all, progressive
 from recodec.encoding import EncodeOptions, encode_all
 from recodec.errors import SettingError, WeightsError
 from recodec.families.protocol import Engine
@@ -20,8 +21,7 @@ from recodec.io.destinations import Destination, deliver, destinations
 from recodec.io.image_files import image_places
 from recodec.io.output_images import Array, Output, check_like
 from recodec.io.pictures import ImageLike, Picture
-from recodec.io.sources import Source, read_blocks
-from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
+from recodec.io.sources import Source
 from recodec.notices import warn
 from recodec.ops.backend import Backend
 from recodec.options import with_options
@@ -31,7 +31,7 @@ from recodec.weights import Model, find_weights, load_model
 
 forks.guard()
 
-__all__ = ["Codec", "DecodeOptions", "EncodeOptions", "Output"]
+__all__ = ["Codec", "DecodeOptions", "EncodeOptions", "Output", "ProgressiveOptions"]
 
 
 def _is_found(model: Model) -> bool:
@@ -276,8 +276,8 @@ class Codec:
         data: Source,
         *,
         like: Literal["pil"] = "pil",
-        max_pixels: int | None = ...,
-        max_memory: int | None = ...,
+        out: Destination | None = ...,
+        **options: Unpack[ProgressiveOptions],
     ) -> Iterator[Image.Image]: ...
     @overload
     def progressive(
@@ -285,8 +285,8 @@ class Codec:
         data: Source,
         *,
         like: Literal["numpy"],
-        max_pixels: int | None = ...,
-        max_memory: int | None = ...,
+        out: Destination | None = ...,
+        **options: Unpack[ProgressiveOptions],
     ) -> Iterator[Array]: ...
     @overload
     def progressive(
@@ -294,27 +294,33 @@ class Codec:
         data: Source,
         *,
         like: Literal["torch"],
-        max_pixels: int | None = ...,
-        max_memory: int | None = ...,
+        out: Destination | None = ...,
+        **options: Unpack[ProgressiveOptions],
     ) -> Iterator[Tensor]: ...
     @overload
     def progressive(
-        self, data: Source, *, like: str, max_pixels: int | None = ..., max_memory: int | None = ...
+        self,
+        data: Source,
+        *,
+        like: str,
+        out: Destination | None = ...,
+        **options: Unpack[ProgressiveOptions],
     ) -> Iterator[Output]: ...
 
+    @with_options(ProgressiveOptions)
     def progressive(
         self,
         data: Source,
         *,
         like: str = "pil",
-        max_pixels: int | None = DEFAULT_MAX_PIXELS,
-        max_memory: int | None = DEFAULT_MAX_MEMORY,
+        out: Destination | None = None,
+        **options: Unpack[ProgressiveOptions],
     ) -> Iterator[Any]:
         """Yield one ever better image per code chunk, and one per strip of exact rows behind them.
 
         ``data`` may be a binary file object that is still being filled (a pipe, a socket's file): each
         image comes as soon as its chunk is complete, and nothing is read beyond the end mark's block.
-        Limits and errors are those of :meth:`decode`.
+        ``like`` and what is raised are those of :meth:`decode`. Each image is written to ``out`` as well, where it
+        takes the place of the one before: a path, which always has a whole one, or an open binary file that can seek.
         """
-        limits = Limits(max_pixels, max_memory)
-        return progressive(lambda header: self.engine, read_blocks(data), check_like(like), limits)
+        return progressive(lambda header: self.engine, data, check_like(like), options, out)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, TypedDict
 
 import torch
 from PIL import Image
@@ -14,46 +14,27 @@ from recodec.container.attachments import Attachments
 from recodec.container.core import CODES, EXACT, STRIP
 from recodec.container.reader import Chunk, Reader
 from recodec.container.targets import positive_int
+from recodec.decode_options import (
+    DecodeOptions,
+    ProgressiveOptions,
+    check_decode_options,
+    check_progressive_options,
+)
 from recodec.errors import FormatError, TruncatedError, WeightsError
 from recodec.families.exact_rows import ExactRows
 from recodec.families.lossless.strips import of_depth
 from recodec.families.protocol import Decoder, Engine, FileHeader
 from recodec.families.registry import read_file_header
-from recodec.io.destinations import Destination
-from recodec.io.image_files import write_image
+from recodec.io.destinations import Destination, Replaced
+from recodec.io.image_files import image_places, write_image
 from recodec.io.output_images import Like, Output, make_image, pillow_image
-from recodec.io.reduction import MaxSize, check_max_size, reduced
-from recodec.io.sources import Buffer, Source, read_source
-from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, MAX_MEMORY_TEXT, Limits
-from recodec.options import Option, check_options
+from recodec.io.reduced_sizes import MaxSize, check_max_size
+from recodec.io.reduction import reduced
+from recodec.io.sources import Source, read_blocks, read_source
+from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
 from recodec.runtime.ambient import without_autocast
 from recodec.runtime.batches import batched, prepared, usable_cores
 from recodec.several import attempt
-
-
-class DecodeOptions(TypedDict, total=False):
-    """Keyword arguments of :meth:`recodec.Codec.decode` beside ``like``."""
-
-    iterations: Annotated[
-        int | None, Option(None, "Stop after so many chunks, before strips of exact rows; None takes all.")
-    ]
-    strict: Annotated[
-        bool,
-        Option(False, "Refuse a file that was cut, which is otherwise shown as far as its whole chunks go."),
-    ]
-    max_size: Annotated[
-        MaxSize | None,
-        Option(
-            None,
-            """Make the picture smaller, after it was decoded whole, until its longer side has so many pixels at most,
-            or width and height as many as a pair says; its shape is kept, and it is never made larger.""",
-        ),
-    ]
-    max_pixels: Annotated[
-        int | None,
-        Option(DEFAULT_MAX_PIXELS, "Refuse larger pictures, whatever the file claims; None is no limit."),
-    ]
-    max_memory: Annotated[int | None, Option(DEFAULT_MAX_MEMORY, MAX_MEMORY_TEXT)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +67,7 @@ class _Content:
         *,
         progressive: bool = False,
         threads: int = 1,
-        place: Destination | None = None,
+        place: Destination | Replaced | None = None,
         most: tuple[int, int] | None = None,
     ):
         if file.header.family.number != engine.family.number:
@@ -95,7 +76,7 @@ class _Content:
                 f"{engine.family.name!r}; recodec.decode finds the codec that a file names"
             )
         engine.require(file.header)
-        self.header, self.place, self.most = file.header, place, most
+        self.engine, self.header, self.place, self.most = engine, file.header, place, most
         self._begin = partial(engine.decoder, file.header, progressive=progressive, threads=threads)
         self._decoder: Decoder | None = None
         self.attachments = Attachments(file.header.common)
@@ -139,7 +120,7 @@ def decode_all(
     wanted = list(zip(sources, places or [None] * len(sources), strict=True))
 
     def show(content: _Content) -> Output:
-        return _show(engine, content, like)
+        return _show(content, like)
 
     if engine.at_once == 1 or len(sources) == 1:
 
@@ -170,17 +151,6 @@ def decode_all(
 def _kind(content: _Content | Exception) -> Hashable:
     """Of files that are shown together; errors are of one kind, apart from all files."""
     return Exception if isinstance(content, Exception) else content.batch_key
-
-
-def check_decode_options(options: DecodeOptions) -> Limits:
-    """The limits among options. Raises :class:`OptionError`, and :class:`TargetError` for what is no number."""
-    check_options("decode", options, DecodeOptions.__optional_keys__ | {"like"})
-    if options.get("iterations") is not None:
-        positive_int("iterations", options["iterations"])  # type: ignore[arg-type]
-    check_max_size(options.get("max_size"))
-    return Limits(
-        options.get("max_pixels", DEFAULT_MAX_PIXELS), options.get("max_memory", DEFAULT_MAX_MEMORY)
-    )
 
 
 def _read(
@@ -226,13 +196,13 @@ def _is_code_chunk(engine: Engine, reader: Reader, chunk: Chunk) -> bool:
 # Not inference mode: what is handed out must be an ordinary tensor.
 @torch.no_grad()
 @without_autocast()
-def _show(engine: Engine, content: _Content, like: Like) -> Output:
+def _show(content: _Content, like: Like) -> Output:
     """The image that a caller would like from its parts."""
     common = content.header.common
     size = (common.channels + bool(common.alpha), common.height, common.width)
     rows, attachments = content.rows, content.attachments
     dtype = torch.uint8 if rows.depth == 8 else torch.uint16
-    samples = torch.empty(size, dtype=dtype, device=engine.device)
+    samples = torch.empty(size, dtype=dtype, device=content.engine.device)
     # Before the parts: those that have alpha themselves have more of it.
     if attachments.alpha is not None:
         samples[-1] = torch.from_numpy(of_depth(attachments.alpha, rows.depth))
@@ -248,31 +218,56 @@ def _show(engine: Engine, content: _Content, like: Like) -> Output:
 
 
 def progressive(
-    find: Callable[[FileHeader], Engine], blocks: Iterator[Buffer], like: Like, limits: Limits
+    find: Callable[[FileHeader], Engine],
+    source: Source,
+    like: Like,
+    options: ProgressiveOptions,
+    out: Destination | None = None,
 ) -> Iterator[Output]:
     """A picture after every code chunk and every strip of a file whose bytes are still arriving.
 
-    ``find`` finds its codec.
+    ``find`` finds its codec. Each picture takes the place of the one before in ``out``. Raises :class:`OptionError` and
+    :class:`TargetError` at once.
     """
+    limits, most = check_progressive_options(options), check_max_size(options.get("max_size"))
+    (place,) = image_places(out, None)
+    kept = place if place is None or isinstance(place, str | os.PathLike) else Replaced(place)
+    return _progressive(find, source, like, most, limits, kept)
+
+
+def _progressive(
+    find: Callable[[FileHeader], Engine],
+    source: Source,
+    like: Like,
+    most: tuple[int, int] | None,
+    limits: Limits,
+    place: Destination | Replaced | None,
+) -> Iterator[Output]:
     reader = Reader()
     content: _Content | None = None
-    for block in blocks:
+    for block in read_blocks(source):
         reader.feed(block)
         if content is None:
             try:
                 file = _opened(reader, limits)
             except TruncatedError:
                 continue  # the header may be complete with the next block
-            engine = find(file.header)
-            content = _Content(engine, file, progressive=True, threads=torch.get_num_threads())
+            content = _Content(
+                find(file.header),
+                file,
+                progressive=True,
+                threads=torch.get_num_threads(),
+                place=place,
+                most=most,
+            )
         for chunk in reader.chunks():
             content.take(chunk)
             content.rows.decode()
-            if _is_code_chunk(engine, reader, chunk):
+            if _is_code_chunk(content.engine, reader, chunk):
                 content.decoder.take([chunk.payload])
             elif chunk.type != STRIP or content.rows.fields is None:
                 continue
-            yield _show(engine, content, like)
+            yield _show(content, like)
         if reader.ended:
             break
     if reader.iterations == 0:

@@ -16,7 +16,7 @@ from recodec.cli.workers import Codecs
 from recodec.io.picture_kinds import is_rcd_file, register_plugins
 
 if TYPE_CHECKING:
-    from recodec.decoding import DecodeOptions
+    from recodec.decode_options import DecodeOptions
 
 
 @click.command()

@@ -43,12 +43,14 @@ def destinations(out: Any, items: int | None) -> list[Destination | None]:
     return places
 
 
-def deliver(place: Destination, data: bytes) -> None:
+def deliver(place: Destination | Replaced, data: bytes) -> None:
     """Write a result. Raises :class:`OutputError`; a path then has what it had before."""
     try:
         if isinstance(place, str | os.PathLike):
             outputs.write(place, data)
             return
+        if isinstance(place, Replaced):
+            place = place.emptied()
         view = memoryview(data)
         while view:
             # Unbuffered files may take a part.
@@ -58,6 +60,26 @@ def deliver(place: Destination, data: bytes) -> None:
         raise _failed(place, error) from error
     except ValueError as error:
         raise OutputError(f"the output {_name(place)} cannot be written: {error}") from error
+
+
+class Replaced:
+    """An open file in which results take each other's place. Raises :class:`OptionError` if it cannot go back."""
+
+    def __init__(self, file: BinaryIO):
+        self._file, self.name = file, getattr(file, "name", None)
+        try:
+            self._start = file.tell()
+            file.seek(self._start)
+        except (AttributeError, OSError, ValueError):
+            raise OptionError(
+                f"out is {_name(file)}, which cannot go back to where it stands; give a path, or a file that can"
+            ) from None
+
+    def emptied(self) -> BinaryIO:
+        """The file, where it stood, without what was written since."""
+        self._file.seek(self._start)
+        self._file.truncate()
+        return self._file
 
 
 def _check(place: Any) -> None:

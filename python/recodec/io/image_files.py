@@ -10,7 +10,7 @@ from typing import Any
 from PIL import Image, PngImagePlugin
 
 from recodec.errors import OutputError, OutputWarning
-from recodec.io.destinations import Destination, deliver, destinations
+from recodec.io.destinations import Destination, Replaced, deliver, destinations
 from recodec.io.metadata import INFO_KEYS
 from recodec.notices import warn
 
@@ -60,7 +60,7 @@ def to_bytes(image: Image.Image, format_name: str, quality: int | None = None) -
     return data, _lost(image, data, format_name)
 
 
-def format_of(place: Destination) -> str:
+def format_of(place: Destination | Replaced) -> str:
     """Pillow's name of the format that a path's suffix asks for, or a file's name; PNG where that has none.
 
     Raises :class:`OutputError` for what is no image format that can be written.
@@ -84,7 +84,7 @@ def image_places(out: Any, items: int | None) -> list[Destination | None]:
     return places
 
 
-def write_image(place: Destination, image: Image.Image) -> None:
+def write_image(place: Destination | Replaced, image: Image.Image) -> None:
     """Write an image in the format that ``place`` asks for. Raises :class:`OutputError`.
 
     What the format has no room for comes with an :class:`OutputWarning`.
