@@ -9,25 +9,44 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 from torch import Tensor
+from torch.utils.data import Dataset
 
 import recodec
 from recodec import Codec, Info
 
 
+class Photographs(Dataset[Image.Image]):
+    """A map-style Dataset."""
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> Image.Image:
+        return Image.open("photo.jpg")
+
+
 def encode(
-    codec: Codec, image: Image.Image, path: Path, array: npt.NDArray[np.uint8], tensor: Tensor
+    codec: Codec,
+    image: Image.Image,
+    path: Path,
+    array: npt.NDArray[np.uint8],
+    tensor: Tensor,
+    dataset: Photographs,
 ) -> list[bytes]:
     assert_type(recodec.encode(image, bpp=0.5), bytes)
     assert_type(recodec.encode("photo.jpg"), bytes)
     assert_type(recodec.encode(b"bytes of a file", quality=60.0), bytes)
-    assert_type(codec.encode(array, lossless=True, effort="best"), bytes)
-    assert_type(codec.encode(array, effort=9), bytes)
+    assert_type(codec.encode(path, lossless=True, effort="best"), bytes)
+    assert_type(codec.encode(image, effort=9), bytes)
     assert_type(codec.encode([path, path]), list[bytes])
     assert_type(codec.encode((image, "photo.jpg", array)), list[bytes])
     assert_type(recodec.encode([image, "photo.jpg"]), list[bytes])
     assert_type(recodec.encode([image, b"bytes of a file", tensor], bpp=1), list[bytes])
     assert_type(codec.encode([tensor]), list[bytes])
+    assert_type(codec.encode(dataset, bpp=0.5), list[bytes])
+    assert_type(recodec.encode(name for name in ("a.png", "b.png")), list[bytes])
     one: bytes = codec.encode(tensor)
+    one = recodec.encode(array)
     batch: list[bytes] = recodec.encode(tensor, model="rnn-1")
     images: list[Image.Image] = [image]
     assert_type(recodec.encode(image, out=path), bytes)
@@ -43,6 +62,7 @@ def decode(codec: Codec, data: bytes, path: Path, tensor: Tensor, array: npt.NDA
     assert_type(codec.decode(array, like="torch"), Tensor)
     assert_type(recodec.decode([data, data]), list[Image.Image])
     assert_type(codec.decode((data, path)), list[Image.Image])
+    assert_type(recodec.decode(iter([data, data]), like="torch"), list[Tensor])
     assert_type(codec.decode([data, path], like="torch", strict=True), list[Tensor])
     assert_type(recodec.decode(data, like="torch", out="picture.png"), Tensor)
     assert_type(recodec.decode([data], like="torch", out=["picture.png"]), list[Tensor])

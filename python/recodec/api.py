@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Hashable, Iterator, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Literal, Unpack, cast, overload
 
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -18,7 +20,7 @@ from recodec.decoding import progressive as decode_progressively
 from recodec.families.protocol import Engine, FileHeader
 from recodec.families.registry import codecs_without_weights, engine_of, family_without_weights
 from recodec.io.destinations import Destination
-from recodec.io.image_files import image_places
+from recodec.io.image_files import image_place, image_places
 from recodec.io.output_images import Array, Like, Output, check_like
 from recodec.io.pictures import ImageLike, Picture
 from recodec.io.sources import Source
@@ -26,7 +28,7 @@ from recodec.lossless_mode import model_for
 from recodec.model_search import DEFAULT_MODEL, SEARCH_PATH_VARIABLE, available_models, check_name
 from recodec.ops.backend import Backend
 from recodec.options import with_options
-from recodec.several import attempt, collected, is_several, single
+from recodec.several import Items, Several, attempt, collected, is_several, single, tried
 from recodec.weights import load_model
 
 
@@ -70,10 +72,10 @@ def models() -> tuple[str, ...]:
     return tuple(sorted({*available_models(), *codecs_without_weights()}))
 
 
-# Of three axes it is one picture, of four several.
+# Of two or three axes it is one picture, of four several.
 @overload
 def encode(
-    image: Tensor, *, model: str = "default", out: Any = ..., **options: Unpack[EncodeOptions]
+    image: Tensor | NDArray[Any], *, model: str = "default", out: Any = ..., **options: Unpack[EncodeOptions]
 ) -> Any: ...
 @overload
 def encode(  # type: ignore[overload-overlap]
@@ -85,7 +87,7 @@ def encode(  # type: ignore[overload-overlap]
 ) -> bytes: ...
 @overload
 def encode(
-    image: Sequence[ImageLike | Picture],
+    image: Several[ImageLike | Picture],
     *,
     model: str = "default",
     out: Sequence[Destination] | None = ...,
@@ -95,13 +97,13 @@ def encode(
 
 @with_options(EncodeOptions)
 def encode(
-    image: ImageLike | Picture | Sequence[ImageLike | Picture],
+    image: ImageLike | Picture | Several[ImageLike | Picture],
     *,
     model: str = "default",
     out: Destination | Sequence[Destination] | None = None,
     **options: Unpack[EncodeOptions],
 ) -> Any:
-    """Encode one image to a file, or a list or tuple (or N×C×H×W tensor) of images to a list of files.
+    """Encode one image to a file, or several to a list of files.
 
     ``model`` is a model's id (see :func:`models`) or the path of its weights.
 
@@ -111,8 +113,11 @@ def encode(
     become RGB, or RGBA where something in them is transparent.
 
     Give at most one target. The file is returned, and written to ``out`` as well: a path, which gets all of it or
-    stays as it was, or an open binary file; for a list a list of as many. Of a list every item is tried: where some
-    fail, a :class:`BatchError` has the files of the others.
+    stays as it was, or an open binary file.
+
+    Several are a list, a tuple or any other iterable, a ``Dataset`` of torch, an array of objects or a batch
+    (tensor N×C×H×W, array N×H×W×C), and ``out`` is a list of as many. Each is taken when its turn comes, and all are
+    tried: where some fail, a :class:`BatchError` has the others' files. An iterator that fails ends there.
 
     Text and line art that the model cannot show well come with an :class:`UnsuitablePictureWarning`. Raises
     :class:`ImageError`, :class:`TargetError`, :class:`LimitError`, :class:`WeightsError`, :class:`OutputError`.
@@ -142,7 +147,7 @@ def decode(  # type: ignore[overload-overlap]
 ) -> Output: ...
 @overload
 def decode(
-    data: Sequence[Source],
+    data: Several[Source],
     *,
     like: Literal["pil"] = "pil",
     out: Sequence[Destination] | None = ...,
@@ -150,7 +155,7 @@ def decode(
 ) -> list[Image.Image]: ...
 @overload
 def decode(
-    data: Sequence[Source],
+    data: Several[Source],
     *,
     like: Literal["numpy"],
     out: Sequence[Destination] | None = ...,
@@ -158,7 +163,7 @@ def decode(
 ) -> list[Array]: ...
 @overload
 def decode(
-    data: Sequence[Source],
+    data: Several[Source],
     *,
     like: Literal["torch"],
     out: Sequence[Destination] | None = ...,
@@ -166,7 +171,7 @@ def decode(
 ) -> list[Tensor]: ...
 @overload
 def decode(
-    data: Sequence[Source],
+    data: Several[Source],
     *,
     like: str,
     out: Sequence[Destination] | None = ...,
@@ -176,13 +181,13 @@ def decode(
 
 @with_options(DecodeOptions)
 def decode(
-    data: Source | Sequence[Source],
+    data: Source | Several[Source],
     *,
     like: str = "pil",
     out: Destination | Sequence[Destination] | None = None,
     **options: Unpack[DecodeOptions],
 ) -> Any:
-    """Decode a file with the model it names, or a list or tuple of them, of any models, to a list.
+    """Decode a file with the model it names, or several, of any models, to a list.
 
     A file is its bytes (bytes-like, or an array or tensor of uint8 with one axis), its path or an open binary file.
     ``like`` is "pil" (mode L, LA, RGB or RGBA), "numpy" (H×W×C uint8) or "torch" (C×H×W uint8 on the
@@ -190,20 +195,23 @@ def decode(
     with 8 bits and a :class:`ReducedDepthWarning`. Nothing is shown unless every chunk used is intact.
 
     The picture is returned, and written to ``out`` as well: a path, which gets an image file of the format that its
-    suffix names, all of it or none, or an open binary file, which gets PNG if its name says nothing else; for a list
-    a list of as many. What the format has no room for comes with an :class:`OutputWarning`. Of a list every item is
-    tried: where some fail, a :class:`BatchError` has the pictures of the others.
+    suffix names, all of it or none, or an open binary file, which gets PNG if its name says nothing else. What the
+    format has no room for comes with an :class:`OutputWarning`.
+
+    Several are a list, a tuple or any other iterable, a ``Dataset`` of torch or an array of objects, and ``out`` is
+    a list of as many. All are tried: where some fail, a :class:`BatchError` has the pictures of the others.
 
     Raises :class:`FormatError`, :class:`WeightsError`, :class:`TargetError`, :class:`LimitError`,
     :class:`SourceError`, :class:`OutputError`.
     """
     limits, kind = check_decode_options(options), check_like(like)
-    places = image_places(out, len(data) if is_several(data) else None)
     if not is_several(data):
+        place = image_place(out)
         file = open_file(cast(Source, data), limits)
-        return single([*decode_all(_engine(file.header), [file], kind, options, places)])
-    files = [attempt(lambda source: open_file(source, limits), source) for source in data]
-    return collected(_decoded(files, kind, options, places))
+        return single([*decode_all(_engine(file.header), [file], kind, options, [place], alone=True)])
+    items, places = image_places(Items(data), out)
+    files = [tried(lambda source: open_file(source, limits), source) for source in items]
+    return collected(_decoded(files, kind, options, [*islice(places, len(files))]))
 
 
 def _decoded(
@@ -227,7 +235,8 @@ def _decoded(
         if isinstance(engine, Exception):
             results.update(dict.fromkeys(group, engine))
         else:
-            shown = decode_all(engine, chosen, like, options, [outs[place] for place in group])
+            own = [outs[place] for place in group]
+            shown = decode_all(engine, chosen, like, options, own, alone=len(group) == 1)
             results.update(zip(group, shown, strict=True))
     return [results[place] for place in range(len(files))]
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, Literal, Unpack, cast, overload
 
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -17,16 +18,16 @@ from recodec.encoding import EncodeOptions, encode_all
 from recodec.errors import SettingError, WeightsError
 from recodec.families.protocol import Engine
 from recodec.families.registry import engine_of, family_without_weights
-from recodec.io.destinations import Destination, deliver, destinations
-from recodec.io.image_files import image_places
+from recodec.io.destinations import Destination, deliver, destinations, placed
+from recodec.io.image_files import image_place, image_places
 from recodec.io.output_images import Array, Output, check_like
-from recodec.io.pictures import ImageLike, Picture
+from recodec.io.pictures import ImageLike, Picture, is_batch
 from recodec.io.sources import Source
 from recodec.notices import warn
 from recodec.ops.backend import Backend
 from recodec.options import with_options
 from recodec.runtime import forks
-from recodec.several import attempt, collected, is_several, single
+from recodec.several import Items, Several, attempt, collected, is_several, single
 from recodec.weights import Model, find_weights, load_model
 
 forks.guard()
@@ -113,9 +114,11 @@ class Codec:
         """The most iterations a file of this model can hold."""
         return self.engine.iterations
 
-    # Of three axes it is one picture, of four several.
+    # Of two or three axes it is one picture, of four several.
     @overload
-    def encode(self, image: Tensor, *, out: Any = ..., **options: Unpack[EncodeOptions]) -> Any: ...
+    def encode(
+        self, image: Tensor | NDArray[Any], *, out: Any = ..., **options: Unpack[EncodeOptions]
+    ) -> Any: ...
     @overload
     def encode(  # type: ignore[overload-overlap]
         self, image: ImageLike | Picture, *, out: Destination | None = ..., **options: Unpack[EncodeOptions]
@@ -123,7 +126,7 @@ class Codec:
     @overload
     def encode(
         self,
-        image: Sequence[ImageLike | Picture],
+        image: Several[ImageLike | Picture],
         *,
         out: Sequence[Destination] | None = ...,
         **options: Unpack[EncodeOptions],
@@ -132,12 +135,12 @@ class Codec:
     @with_options(EncodeOptions)
     def encode(
         self,
-        image: ImageLike | Picture | Sequence[ImageLike | Picture],
+        image: ImageLike | Picture | Several[ImageLike | Picture],
         *,
         out: Destination | Sequence[Destination] | None = None,
         **options: Unpack[EncodeOptions],
     ) -> Any:
-        """Encode one image to a file, or a list or tuple (or N×C×H×W tensor) of images to a list of files.
+        """Encode one image to a file, or several to a list of files.
 
         An image is a Pillow image, a path, an open binary file, an image file's bytes (bytes-like, or an array or
         tensor of uint8 with one axis), an array (uint8, H×W or H×W×C) or a tensor (uint8 or float in [0, 1], C×H×W);
@@ -145,23 +148,33 @@ class Codec:
         become RGB, or RGBA where something in them is transparent.
 
         Give at most one target. The file is returned, and written to ``out`` as well: a path, which gets all of it or
-        stays as it was, or an open binary file; for a list a list of as many. Of a list every item is tried: where some
-        fail, a :class:`BatchError` has the files of the others.
+        stays as it was, or an open binary file.
+
+        Several are a list, a tuple or any other iterable, a ``Dataset`` of torch, an array of objects or a batch
+        (tensor N×C×H×W, array N×H×W×C), and ``out`` is a list of as many. Each is taken when its turn comes, and all
+        are tried: where some fail, a :class:`BatchError` has the others' files. An iterator that fails ends there.
 
         Text and line art that the model cannot show well come with an :class:`UnsuitablePictureWarning`. Raises
         :class:`ImageError`, :class:`TargetError`, :class:`LimitError`, :class:`WeightsError`, :class:`OutputError`.
 
         With ``lossless`` but no ``preview`` the codec "lossless" makes the file, whatever this one is.
         """
-        if is_several(image) or (isinstance(image, Tensor) and image.ndim == 4):
-            images: list[Any] = list(image)
-            return collected(self._encoded(images, destinations(out, len(images)), options))
-        return single([*self._encoded([image], destinations(out, None), options)])
+        if is_several(image) or is_batch(image):
+            items, places = placed(Items(image), out)
+            return collected(self._encoded(items, places, options, alone=items.count == 1))
+        return single([*self._encoded([image], destinations(out, None), options, alone=True)])
 
     def _encoded(
-        self, images: Sequence[Any], places: Sequence[Destination | None], options: EncodeOptions
+        self,
+        images: Iterable[Any],
+        places: Iterable[Destination | None],
+        options: EncodeOptions,
+        *,
+        alone: bool,
     ) -> Iterator[bytes | Exception]:
-        for place, writer in zip(places, encode_all(self.engine, images, options), strict=True):
+        writers = encode_all(self.engine, images, options, alone=alone)
+        # Places may go on for ever.
+        for writer, place in zip(writers, places, strict=False):
             if isinstance(writer, Exception):
                 yield writer
                 continue
@@ -205,7 +218,7 @@ class Codec:
     @overload
     def decode(
         self,
-        data: Sequence[Source],
+        data: Several[Source],
         *,
         like: Literal["pil"] = "pil",
         out: Sequence[Destination] | None = ...,
@@ -214,7 +227,7 @@ class Codec:
     @overload
     def decode(
         self,
-        data: Sequence[Source],
+        data: Several[Source],
         *,
         like: Literal["numpy"],
         out: Sequence[Destination] | None = ...,
@@ -223,7 +236,7 @@ class Codec:
     @overload
     def decode(
         self,
-        data: Sequence[Source],
+        data: Several[Source],
         *,
         like: Literal["torch"],
         out: Sequence[Destination] | None = ...,
@@ -232,7 +245,7 @@ class Codec:
     @overload
     def decode(
         self,
-        data: Sequence[Source],
+        data: Several[Source],
         *,
         like: str,
         out: Sequence[Destination] | None = ...,
@@ -242,13 +255,13 @@ class Codec:
     @with_options(DecodeOptions)
     def decode(
         self,
-        data: Source | Sequence[Source],
+        data: Source | Several[Source],
         *,
         like: str = "pil",
         out: Destination | Sequence[Destination] | None = None,
         **options: Unpack[DecodeOptions],
     ) -> Any:
-        """Decode a file, or a list or tuple of them to a list.
+        """Decode a file, or several to a list.
 
         A file is its bytes (bytes-like, or an array or tensor of uint8 with one axis), its path or an open binary file.
         ``like`` is "pil" (mode L, LA, RGB or RGBA), "numpy" (H×W×C uint8) or "torch" (C×H×W uint8 on the codec's
@@ -256,19 +269,22 @@ class Codec:
         with 8 bits and a :class:`ReducedDepthWarning`. Nothing is shown unless every chunk used is intact.
 
         The picture is returned, and written to ``out`` as well: a path, which gets an image file of the format that its
-        suffix names, all of it or none, or an open binary file, which gets PNG if its name says nothing else; for a
-        list a list of as many. What the format has no room for comes with an :class:`OutputWarning`. Of a list every
-        item is tried: where some fail, a :class:`BatchError` has the pictures of the others.
+        suffix names, all of it or none, or an open binary file, which gets PNG if its name says nothing else. What the
+        format has no room for comes with an :class:`OutputWarning`.
+
+        Several are a list, a tuple or any other iterable, a ``Dataset`` of torch or an array of objects, and ``out`` is
+        a list of as many. All are tried: where some fail, a :class:`BatchError` has the pictures of the others.
 
         Raises :class:`FormatError`, :class:`WeightsError`, :class:`TargetError`, :class:`LimitError`,
         :class:`SourceError`, :class:`OutputError`.
         """
         kind = check_like(like)
         if is_several(data):
-            return collected(decode_all(self.engine, data, kind, options, image_places(out, len(data))))
-        return single(
-            [*decode_all(self.engine, [cast(Source, data)], kind, options, image_places(out, None))]
-        )
+            items, places = image_places(Items(data), out)
+            shown = decode_all(self.engine, items, kind, options, places, alone=items.count == 1)
+            return collected(shown)
+        place = image_place(out)
+        return single([*decode_all(self.engine, [cast(Source, data)], kind, options, [place], alone=True)])
 
     @overload
     def progressive(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -26,7 +26,7 @@ from recodec.families.lossless.strips import of_depth
 from recodec.families.protocol import Decoder, Engine, FileHeader
 from recodec.families.registry import read_file_header
 from recodec.io.destinations import Destination, Replaced
-from recodec.io.image_files import image_places, write_image
+from recodec.io.image_files import image_place, write_image
 from recodec.io.output_images import Like, Output, make_image, pillow_image
 from recodec.io.reduced_sizes import MaxSize, check_max_size
 from recodec.io.reduction import reduced
@@ -105,26 +105,28 @@ class _Content:
 
 def decode_all(
     engine: Engine,
-    sources: Sequence[Source | CodedFile],
+    sources: Iterable[Source | CodedFile | Exception],
     like: Like,
     options: DecodeOptions,
-    places: Sequence[Destination | None] | None = None,
+    places: Iterable[Destination | None],
+    *,
+    alone: bool = False,
 ) -> Iterator[Output | Exception]:
     """Pictures, in order, and an error in the place of each that is not to be had.
 
-    Each is written to its place as well, where there is one. Raises :class:`OptionError`, and :class:`TargetError` for
-    options that no file could do with.
+    Each is written to its place as well, where there is one. A file ``alone`` has the whole machine. Raises
+    :class:`OptionError`, and :class:`TargetError` for options that no file could do with.
     """
     check_decode_options(options)
-
-    wanted = list(zip(sources, places or [None] * len(sources), strict=True))
+    # Places may go on for ever.
+    wanted = zip(sources, places, strict=False)
 
     def show(content: _Content) -> Output:
         return _show(content, like)
 
-    if engine.at_once == 1 or len(sources) == 1:
+    if engine.at_once == 1 or alone:
 
-        def whole(item: tuple[Source | CodedFile, Destination | None]) -> Output:
+        def whole(item: tuple[Source | CodedFile | Exception, Destination | None]) -> Output:
             return show(_read(engine, *item, threads=torch.get_num_threads(), **options))
 
         yield from (attempt(whole, item) for item in wanted)
@@ -141,7 +143,7 @@ def decode_all(
                 return [error] * len(sound)
         return [attempt(show, content) for content in sound]
 
-    def read(item: tuple[Source | CodedFile, Destination | None]) -> _Content:
+    def read(item: tuple[Source | CodedFile | Exception, Destination | None]) -> _Content:
         return _read(engine, *item, **options)
 
     contents = prepared(wanted, partial(attempt, read), usable_cores())
@@ -155,7 +157,7 @@ def _kind(content: _Content | Exception) -> Hashable:
 
 def _read(
     engine: Engine,
-    source: Source | CodedFile,
+    source: Source | CodedFile | Exception,
     place: Destination | None = None,
     *,
     iterations: int | None = None,
@@ -166,6 +168,8 @@ def _read(
     threads: int = 1,
 ) -> _Content:
     """All of a file but its picture. Raises like :meth:`recodec.Codec.decode`."""
+    if isinstance(source, Exception):
+        raise source
     wanted = engine.iterations if iterations is None else positive_int("iterations", iterations)
     file = source if isinstance(source, CodedFile) else open_file(source, Limits(max_pixels, max_memory))
     reader = file.reader
@@ -230,7 +234,7 @@ def progressive(
     :class:`TargetError` at once.
     """
     limits, most = check_progressive_options(options), check_max_size(options.get("max_size"))
-    (place,) = image_places(out, None)
+    place = image_place(out)
     kept = place if place is None or isinstance(place, str | os.PathLike) else Replaced(place)
     return _progressive(find, source, like, most, limits, kept)
 

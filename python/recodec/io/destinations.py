@@ -9,13 +9,15 @@ import errno
 import io
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
 from recodec.errors import OptionError, OutputError
 from recodec.file_errors import of_file
 from recodec.io import outputs
+from recodec.several import Items
 
 Destination: TypeAlias = str | os.PathLike[str] | BinaryIO
 
@@ -41,6 +43,14 @@ def destinations(out: Any, items: int | None) -> list[Destination | None]:
     if twice := [path for path, times in Counter(paths).items() if times > 1]:
         raise OptionError(f"out names {twice[0]!r} more than once; give every item a file of its own")
     return places
+
+
+def placed(items: Items, out: Any) -> tuple[Items, Iterable[Destination | None]]:
+    """The same items, and a destination for every one. Raises like :func:`destinations`."""
+    if out is None:
+        return items, repeat(None)
+    items = items.counted()
+    return items, destinations(out, items.count)
 
 
 def deliver(place: Destination | Replaced, data: bytes) -> None:
