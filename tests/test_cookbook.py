@@ -40,7 +40,7 @@ def test_examples_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert shown[1] == "broken.jpg ImageError"
     assert shown[2].startswith("(140, 100) RGB")
     assert shown[3].startswith("True 1 strips behind")
-    assert shown[4].startswith("torch.Size([2, 3, 64, 96]) torch.uint8")
+    assert shown[4].startswith("torch.Size([2, 3, 64, 96]) torch.float32")
     assert shown[5].endswith("True")
     recodec.verify("coded/one.rcd")
     with Image.open("thumbnail.png") as thumbnail:

@@ -7,6 +7,7 @@ from typing import Any, assert_type
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -38,7 +39,7 @@ def encode(
     assert_type(recodec.encode(b"bytes of a file", quality=60.0), bytes)
     assert_type(codec.encode(path, lossless=True, effort="best"), bytes)
     assert_type(codec.encode(image, effort=9), bytes)
-    assert_type(codec.encode([path, path]), list[bytes])
+    assert_type(codec.encode([path, path], batch_size=2), list[bytes])
     assert_type(codec.encode((image, "photo.jpg", array)), list[bytes])
     assert_type(recodec.encode([image, "photo.jpg"]), list[bytes])
     assert_type(recodec.encode([image, b"bytes of a file", tensor], bpp=1), list[bytes])
@@ -66,6 +67,11 @@ def decode(codec: Codec, data: bytes, path: Path, tensor: Tensor, array: npt.NDA
     assert_type(codec.decode([data, path], like="torch", strict=True), list[Tensor])
     assert_type(recodec.decode(data, like="torch", out="picture.png"), Tensor)
     assert_type(recodec.decode([data], like="torch", out=["picture.png"]), list[Tensor])
+    assert_type(recodec.decode(data, like="torch", dtype=torch.float32), Tensor)
+    assert_type(recodec.decode(data, like="numpy", dtype="float32"), npt.NDArray[np.float32])
+    assert_type(codec.decode([path], like="numpy", dtype=np.float32), list[npt.NDArray[np.float32]])
+    assert_type(codec.decode(data, like="numpy", dtype=np.uint8), npt.NDArray[np.uint8 | np.uint16])
+    assert_type(codec.decode([path], dtype="uint8", batch_size=4), list[Image.Image])
     shown: list[npt.NDArray[np.uint8 | np.uint16]] = recodec.decode([path], like="numpy")
     assert_type(shown[0].dtype, np.dtype[np.uint8 | np.uint16])
 
@@ -73,6 +79,8 @@ def decode(codec: Codec, data: bytes, path: Path, tensor: Tensor, array: npt.NDA
 def watch(codec: Codec, data: bytes) -> None:
     for shown in recodec.progressive(data, max_size=(320, 240), out="shown.png"):
         assert_type(shown, Image.Image)
+    for array in codec.progressive(data, like="numpy", dtype="float32"):
+        assert_type(array, npt.NDArray[np.float32])
     for tensor in codec.progressive(data, like="torch", max_size=320, max_pixels=None):
         assert_type(tensor, Tensor)
 

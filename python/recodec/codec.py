@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from recodec import files
-from recodec.decode_options import DecodeOptions, ProgressiveOptions
+from recodec.decode_options import DecodeOptions, ForMany, ForOne, ForProgressive, ProgressiveOptions
 from recodec.decoding import decode_all, progressive
 from recodec.encoding import EncodeOptions, encode_all
 from recodec.errors import SettingError, WeightsError
@@ -20,7 +20,7 @@ from recodec.families.protocol import Engine
 from recodec.families.registry import engine_of, family_without_weights
 from recodec.io.destinations import Destination, deliver, destinations, placed
 from recodec.io.image_files import image_place, image_places
-from recodec.io.output_images import Array, Output, check_like
+from recodec.io.output_images import AnyType, Array, Output, RealArray, RealType, WholeType, check_kind
 from recodec.io.pictures import ImageLike, Picture, is_batch
 from recodec.io.sources import Source
 from recodec.notices import warn
@@ -121,7 +121,12 @@ class Codec:
     ) -> Any: ...
     @overload
     def encode(  # type: ignore[overload-overlap]
-        self, image: ImageLike | Picture, *, out: Destination | None = ..., **options: Unpack[EncodeOptions]
+        self,
+        image: ImageLike | Picture,
+        *,
+        out: Destination | None = ...,
+        batch_size: int | None = ...,
+        **options: Unpack[EncodeOptions],
     ) -> bytes: ...
     @overload
     def encode(
@@ -129,6 +134,7 @@ class Codec:
         image: Several[ImageLike | Picture],
         *,
         out: Sequence[Destination] | None = ...,
+        batch_size: int | None = ...,
         **options: Unpack[EncodeOptions],
     ) -> list[bytes]: ...
 
@@ -138,6 +144,7 @@ class Codec:
         image: ImageLike | Picture | Several[ImageLike | Picture],
         *,
         out: Destination | Sequence[Destination] | None = None,
+        batch_size: int | None = None,
         **options: Unpack[EncodeOptions],
     ) -> Any:
         """Encode one image to a file, or several to a list of files.
@@ -154,6 +161,9 @@ class Codec:
         (tensor N×C×H×W, array N×H×W×C), and ``out`` is a list of as many. Each is taken when its turn comes, and all
         are tried: where some fail, a :class:`BatchError` has the others' files. An iterator that fails ends there.
 
+        Of several a GPU computes up to ``batch_size`` of one size together (by itself 8), and no more than some batches
+        wait in memory. A CPU takes one at a time, whatever it says.
+
         Text and line art that the model cannot show well come with an :class:`UnsuitablePictureWarning`. Raises
         :class:`ImageError`, :class:`TargetError`, :class:`LimitError`, :class:`WeightsError`, :class:`OutputError`.
 
@@ -161,18 +171,19 @@ class Codec:
         """
         if is_several(image) or is_batch(image):
             items, places = placed(Items(image), out)
-            return collected(self._encoded(items, places, options, alone=items.count == 1))
-        return single([*self._encoded([image], destinations(out, None), options, alone=True)])
+            return collected(self._encoded(items, places, options, batch_size, alone=items.count == 1))
+        return single([*self._encoded([image], destinations(out, None), options, batch_size, alone=True)])
 
     def _encoded(
         self,
         images: Iterable[Any],
         places: Iterable[Destination | None],
         options: EncodeOptions,
+        batch_size: int | None,
         *,
         alone: bool,
     ) -> Iterator[bytes | Exception]:
-        writers = encode_all(self.engine, images, options, alone=alone)
+        writers = encode_all(self.engine, images, options, alone=alone, batch_size=batch_size)
         # Places may go on for ever.
         for writer, place in zip(writers, places, strict=False):
             if isinstance(writer, Exception):
@@ -190,8 +201,8 @@ class Codec:
         data: Source,
         *,
         like: Literal["pil"] = "pil",
-        out: Destination | None = ...,
-        **options: Unpack[DecodeOptions],
+        dtype: AnyType = ...,
+        **options: Unpack[ForOne],
     ) -> Image.Image: ...
     @overload
     def decode(  # type: ignore[overload-overlap]
@@ -199,21 +210,20 @@ class Codec:
         data: Source,
         *,
         like: Literal["numpy"],
-        out: Destination | None = ...,
-        **options: Unpack[DecodeOptions],
+        dtype: WholeType = ...,
+        **options: Unpack[ForOne],
     ) -> Array: ...
     @overload
     def decode(  # type: ignore[overload-overlap]
-        self,
-        data: Source,
-        *,
-        like: Literal["torch"],
-        out: Destination | None = ...,
-        **options: Unpack[DecodeOptions],
+        self, data: Source, *, like: Literal["numpy"], dtype: RealType, **options: Unpack[ForOne]
+    ) -> RealArray: ...
+    @overload
+    def decode(  # type: ignore[overload-overlap]
+        self, data: Source, *, like: Literal["torch"], dtype: AnyType = ..., **options: Unpack[ForOne]
     ) -> Tensor: ...
     @overload
     def decode(  # type: ignore[overload-overlap]
-        self, data: Source, *, like: str, out: Destination | None = ..., **options: Unpack[DecodeOptions]
+        self, data: Source, *, like: str, dtype: AnyType = ..., **options: Unpack[ForOne]
     ) -> Output: ...
     @overload
     def decode(
@@ -221,8 +231,8 @@ class Codec:
         data: Several[Source],
         *,
         like: Literal["pil"] = "pil",
-        out: Sequence[Destination] | None = ...,
-        **options: Unpack[DecodeOptions],
+        dtype: AnyType = ...,
+        **options: Unpack[ForMany],
     ) -> list[Image.Image]: ...
     @overload
     def decode(
@@ -230,26 +240,25 @@ class Codec:
         data: Several[Source],
         *,
         like: Literal["numpy"],
-        out: Sequence[Destination] | None = ...,
-        **options: Unpack[DecodeOptions],
+        dtype: WholeType = ...,
+        **options: Unpack[ForMany],
     ) -> list[Array]: ...
+    @overload
+    def decode(
+        self, data: Several[Source], *, like: Literal["numpy"], dtype: RealType, **options: Unpack[ForMany]
+    ) -> list[RealArray]: ...
     @overload
     def decode(
         self,
         data: Several[Source],
         *,
         like: Literal["torch"],
-        out: Sequence[Destination] | None = ...,
-        **options: Unpack[DecodeOptions],
+        dtype: AnyType = ...,
+        **options: Unpack[ForMany],
     ) -> list[Tensor]: ...
     @overload
     def decode(
-        self,
-        data: Several[Source],
-        *,
-        like: str,
-        out: Sequence[Destination] | None = ...,
-        **options: Unpack[DecodeOptions],
+        self, data: Several[Source], *, like: str, dtype: AnyType = ..., **options: Unpack[ForMany]
     ) -> list[Output]: ...
 
     @with_options(DecodeOptions)
@@ -258,7 +267,9 @@ class Codec:
         data: Source | Several[Source],
         *,
         like: str = "pil",
+        dtype: AnyType = None,
         out: Destination | Sequence[Destination] | None = None,
+        batch_size: int | None = None,
         **options: Unpack[DecodeOptions],
     ) -> Any:
         """Decode a file, or several to a list.
@@ -266,7 +277,9 @@ class Codec:
         A file is its bytes (bytes-like, or an array or tensor of uint8 with one axis), its path or an open binary file.
         ``like`` is "pil" (mode L, LA, RGB or RGBA), "numpy" (H×W×C uint8) or "torch" (C×H×W uint8 on the codec's
         device), C being 1 to 4 in that order of modes. Files of 16 bits give uint16 and mode I;16, and other modes
-        with 8 bits and a :class:`ReducedDepthWarning`. Nothing is shown unless every chunk used is intact.
+        with 8 bits and a :class:`ReducedDepthWarning`. ``dtype`` has arrays and tensors in one type, whatever the
+        file has: "uint8", "uint16" (0 to 65535) or "float32" in [0, 1], also by NumPy's and torch's names; images of
+        Pillow in "uint8" alone. Nothing is shown unless every chunk used is intact.
 
         The picture is returned, and written to ``out`` as well: a path, which gets an image file of the format that its
         suffix names, all of it or none, or an open binary file, which gets PNG if its name says nothing else. What the
@@ -275,16 +288,22 @@ class Codec:
         Several are a list, a tuple or any other iterable, a ``Dataset`` of torch or an array of objects, and ``out`` is
         a list of as many. All are tried: where some fail, a :class:`BatchError` has the pictures of the others.
 
+        Of several a GPU computes up to ``batch_size`` of one size together (by itself 8), and no more than some batches
+        wait in memory. A CPU takes one at a time, whatever it says.
+
         Raises :class:`FormatError`, :class:`WeightsError`, :class:`TargetError`, :class:`LimitError`,
         :class:`SourceError`, :class:`OutputError`.
         """
-        kind = check_like(like)
+        kind = check_kind(like, dtype)
         if is_several(data):
             items, places = image_places(Items(data), out)
-            shown = decode_all(self.engine, items, kind, options, places, alone=items.count == 1)
+            shown = decode_all(
+                self.engine, items, kind, options, places, alone=items.count == 1, batch_size=batch_size
+            )
             return collected(shown)
-        place = image_place(out)
-        return single([*decode_all(self.engine, [cast(Source, data)], kind, options, [place], alone=True)])
+        file, place = cast(Source, data), image_place(out)
+        shown = decode_all(self.engine, [file], kind, options, [place], alone=True, batch_size=batch_size)
+        return single([*shown])
 
     @overload
     def progressive(
@@ -292,8 +311,8 @@ class Codec:
         data: Source,
         *,
         like: Literal["pil"] = "pil",
-        out: Destination | None = ...,
-        **options: Unpack[ProgressiveOptions],
+        dtype: AnyType = ...,
+        **options: Unpack[ForProgressive],
     ) -> Iterator[Image.Image]: ...
     @overload
     def progressive(
@@ -301,26 +320,25 @@ class Codec:
         data: Source,
         *,
         like: Literal["numpy"],
-        out: Destination | None = ...,
-        **options: Unpack[ProgressiveOptions],
+        dtype: WholeType = ...,
+        **options: Unpack[ForProgressive],
     ) -> Iterator[Array]: ...
+    @overload
+    def progressive(
+        self, data: Source, *, like: Literal["numpy"], dtype: RealType, **options: Unpack[ForProgressive]
+    ) -> Iterator[RealArray]: ...
     @overload
     def progressive(
         self,
         data: Source,
         *,
         like: Literal["torch"],
-        out: Destination | None = ...,
-        **options: Unpack[ProgressiveOptions],
+        dtype: AnyType = ...,
+        **options: Unpack[ForProgressive],
     ) -> Iterator[Tensor]: ...
     @overload
     def progressive(
-        self,
-        data: Source,
-        *,
-        like: str,
-        out: Destination | None = ...,
-        **options: Unpack[ProgressiveOptions],
+        self, data: Source, *, like: str, dtype: AnyType = ..., **options: Unpack[ForProgressive]
     ) -> Iterator[Output]: ...
 
     @with_options(ProgressiveOptions)
@@ -329,6 +347,7 @@ class Codec:
         data: Source,
         *,
         like: str = "pil",
+        dtype: AnyType = None,
         out: Destination | None = None,
         **options: Unpack[ProgressiveOptions],
     ) -> Iterator[Any]:
@@ -336,7 +355,7 @@ class Codec:
 
         ``data`` may be a binary file object that is still being filled (a pipe, a socket's file): each
         image comes as soon as its chunk is complete, and nothing is read beyond the end mark's block.
-        ``like`` and what is raised are those of :meth:`decode`. Each image is written to ``out`` as well, where it
-        takes the place of the one before: a path, which always has a whole one, or an open binary file that can seek.
+        ``like``, ``dtype`` and what is raised are those of :meth:`decode`. Each image is written to ``out`` as well,
+        where it takes the place of the one before: a path, which always has a whole one, or an open binary file that can seek.
         """
-        return progressive(lambda header: self.engine, data, check_like(like), options, out)
+        return progressive(lambda header: self.engine, data, check_kind(like, dtype), options, out)

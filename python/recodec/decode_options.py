@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, TypedDict
 
 from recodec.container.targets import positive_int
+from recodec.io.destinations import Destination
 from recodec.io.reduced_sizes import MaxSize, check_max_size
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, MAX_MEMORY_TEXT, Limits
 from recodec.options import Option, check_options
@@ -40,9 +42,29 @@ class DecodeOptions(ProgressiveOptions, total=False):
     ]
 
 
+class ForOne(DecodeOptions, total=False):
+    """What type checkers know of a call for one file."""
+
+    out: Destination | None
+    batch_size: int | None
+
+
+class ForMany(DecodeOptions, total=False):
+    """What they know of a call for several."""
+
+    out: Sequence[Destination] | None
+    batch_size: int | None
+
+
+class ForProgressive(ProgressiveOptions, total=False):
+    """What they know of a call for one that arrives."""
+
+    out: Destination | None
+
+
 def check_decode_options(options: DecodeOptions) -> Limits:
     """The limits among options. Raises :class:`OptionError`, and :class:`TargetError` for what is no number."""
-    check_options("decode", options, DecodeOptions.__optional_keys__ | {"like"})
+    check_options("decode", options, DecodeOptions.__optional_keys__ | {"like", "dtype", "batch_size"})
     if options.get("iterations") is not None:
         positive_int("iterations", options["iterations"])  # type: ignore[arg-type]
     return _checked(options)
@@ -50,7 +72,7 @@ def check_decode_options(options: DecodeOptions) -> Limits:
 
 def check_progressive_options(options: ProgressiveOptions) -> Limits:
     """The same of fewer options."""
-    check_options("progressive", options, ProgressiveOptions.__optional_keys__ | {"like"})
+    check_options("progressive", options, ProgressiveOptions.__optional_keys__ | {"like", "dtype"})
     return _checked(options)
 
 

@@ -27,13 +27,13 @@ from recodec.families.protocol import Decoder, Engine, FileHeader
 from recodec.families.registry import read_file_header
 from recodec.io.destinations import Destination, Replaced
 from recodec.io.image_files import image_place, write_image
-from recodec.io.output_images import Like, Output, make_image, pillow_image
+from recodec.io.output_images import Kind, Output, make_image, pillow_image
 from recodec.io.reduced_sizes import MaxSize, check_max_size
 from recodec.io.reduction import reduced
 from recodec.io.sources import Source, read_blocks, read_source
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
 from recodec.runtime.ambient import without_autocast
-from recodec.runtime.batches import batched, prepared, usable_cores
+from recodec.runtime.batches import batched, pictures_together, prepared, usable_cores
 from recodec.several import attempt
 
 
@@ -106,11 +106,12 @@ class _Content:
 def decode_all(
     engine: Engine,
     sources: Iterable[Source | CodedFile | Exception],
-    like: Like,
+    kind: Kind,
     options: DecodeOptions,
     places: Iterable[Destination | None],
     *,
     alone: bool = False,
+    batch_size: int | None = None,
 ) -> Iterator[Output | Exception]:
     """Pictures, in order, and an error in the place of each that is not to be had.
 
@@ -122,9 +123,10 @@ def decode_all(
     wanted = zip(sources, places, strict=False)
 
     def show(content: _Content) -> Output:
-        return _show(content, like)
+        return _show(content, kind)
 
-    if engine.at_once == 1 or alone:
+    together = pictures_together(engine.at_once, batch_size, alone=alone)
+    if together == 1:
 
         def whole(item: tuple[Source | CodedFile | Exception, Destination | None]) -> Output:
             return show(_read(engine, *item, threads=torch.get_num_threads(), **options))
@@ -147,7 +149,7 @@ def decode_all(
         return _read(engine, *item, **options)
 
     contents = prepared(wanted, partial(attempt, read), usable_cores())
-    yield from batched(contents, _kind, process, engine.at_once)
+    yield from batched(contents, _kind, process, together)
 
 
 def _kind(content: _Content | Exception) -> Hashable:
@@ -200,7 +202,7 @@ def _is_code_chunk(engine: Engine, reader: Reader, chunk: Chunk) -> bool:
 # Not inference mode: what is handed out must be an ordinary tensor.
 @torch.no_grad()
 @without_autocast()
-def _show(content: _Content, like: Like) -> Output:
+def _show(content: _Content, kind: Kind) -> Output:
     """The image that a caller would like from its parts."""
     common = content.header.common
     size = (common.channels + bool(common.alpha), common.height, common.width)
@@ -214,17 +216,18 @@ def _show(content: _Content, like: Like) -> Output:
         region.of(samples)[: len(part)] = part
     if content.most is not None:
         samples = reduced(samples, content.most)
-    shown = make_image(samples, like, attachments.metadata)
+    shown = make_image(samples, kind, attachments.metadata)
     if content.place is not None:
-        image = shown if isinstance(shown, Image.Image) else pillow_image(samples, attachments.metadata)
-        write_image(content.place, image)
+        # As the file has it, in which type the caller may want it.
+        kept = shown if isinstance(shown, Image.Image) and kind.dtype is None else None
+        write_image(content.place, kept or pillow_image(samples, attachments.metadata))
     return shown
 
 
 def progressive(
     find: Callable[[FileHeader], Engine],
     source: Source,
-    like: Like,
+    kind: Kind,
     options: ProgressiveOptions,
     out: Destination | None = None,
 ) -> Iterator[Output]:
@@ -236,13 +239,13 @@ def progressive(
     limits, most = check_progressive_options(options), check_max_size(options.get("max_size"))
     place = image_place(out)
     kept = place if place is None or isinstance(place, str | os.PathLike) else Replaced(place)
-    return _progressive(find, source, like, most, limits, kept)
+    return _progressive(find, source, kind, most, limits, kept)
 
 
 def _progressive(
     find: Callable[[FileHeader], Engine],
     source: Source,
-    like: Like,
+    kind: Kind,
     most: tuple[int, int] | None,
     limits: Limits,
     place: Destination | Replaced | None,
@@ -271,7 +274,7 @@ def _progressive(
                 content.decoder.take([chunk.payload])
             elif chunk.type != STRIP or content.rows.fields is None:
                 continue
-            yield _show(content, like)
+            yield _show(content, kind)
         if reader.ended:
             break
     if reader.iterations == 0:

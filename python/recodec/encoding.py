@@ -24,7 +24,7 @@ from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, MAX_MEMORY_TE
 from recodec.lossless_mode import LOSSLESS, LosslessMode, LosslessOptions, lossless_mode, model_for
 from recodec.options import Option, check_options
 from recodec.quality import Goal, decibels, goal_of
-from recodec.runtime.batches import batched, prepared, usable_cores
+from recodec.runtime.batches import batched, pictures_together, prepared, usable_cores
 from recodec.several import attempt, tried
 from recodec.weights import hides_shipped
 
@@ -81,6 +81,7 @@ def encode_all(
     options: EncodeOptions,
     *,
     alone: bool = False,
+    batch_size: int | None = None,
 ) -> Iterator[FileWriter | Exception]:
     """Complete files, in order, and an error in the place of each that cannot be made.
 
@@ -96,7 +97,8 @@ def encode_all(
     def start(image: ImageLike | Picture, threads: int = 1) -> _Job:
         return _start(engine, mode, image, threads=threads, **others)
 
-    if engine.at_once == 1 or alone:
+    together = pictures_together(engine.at_once, batch_size, alone=alone)
+    if together == 1:
 
         def whole(image: Any) -> FileWriter:
             job = start(image, torch.get_num_threads())
@@ -120,7 +122,7 @@ def encode_all(
         return list(prepared(sound, partial(attempt, _filled), usable_cores()))
 
     jobs = prepared(images, partial(tried, start), usable_cores())
-    yield from batched(jobs, _kind, process, engine.at_once)
+    yield from batched(jobs, _kind, process, together)
 
 
 def _kind(job: _Job | Exception) -> Hashable:
