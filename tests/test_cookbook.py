@@ -32,7 +32,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_examples_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plain = [code for needs_ray, code in EXAMPLES if not needs_ray]
-    assert len(plain) == 7
+    assert len(plain) == 9
     for code in plain:
         exec(code, {"url": (folder / "photo.rcd").as_uri()})  # noqa: S102
     shown = capsys.readouterr().out.splitlines()
@@ -41,7 +41,10 @@ def test_examples_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert shown[2].startswith("(140, 100) RGB")
     assert shown[3].startswith("True 1 strips behind")
     assert shown[4].startswith("torch.Size([2, 3, 64, 96]) torch.float32")
-    assert shown[5].endswith("True")
+    assert shown[5] == "torch.Size([1, 3, 46, 64]) torch.float32"
+    assert shown[6].endswith("True")
+    assert shown[7] == "['ImageError', None]"
+    assert shown[8] == "(1, 100, 140, 3) float32"
     recodec.verify("coded/one.rcd")
     with Image.open("thumbnail.png") as thumbnail:
         assert thumbnail.size == (64, 46)

@@ -305,7 +305,8 @@ def progressive(
     ``data`` may be a binary file object that is still being filled (a pipe, a socket's file): each
     image comes as soon as its chunk is complete, and nothing is read beyond the end mark's block.
     ``like``, ``dtype`` and what is raised are those of :meth:`decode`. Each image is written to ``out`` as well,
-    where it takes the place of the one before: a path, which always has a whole one, or an open binary file that can seek.
+    where it takes the place of the one before: a path, which always has a whole one, or an open binary file that can
+    seek.
     """
     return decode_progressively(_engine, data, check_kind(like, dtype), options, out)
 

@@ -356,6 +356,7 @@ class Codec:
         ``data`` may be a binary file object that is still being filled (a pipe, a socket's file): each
         image comes as soon as its chunk is complete, and nothing is read beyond the end mark's block.
         ``like``, ``dtype`` and what is raised are those of :meth:`decode`. Each image is written to ``out`` as well,
-        where it takes the place of the one before: a path, which always has a whole one, or an open binary file that can seek.
+        where it takes the place of the one before: a path, which always has a whole one, or an open binary file that
+        can seek.
         """
         return progressive(lambda header: self.engine, data, check_kind(like, dtype), options, out)

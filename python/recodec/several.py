@@ -123,6 +123,14 @@ def collected(results: Iterable[Result | Exception]) -> list[Result]:
     return found
 
 
+def outcomes(function: Callable[..., Any], items: Sequence[Any], **options: Any) -> list[Any]:
+    """What a function of several gives, and errors in the places of those that fail."""
+    try:
+        return [*function(items, **options)]
+    except BatchError as error:
+        return [error.errors.get(place, one) for place, one in enumerate(error.results)]
+
+
 def tried(function: Callable[[Item], Result], item: Item | Exception) -> Result | Exception:
     """:func:`attempt` of an item, or the error that stands in its place."""
     return item if isinstance(item, Exception) else attempt(function, item)
