@@ -224,6 +224,13 @@ def test_one_thing_stays_one(files: list[bytes], tmp_path: Path, picture: Image.
             recodec.decode(bad)  # type: ignore[call-overload]
 
 
+def test_to_ask_an_image_does_not_load_it(picture: Image.Image, tmp_path: Path) -> None:
+    picture.save(tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as image:
+        assert not is_several(image)
+        assert image.tile, "it is loaded"
+
+
 def test_how_many_is_asked_only_of_what_knows() -> None:
     assert [Items(one).count for one in ([1], (1, 2), range(3), Stored([1]), Lazy([1, 2]))] == [1, 2, 3, 1, 2]
     assert [Items(one).count for one in (Streamed([1]), iter([1]))] == [None, None]

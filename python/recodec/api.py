@@ -28,7 +28,7 @@ from recodec.lossless_mode import model_for
 from recodec.model_search import DEFAULT_MODEL, SEARCH_PATH_VARIABLE, available_models, check_name
 from recodec.ops.backend import Backend
 from recodec.options import with_options
-from recodec.runtime.batches import check_batch_size
+from recodec.runtime.together import check_batch_size
 from recodec.several import Items, Several, attempt, collected, is_several, single, tried
 from recodec.weights import load_model
 

@@ -33,7 +33,8 @@ from recodec.io.reduction import reduced
 from recodec.io.sources import Source, read_blocks, read_source
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
 from recodec.runtime.ambient import without_autocast
-from recodec.runtime.batches import batched, pictures_together, prepared, usable_cores
+from recodec.runtime.batches import batched, prepared, usable_cores
+from recodec.runtime.together import pictures_together
 from recodec.several import attempt
 
 

@@ -24,7 +24,8 @@ from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, MAX_MEMORY_TE
 from recodec.lossless_mode import LOSSLESS, LosslessMode, LosslessOptions, lossless_mode, model_for
 from recodec.options import Option, check_options
 from recodec.quality import Goal, decibels, goal_of
-from recodec.runtime.batches import batched, pictures_together, prepared, usable_cores
+from recodec.runtime.batches import batched, prepared, usable_cores
+from recodec.runtime.together import pictures_together
 from recodec.several import attempt, tried
 from recodec.weights import hides_shipped
 

@@ -40,8 +40,9 @@ def is_several(data: object) -> bool:
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(data, numpy.ndarray):
         return data.ndim == 1 and data.dtype.kind in _KINDS
-    # Tensors, and arrays of other libraries.
-    if hasattr(data, "__dlpack__") or hasattr(data, "__array_interface__") or _is_memory(data):
+    # Tensors, images, and arrays of other libraries; to ask an image itself would load it.
+    kind = type(data)
+    if hasattr(kind, "__dlpack__") or hasattr(kind, "__array_interface__") or _is_memory(data):
         return False
     return isinstance(data, Iterable) or (hasattr(data, "__len__") and hasattr(data, "__getitem__"))
 

@@ -21,7 +21,7 @@ from recodec.io.output_images import AnyType, check_kind
 from recodec.lossless_mode import model_for
 from recodec.options import check_options, with_options
 from recodec.pipelines.codecs import Codecs
-from recodec.runtime.batches import check_batch_size
+from recodec.runtime.together import check_batch_size
 from recodec.several import outcomes
 
 Batch: TypeAlias = Mapping[str, Any]

@@ -12,8 +12,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
-from recodec.container.targets import positive_int
-
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -27,20 +25,6 @@ def usable_cores() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on Linux
         return os.cpu_count() or 1
-
-
-def check_batch_size(wanted: int | None) -> int | None:
-    """Raise :class:`TargetError` unless it is a number of pictures."""
-    return None if wanted is None else positive_int("batch_size", wanted)
-
-
-def pictures_together(most: int, wanted: int | None, *, alone: bool) -> int:
-    """How many are computed at once where a device takes ``most`` by itself; a CPU, which takes one, always does so.
-
-    Raises :class:`TargetError` for a wish that is none.
-    """
-    size = check_batch_size(wanted) or most
-    return 1 if alone or most == 1 else size
 
 
 def prepared(items: Iterable[Item], prepare: Callable[[Item], Result], workers: int) -> Iterator[Result]:
