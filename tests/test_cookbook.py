@@ -65,7 +65,7 @@ def url() -> Iterator[str]:
 
 def test_examples_run(folder: Path, url: str, capsys: pytest.CaptureFixture[str]) -> None:
     plain = [code for needs_ray, code in EXAMPLES if not needs_ray]
-    assert len(plain) == 8
+    assert len(plain) == 10
     for code in plain:
         exec(code, {"url": url})  # noqa: S102
     shown = capsys.readouterr().out.splitlines()
@@ -73,13 +73,16 @@ def test_examples_run(folder: Path, url: str, capsys: pytest.CaptureFixture[str]
     assert shown[1] == "broken.jpg ImageError"
     assert shown[2].startswith("(140, 100) RGB")
     assert shown[3].startswith("True 1 strips behind")
-    assert shown[4].startswith("torch.Size([2, 3, 64, 96]) torch.uint8")
+    assert shown[4].startswith("torch.Size([2, 3, 64, 96]) torch.float32")
+    assert shown[5] == "torch.Size([1, 3, 46, 64]) torch.float32"
     chunks = recodec.info(Ranges.content[:4096]).iterations
-    assert shown[5] == f"4096 of {len(Ranges.content)} bytes show {chunks} chunks of 240 x 160"
+    assert shown[6] == f"4096 of {len(Ranges.content)} bytes show {chunks} chunks of 240 x 160"
     assert 1 < chunks < recodec.info(Ranges.content).iterations
     with Image.open("beginning.png") as beginning:
         assert beginning.size == (240, 160)
-    assert shown[6].endswith("True")
+    assert shown[7].endswith("True")
+    assert shown[8] == "['ImageError', None]"
+    assert shown[9] == "(1, 100, 140, 3) float32"
     recodec.verify("coded/one.rcd")
     with Image.open("thumbnail.png") as thumbnail:
         assert thumbnail.size == (64, 46)

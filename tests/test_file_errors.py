@@ -88,3 +88,11 @@ def test_what_the_system_forbids(kind: type[RecodecError], tmp_path: Path) -> No
     )
     check(error, kind, PermissionError, path)
     assert type(of_file(kind, PermissionError(number, "", str(path)), "")) is type(error)
+
+
+def test_the_class_of_an_error_pickles_too() -> None:
+    with pytest.raises(recodec.SourceError) as caught:
+        recodec.decode("gone.rcd")
+    kind = type(caught.value)
+    assert pickle.loads(pickle.dumps(kind)) is kind is not recodec.SourceError
+    assert isinstance(kind("said anew"), FileNotFoundError)

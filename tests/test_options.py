@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import recodec
-from recodec.codec import DecodeOptions, EncodeOptions
+from recodec.codec import DecodeOptions, EncodeOptions, ProgressiveOptions
 from recodec.container.targets import Targets, resolve_target
 from recodec.decoding import _read
 from recodec.encoding import _start
@@ -103,10 +103,12 @@ def test_what_names_no_model(picture: Image.Image) -> None:
 @pytest.mark.parametrize(
     ("function", "options", "others"),
     [
-        (recodec.encode, EncodeOptions, ["image", "model", "out"]),
-        (recodec.Codec.encode, EncodeOptions, ["self", "image", "out"]),
-        (recodec.decode, DecodeOptions, ["data", "like", "out"]),
-        (recodec.Codec.decode, DecodeOptions, ["self", "data", "like", "out"]),
+        (recodec.encode, EncodeOptions, ["image", "model", "out", "batch_size"]),
+        (recodec.Codec.encode, EncodeOptions, ["self", "image", "out", "batch_size"]),
+        (recodec.decode, DecodeOptions, ["data", "like", "dtype", "out", "batch_size"]),
+        (recodec.Codec.decode, DecodeOptions, ["self", "data", "like", "dtype", "out", "batch_size"]),
+        (recodec.progressive, ProgressiveOptions, ["data", "like", "dtype", "out"]),
+        (recodec.Codec.progressive, ProgressiveOptions, ["self", "data", "like", "dtype", "out"]),
     ],
 )
 def test_signatures_and_help_show_every_option(

@@ -5,28 +5,31 @@ from __future__ import annotations
 import os
 from collections.abc import Hashable, Iterator, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Literal, Unpack, cast, overload
 
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from recodec.codec import Codec, DecodeOptions, EncodeOptions
-from recodec.decoding import CodedFile, check_decode_options, decode_all, open_file
+from recodec.codec import Codec, DecodeOptions, EncodeOptions, ProgressiveOptions
+from recodec.decode_options import ForMany, ForOne, ForProgressive, check_decode_options
+from recodec.decoding import CodedFile, decode_all, open_file
 from recodec.decoding import progressive as decode_progressively
 from recodec.families.protocol import Engine, FileHeader
 from recodec.families.registry import codecs_without_weights, engine_of, family_without_weights
 from recodec.io.destinations import Destination
-from recodec.io.image_files import image_places
-from recodec.io.output_images import Array, Like, Output, check_like
+from recodec.io.image_files import image_place, image_places
+from recodec.io.output_images import AnyType, Array, Kind, Output, RealArray, RealType, WholeType, check_kind
 from recodec.io.pictures import ImageLike, Picture
-from recodec.io.sources import Source, read_blocks
-from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
+from recodec.io.sources import Source
 from recodec.lossless_mode import model_for
 from recodec.model_search import DEFAULT_MODEL, SEARCH_PATH_VARIABLE, available_models, check_name
 from recodec.ops.backend import Backend
 from recodec.options import with_options
-from recodec.several import attempt, collected, is_several, single
+from recodec.runtime.together import check_batch_size
+from recodec.several import Items, Several, attempt, collected, is_several, single, tried
 from recodec.weights import load_model
 
 
@@ -70,10 +73,15 @@ def models() -> tuple[str, ...]:
     return tuple(sorted({*available_models(), *codecs_without_weights()}))
 
 
-# Of three axes it is one picture, of four several.
+# Of two or three axes it is one picture, of four several.
 @overload
 def encode(
-    image: Tensor, *, model: str = "default", out: Any = ..., **options: Unpack[EncodeOptions]
+    image: Tensor | NDArray[Any],
+    *,
+    model: str = "default",
+    out: Any = ...,
+    batch_size: int | None = ...,
+    **options: Unpack[EncodeOptions],
 ) -> Any: ...
 @overload
 def encode(  # type: ignore[overload-overlap]
@@ -81,27 +89,30 @@ def encode(  # type: ignore[overload-overlap]
     *,
     model: str = "default",
     out: Destination | None = ...,
+    batch_size: int | None = ...,
     **options: Unpack[EncodeOptions],
 ) -> bytes: ...
 @overload
 def encode(
-    image: Sequence[ImageLike | Picture],
+    image: Several[ImageLike | Picture],
     *,
     model: str = "default",
     out: Sequence[Destination] | None = ...,
+    batch_size: int | None = ...,
     **options: Unpack[EncodeOptions],
 ) -> list[bytes]: ...
 
 
 @with_options(EncodeOptions)
 def encode(
-    image: ImageLike | Picture | Sequence[ImageLike | Picture],
+    image: ImageLike | Picture | Several[ImageLike | Picture],
     *,
     model: str = "default",
     out: Destination | Sequence[Destination] | None = None,
+    batch_size: int | None = None,
     **options: Unpack[EncodeOptions],
 ) -> Any:
-    """Encode one image to a file, or a list or tuple (or N×C×H×W tensor) of images to a list of files.
+    """Encode one image to a file, or several to a list of files.
 
     ``model`` is a model's id (see :func:`models`) or the path of its weights.
 
@@ -111,106 +122,125 @@ def encode(
     become RGB, or RGBA where something in them is transparent.
 
     Give at most one target. The file is returned, and written to ``out`` as well: a path, which gets all of it or
-    stays as it was, or an open binary file; for a list a list of as many. Of a list every item is tried: where some
-    fail, a :class:`BatchError` has the files of the others.
+    stays as it was, or an open binary file.
+
+    Several are a list, a tuple or any other iterable, a ``Dataset`` of torch, an array of objects or a batch
+    (tensor N×C×H×W, array N×H×W×C), and ``out`` is a list of as many. Each is taken when its turn comes, and all are
+    tried: where some fail, a :class:`BatchError` has the others' files. An iterator that fails ends there.
+
+    Of several a GPU computes up to ``batch_size`` of one size together (by itself 8), and no more than some batches
+    wait in memory. A CPU takes one at a time, whatever it says.
 
     Text and line art that the model cannot show well come with an :class:`UnsuitablePictureWarning`. Raises
     :class:`ImageError`, :class:`TargetError`, :class:`LimitError`, :class:`WeightsError`, :class:`OutputError`.
     """
-    return _codec(model_for(model, options)).encode(cast(Any, image), out=out, **options)
+    codec = _codec(model_for(model, options))
+    return codec.encode(cast(Any, image), out=out, batch_size=batch_size, **options)
 
 
 @overload
 def decode(  # type: ignore[overload-overlap]
-    data: Source,
-    *,
-    like: Literal["pil"] = "pil",
-    out: Destination | None = ...,
-    **options: Unpack[DecodeOptions],
+    data: Source, *, like: Literal["pil"] = "pil", dtype: AnyType = ..., **options: Unpack[ForOne]
 ) -> Image.Image: ...
 @overload
 def decode(  # type: ignore[overload-overlap]
-    data: Source, *, like: Literal["numpy"], out: Destination | None = ..., **options: Unpack[DecodeOptions]
+    data: Source, *, like: Literal["numpy"], dtype: WholeType = ..., **options: Unpack[ForOne]
 ) -> Array: ...
 @overload
 def decode(  # type: ignore[overload-overlap]
-    data: Source, *, like: Literal["torch"], out: Destination | None = ..., **options: Unpack[DecodeOptions]
+    data: Source, *, like: Literal["numpy"], dtype: RealType, **options: Unpack[ForOne]
+) -> RealArray: ...
+@overload
+def decode(  # type: ignore[overload-overlap]
+    data: Source, *, like: Literal["torch"], dtype: AnyType = ..., **options: Unpack[ForOne]
 ) -> Tensor: ...
 @overload
 def decode(  # type: ignore[overload-overlap]
-    data: Source, *, like: str, out: Destination | None = ..., **options: Unpack[DecodeOptions]
+    data: Source, *, like: str, dtype: AnyType = ..., **options: Unpack[ForOne]
 ) -> Output: ...
 @overload
 def decode(
-    data: Sequence[Source],
+    data: Several[Source],
     *,
     like: Literal["pil"] = "pil",
-    out: Sequence[Destination] | None = ...,
-    **options: Unpack[DecodeOptions],
+    dtype: AnyType = ...,
+    **options: Unpack[ForMany],
 ) -> list[Image.Image]: ...
 @overload
 def decode(
-    data: Sequence[Source],
+    data: Several[Source],
     *,
     like: Literal["numpy"],
-    out: Sequence[Destination] | None = ...,
-    **options: Unpack[DecodeOptions],
+    dtype: WholeType = ...,
+    **options: Unpack[ForMany],
 ) -> list[Array]: ...
 @overload
 def decode(
-    data: Sequence[Source],
+    data: Several[Source], *, like: Literal["numpy"], dtype: RealType, **options: Unpack[ForMany]
+) -> list[RealArray]: ...
+@overload
+def decode(
+    data: Several[Source],
     *,
     like: Literal["torch"],
-    out: Sequence[Destination] | None = ...,
-    **options: Unpack[DecodeOptions],
+    dtype: AnyType = ...,
+    **options: Unpack[ForMany],
 ) -> list[Tensor]: ...
 @overload
 def decode(
-    data: Sequence[Source],
-    *,
-    like: str,
-    out: Sequence[Destination] | None = ...,
-    **options: Unpack[DecodeOptions],
+    data: Several[Source], *, like: str, dtype: AnyType = ..., **options: Unpack[ForMany]
 ) -> list[Output]: ...
 
 
 @with_options(DecodeOptions)
 def decode(
-    data: Source | Sequence[Source],
+    data: Source | Several[Source],
     *,
     like: str = "pil",
+    dtype: AnyType = None,
     out: Destination | Sequence[Destination] | None = None,
+    batch_size: int | None = None,
     **options: Unpack[DecodeOptions],
 ) -> Any:
-    """Decode a file with the model it names, or a list or tuple of them, of any models, to a list.
+    """Decode a file with the model it names, or several, of any models, to a list.
 
     A file is its bytes (bytes-like, or an array or tensor of uint8 with one axis), its path or an open binary file.
     ``like`` is "pil" (mode L, LA, RGB or RGBA), "numpy" (H×W×C uint8) or "torch" (C×H×W uint8 on the
     codec's device), C being 1 to 4 in that order of modes. Files of 16 bits give uint16 and mode I;16, and other modes
-    with 8 bits and a :class:`ReducedDepthWarning`. Nothing is shown unless every chunk used is intact.
+    with 8 bits and a :class:`ReducedDepthWarning`. ``dtype`` has arrays and tensors in one type, whatever the
+    file has: "uint8", "uint16" (0 to 65535) or "float32" in [0, 1], also by NumPy's and torch's names; images of
+    Pillow in "uint8" alone. Nothing is shown unless every chunk used is intact.
 
     The picture is returned, and written to ``out`` as well: a path, which gets an image file of the format that its
-    suffix names, all of it or none, or an open binary file, which gets PNG if its name says nothing else; for a list
-    a list of as many. What the format has no room for comes with an :class:`OutputWarning`. Of a list every item is
-    tried: where some fail, a :class:`BatchError` has the pictures of the others.
+    suffix names, all of it or none, or an open binary file, which gets PNG if its name says nothing else. What the
+    format has no room for comes with an :class:`OutputWarning`.
+
+    Several are a list, a tuple or any other iterable, a ``Dataset`` of torch or an array of objects, and ``out`` is
+    a list of as many. All are tried: where some fail, a :class:`BatchError` has the pictures of the others.
+
+    Of several a GPU computes up to ``batch_size`` of one size together (by itself 8), and no more than some batches
+    wait in memory. A CPU takes one at a time, whatever it says.
 
     Raises :class:`FormatError`, :class:`WeightsError`, :class:`TargetError`, :class:`LimitError`,
     :class:`SourceError`, :class:`OutputError`.
     """
-    limits, kind = check_decode_options(options), check_like(like)
-    places = image_places(out, len(data) if is_several(data) else None)
+    limits, kind = check_decode_options(options), check_kind(like, dtype)
+    check_batch_size(batch_size)
     if not is_several(data):
+        place = image_place(out)
         file = open_file(cast(Source, data), limits)
-        return single([*decode_all(_engine(file.header), [file], kind, options, places)])
-    files = [attempt(lambda source: open_file(source, limits), source) for source in data]
-    return collected(_decoded(files, kind, options, places))
+        return single([*decode_all(_engine(file.header), [file], kind, options, [place], alone=True)])
+    items, places = image_places(Items(data), out)
+    files = [tried(lambda source: open_file(source, limits), source) for source in items]
+    return collected(_decoded(files, kind, options, [*islice(places, len(files))], batch_size))
 
 
 def _decoded(
     files: Sequence[CodedFile | Exception],
-    like: Like,
+    kind: Kind,
     options: DecodeOptions,
     outs: Sequence[Destination | None],
+    batch_size: int | None,
 ) -> list[Output | Exception]:
     """Pictures of files of any models; those of one model together."""
     results: dict[int, Output | Exception] = {}
@@ -227,38 +257,58 @@ def _decoded(
         if isinstance(engine, Exception):
             results.update(dict.fromkeys(group, engine))
         else:
-            shown = decode_all(engine, chosen, like, options, [outs[place] for place in group])
+            own = [outs[place] for place in group]
+            shown = decode_all(
+                engine, chosen, kind, options, own, alone=len(group) == 1, batch_size=batch_size
+            )
             results.update(zip(group, shown, strict=True))
     return [results[place] for place in range(len(files))]
 
 
 @overload
 def progressive(
-    data: Source, *, like: Literal["pil"] = "pil", max_pixels: int | None = ..., max_memory: int | None = ...
+    data: Source,
+    *,
+    like: Literal["pil"] = "pil",
+    dtype: AnyType = ...,
+    **options: Unpack[ForProgressive],
 ) -> Iterator[Image.Image]: ...
 @overload
 def progressive(
-    data: Source, *, like: Literal["numpy"], max_pixels: int | None = ..., max_memory: int | None = ...
+    data: Source, *, like: Literal["numpy"], dtype: WholeType = ..., **options: Unpack[ForProgressive]
 ) -> Iterator[Array]: ...
 @overload
 def progressive(
-    data: Source, *, like: Literal["torch"], max_pixels: int | None = ..., max_memory: int | None = ...
+    data: Source, *, like: Literal["numpy"], dtype: RealType, **options: Unpack[ForProgressive]
+) -> Iterator[RealArray]: ...
+@overload
+def progressive(
+    data: Source, *, like: Literal["torch"], dtype: AnyType = ..., **options: Unpack[ForProgressive]
 ) -> Iterator[Tensor]: ...
 @overload
 def progressive(
-    data: Source, *, like: str, max_pixels: int | None = ..., max_memory: int | None = ...
+    data: Source, *, like: str, dtype: AnyType = ..., **options: Unpack[ForProgressive]
 ) -> Iterator[Output]: ...
 
 
+@with_options(ProgressiveOptions)
 def progressive(
     data: Source,
     *,
     like: str = "pil",
-    max_pixels: int | None = DEFAULT_MAX_PIXELS,
-    max_memory: int | None = DEFAULT_MAX_MEMORY,
+    dtype: AnyType = None,
+    out: Destination | None = None,
+    **options: Unpack[ProgressiveOptions],
 ) -> Iterator[Any]:
-    """Yield one ever better image per code chunk and strip; see :meth:`Codec.progressive`."""
-    return decode_progressively(_engine, read_blocks(data), check_like(like), Limits(max_pixels, max_memory))
+    """Yield one ever better image per code chunk, and one per strip of exact rows behind them.
+
+    ``data`` may be a binary file object that is still being filled (a pipe, a socket's file): each
+    image comes as soon as its chunk is complete, and nothing is read beyond the end mark's block.
+    ``like``, ``dtype`` and what is raised are those of :meth:`decode`. Each image is written to ``out`` as well,
+    where it takes the place of the one before: a path, which always has a whole one, or an open binary file that can
+    seek.
+    """
+    return decode_progressively(_engine, data, check_kind(like, dtype), options, out)
 
 
 def _engine(header: FileHeader) -> Engine:

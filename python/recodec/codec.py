@@ -2,36 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, Literal, Unpack, cast, overload
 
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from recodec import files
-from recodec.decoding import DecodeOptions, decode_all, progressive
+from recodec.decode_options import DecodeOptions, ForMany, ForOne, ForProgressive, ProgressiveOptions
+from recodec.decoding import decode_all, progressive
 from recodec.encoding import EncodeOptions, encode_all
 from recodec.errors import SettingError, WeightsError
 from recodec.families.protocol import Engine
 from recodec.families.registry import engine_of, family_without_weights
-from recodec.io.destinations import Destination, deliver, destinations
-from recodec.io.image_files import image_places
-from recodec.io.output_images import Array, Output, check_like
-from recodec.io.pictures import ImageLike, Picture
-from recodec.io.sources import Source, read_blocks
-from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
+from recodec.io.destinations import Destination, deliver, destinations, placed
+from recodec.io.image_files import image_place, image_places
+from recodec.io.output_images import AnyType, Array, Output, RealArray, RealType, WholeType, check_kind
+from recodec.io.pictures import ImageLike, Picture, is_batch
+from recodec.io.sources import Source
 from recodec.notices import warn
 from recodec.ops.backend import Backend
 from recodec.options import with_options
 from recodec.runtime import forks
-from recodec.several import attempt, collected, is_several, single
+from recodec.several import Items, Several, attempt, collected, is_several, single
 from recodec.weights import Model, find_weights, load_model
 
 forks.guard()
 
-__all__ = ["Codec", "DecodeOptions", "EncodeOptions", "Output"]
+__all__ = ["Codec", "DecodeOptions", "EncodeOptions", "Output", "ProgressiveOptions"]
 
 
 def _is_found(model: Model) -> bool:
@@ -113,31 +114,40 @@ class Codec:
         """The most iterations a file of this model can hold."""
         return self.engine.iterations
 
-    # Of three axes it is one picture, of four several.
+    # Of two or three axes it is one picture, of four several.
     @overload
-    def encode(self, image: Tensor, *, out: Any = ..., **options: Unpack[EncodeOptions]) -> Any: ...
+    def encode(
+        self, image: Tensor | NDArray[Any], *, out: Any = ..., **options: Unpack[EncodeOptions]
+    ) -> Any: ...
     @overload
     def encode(  # type: ignore[overload-overlap]
-        self, image: ImageLike | Picture, *, out: Destination | None = ..., **options: Unpack[EncodeOptions]
+        self,
+        image: ImageLike | Picture,
+        *,
+        out: Destination | None = ...,
+        batch_size: int | None = ...,
+        **options: Unpack[EncodeOptions],
     ) -> bytes: ...
     @overload
     def encode(
         self,
-        image: Sequence[ImageLike | Picture],
+        image: Several[ImageLike | Picture],
         *,
         out: Sequence[Destination] | None = ...,
+        batch_size: int | None = ...,
         **options: Unpack[EncodeOptions],
     ) -> list[bytes]: ...
 
     @with_options(EncodeOptions)
     def encode(
         self,
-        image: ImageLike | Picture | Sequence[ImageLike | Picture],
+        image: ImageLike | Picture | Several[ImageLike | Picture],
         *,
         out: Destination | Sequence[Destination] | None = None,
+        batch_size: int | None = None,
         **options: Unpack[EncodeOptions],
     ) -> Any:
-        """Encode one image to a file, or a list or tuple (or N×C×H×W tensor) of images to a list of files.
+        """Encode one image to a file, or several to a list of files.
 
         An image is a Pillow image, a path, an open binary file, an image file's bytes (bytes-like, or an array or
         tensor of uint8 with one axis), an array (uint8, H×W or H×W×C) or a tensor (uint8 or float in [0, 1], C×H×W);
@@ -145,23 +155,37 @@ class Codec:
         become RGB, or RGBA where something in them is transparent.
 
         Give at most one target. The file is returned, and written to ``out`` as well: a path, which gets all of it or
-        stays as it was, or an open binary file; for a list a list of as many. Of a list every item is tried: where some
-        fail, a :class:`BatchError` has the files of the others.
+        stays as it was, or an open binary file.
+
+        Several are a list, a tuple or any other iterable, a ``Dataset`` of torch, an array of objects or a batch
+        (tensor N×C×H×W, array N×H×W×C), and ``out`` is a list of as many. Each is taken when its turn comes, and all
+        are tried: where some fail, a :class:`BatchError` has the others' files. An iterator that fails ends there.
+
+        Of several a GPU computes up to ``batch_size`` of one size together (by itself 8), and no more than some batches
+        wait in memory. A CPU takes one at a time, whatever it says.
 
         Text and line art that the model cannot show well come with an :class:`UnsuitablePictureWarning`. Raises
         :class:`ImageError`, :class:`TargetError`, :class:`LimitError`, :class:`WeightsError`, :class:`OutputError`.
 
         With ``lossless`` but no ``preview`` the codec "lossless" makes the file, whatever this one is.
         """
-        if is_several(image) or (isinstance(image, Tensor) and image.ndim == 4):
-            images: list[Any] = list(image)
-            return collected(self._encoded(images, destinations(out, len(images)), options))
-        return single([*self._encoded([image], destinations(out, None), options)])
+        if is_several(image) or is_batch(image):
+            items, places = placed(Items(image), out)
+            return collected(self._encoded(items, places, options, batch_size, alone=items.count == 1))
+        return single([*self._encoded([image], destinations(out, None), options, batch_size, alone=True)])
 
     def _encoded(
-        self, images: Sequence[Any], places: Sequence[Destination | None], options: EncodeOptions
+        self,
+        images: Iterable[Any],
+        places: Iterable[Destination | None],
+        options: EncodeOptions,
+        batch_size: int | None,
+        *,
+        alone: bool,
     ) -> Iterator[bytes | Exception]:
-        for place, writer in zip(places, encode_all(self.engine, images, options), strict=True):
+        writers = encode_all(self.engine, images, options, alone=alone, batch_size=batch_size)
+        # Places may go on for ever.
+        for writer, place in zip(writers, places, strict=False):
             if isinstance(writer, Exception):
                 yield writer
                 continue
@@ -177,8 +201,8 @@ class Codec:
         data: Source,
         *,
         like: Literal["pil"] = "pil",
-        out: Destination | None = ...,
-        **options: Unpack[DecodeOptions],
+        dtype: AnyType = ...,
+        **options: Unpack[ForOne],
     ) -> Image.Image: ...
     @overload
     def decode(  # type: ignore[overload-overlap]
@@ -186,89 +210,100 @@ class Codec:
         data: Source,
         *,
         like: Literal["numpy"],
-        out: Destination | None = ...,
-        **options: Unpack[DecodeOptions],
+        dtype: WholeType = ...,
+        **options: Unpack[ForOne],
     ) -> Array: ...
     @overload
     def decode(  # type: ignore[overload-overlap]
-        self,
-        data: Source,
-        *,
-        like: Literal["torch"],
-        out: Destination | None = ...,
-        **options: Unpack[DecodeOptions],
+        self, data: Source, *, like: Literal["numpy"], dtype: RealType, **options: Unpack[ForOne]
+    ) -> RealArray: ...
+    @overload
+    def decode(  # type: ignore[overload-overlap]
+        self, data: Source, *, like: Literal["torch"], dtype: AnyType = ..., **options: Unpack[ForOne]
     ) -> Tensor: ...
     @overload
     def decode(  # type: ignore[overload-overlap]
-        self, data: Source, *, like: str, out: Destination | None = ..., **options: Unpack[DecodeOptions]
+        self, data: Source, *, like: str, dtype: AnyType = ..., **options: Unpack[ForOne]
     ) -> Output: ...
     @overload
     def decode(
         self,
-        data: Sequence[Source],
+        data: Several[Source],
         *,
         like: Literal["pil"] = "pil",
-        out: Sequence[Destination] | None = ...,
-        **options: Unpack[DecodeOptions],
+        dtype: AnyType = ...,
+        **options: Unpack[ForMany],
     ) -> list[Image.Image]: ...
     @overload
     def decode(
         self,
-        data: Sequence[Source],
+        data: Several[Source],
         *,
         like: Literal["numpy"],
-        out: Sequence[Destination] | None = ...,
-        **options: Unpack[DecodeOptions],
+        dtype: WholeType = ...,
+        **options: Unpack[ForMany],
     ) -> list[Array]: ...
     @overload
     def decode(
-        self,
-        data: Sequence[Source],
-        *,
-        like: Literal["torch"],
-        out: Sequence[Destination] | None = ...,
-        **options: Unpack[DecodeOptions],
-    ) -> list[Tensor]: ...
+        self, data: Several[Source], *, like: Literal["numpy"], dtype: RealType, **options: Unpack[ForMany]
+    ) -> list[RealArray]: ...
     @overload
     def decode(
         self,
-        data: Sequence[Source],
+        data: Several[Source],
         *,
-        like: str,
-        out: Sequence[Destination] | None = ...,
-        **options: Unpack[DecodeOptions],
+        like: Literal["torch"],
+        dtype: AnyType = ...,
+        **options: Unpack[ForMany],
+    ) -> list[Tensor]: ...
+    @overload
+    def decode(
+        self, data: Several[Source], *, like: str, dtype: AnyType = ..., **options: Unpack[ForMany]
     ) -> list[Output]: ...
 
     @with_options(DecodeOptions)
     def decode(
         self,
-        data: Source | Sequence[Source],
+        data: Source | Several[Source],
         *,
         like: str = "pil",
+        dtype: AnyType = None,
         out: Destination | Sequence[Destination] | None = None,
+        batch_size: int | None = None,
         **options: Unpack[DecodeOptions],
     ) -> Any:
-        """Decode a file, or a list or tuple of them to a list.
+        """Decode a file, or several to a list.
 
         A file is its bytes (bytes-like, or an array or tensor of uint8 with one axis), its path or an open binary file.
         ``like`` is "pil" (mode L, LA, RGB or RGBA), "numpy" (H×W×C uint8) or "torch" (C×H×W uint8 on the codec's
         device), C being 1 to 4 in that order of modes. Files of 16 bits give uint16 and mode I;16, and other modes
-        with 8 bits and a :class:`ReducedDepthWarning`. Nothing is shown unless every chunk used is intact.
+        with 8 bits and a :class:`ReducedDepthWarning`. ``dtype`` has arrays and tensors in one type, whatever the
+        file has: "uint8", "uint16" (0 to 65535) or "float32" in [0, 1], also by NumPy's and torch's names; images of
+        Pillow in "uint8" alone. Nothing is shown unless every chunk used is intact.
 
         The picture is returned, and written to ``out`` as well: a path, which gets an image file of the format that its
-        suffix names, all of it or none, or an open binary file, which gets PNG if its name says nothing else; for a
-        list a list of as many. What the format has no room for comes with an :class:`OutputWarning`. Of a list every
-        item is tried: where some fail, a :class:`BatchError` has the pictures of the others.
+        suffix names, all of it or none, or an open binary file, which gets PNG if its name says nothing else. What the
+        format has no room for comes with an :class:`OutputWarning`.
+
+        Several are a list, a tuple or any other iterable, a ``Dataset`` of torch or an array of objects, and ``out`` is
+        a list of as many. All are tried: where some fail, a :class:`BatchError` has the pictures of the others.
+
+        Of several a GPU computes up to ``batch_size`` of one size together (by itself 8), and no more than some batches
+        wait in memory. A CPU takes one at a time, whatever it says.
 
         Raises :class:`FormatError`, :class:`WeightsError`, :class:`TargetError`, :class:`LimitError`,
         :class:`SourceError`, :class:`OutputError`.
         """
-        kind = check_like(like)
+        kind = check_kind(like, dtype)
         if is_several(data):
-            return collected(decode_all(self.engine, data, kind, options, image_places(out, len(data))))
-        return single(
-            [*decode_all(self.engine, [cast(Source, data)], kind, options, image_places(out, None))]
-        )
+            items, places = image_places(Items(data), out)
+            shown = decode_all(
+                self.engine, items, kind, options, places, alone=items.count == 1, batch_size=batch_size
+            )
+            return collected(shown)
+        file, place = cast(Source, data), image_place(out)
+        shown = decode_all(self.engine, [file], kind, options, [place], alone=True, batch_size=batch_size)
+        return single([*shown])
 
     @overload
     def progressive(
@@ -276,8 +311,8 @@ class Codec:
         data: Source,
         *,
         like: Literal["pil"] = "pil",
-        max_pixels: int | None = ...,
-        max_memory: int | None = ...,
+        dtype: AnyType = ...,
+        **options: Unpack[ForProgressive],
     ) -> Iterator[Image.Image]: ...
     @overload
     def progressive(
@@ -285,36 +320,43 @@ class Codec:
         data: Source,
         *,
         like: Literal["numpy"],
-        max_pixels: int | None = ...,
-        max_memory: int | None = ...,
+        dtype: WholeType = ...,
+        **options: Unpack[ForProgressive],
     ) -> Iterator[Array]: ...
+    @overload
+    def progressive(
+        self, data: Source, *, like: Literal["numpy"], dtype: RealType, **options: Unpack[ForProgressive]
+    ) -> Iterator[RealArray]: ...
     @overload
     def progressive(
         self,
         data: Source,
         *,
         like: Literal["torch"],
-        max_pixels: int | None = ...,
-        max_memory: int | None = ...,
+        dtype: AnyType = ...,
+        **options: Unpack[ForProgressive],
     ) -> Iterator[Tensor]: ...
     @overload
     def progressive(
-        self, data: Source, *, like: str, max_pixels: int | None = ..., max_memory: int | None = ...
+        self, data: Source, *, like: str, dtype: AnyType = ..., **options: Unpack[ForProgressive]
     ) -> Iterator[Output]: ...
 
+    @with_options(ProgressiveOptions)
     def progressive(
         self,
         data: Source,
         *,
         like: str = "pil",
-        max_pixels: int | None = DEFAULT_MAX_PIXELS,
-        max_memory: int | None = DEFAULT_MAX_MEMORY,
+        dtype: AnyType = None,
+        out: Destination | None = None,
+        **options: Unpack[ProgressiveOptions],
     ) -> Iterator[Any]:
         """Yield one ever better image per code chunk, and one per strip of exact rows behind them.
 
         ``data`` may be a binary file object that is still being filled (a pipe, a socket's file): each
         image comes as soon as its chunk is complete, and nothing is read beyond the end mark's block.
-        Limits and errors are those of :meth:`decode`.
+        ``like``, ``dtype`` and what is raised are those of :meth:`decode`. Each image is written to ``out`` as well,
+        where it takes the place of the one before: a path, which always has a whole one, or an open binary file that
+        can seek.
         """
-        limits = Limits(max_pixels, max_memory)
-        return progressive(lambda header: self.engine, read_blocks(data), check_like(like), limits)
+        return progressive(lambda header: self.engine, data, check_kind(like, dtype), options, out)

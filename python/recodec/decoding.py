@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+import os
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, TypedDict
 
 import torch
 from PIL import Image
@@ -14,55 +14,29 @@ from recodec.container.attachments import Attachments
 from recodec.container.core import CODES, EXACT, STRIP
 from recodec.container.reader import Chunk, Reader
 from recodec.container.targets import positive_int
-from recodec.errors import FormatError, TargetError, TruncatedError, WeightsError
+from recodec.decode_options import (
+    DecodeOptions,
+    ProgressiveOptions,
+    check_decode_options,
+    check_progressive_options,
+)
+from recodec.errors import FormatError, TruncatedError, WeightsError
 from recodec.families.exact_rows import ExactRows
 from recodec.families.lossless.strips import of_depth
 from recodec.families.protocol import Decoder, Engine, FileHeader
 from recodec.families.registry import read_file_header
-from recodec.io.destinations import Destination
+from recodec.io.destinations import Destination, Replaced
 from recodec.io.drafts import draft_factor, draft_iterations
-from recodec.io.image_files import write_image
-from recodec.io.output_images import Like, Output, make_image, pillow_image
-from recodec.io.reduction import MaxSize, check_max_size, reduced
-from recodec.io.sources import Buffer, Source, read_source
-from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, MAX_MEMORY_TEXT, Limits
-from recodec.options import Option, check_options
+from recodec.io.image_files import image_place, write_image
+from recodec.io.output_images import Kind, Output, make_image, pillow_image
+from recodec.io.reduced_sizes import MaxSize, check_max_size
+from recodec.io.reduction import reduced
+from recodec.io.sources import Source, read_blocks, read_source
+from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits
 from recodec.runtime.ambient import without_autocast
 from recodec.runtime.batches import batched, prepared, usable_cores
+from recodec.runtime.together import pictures_together
 from recodec.several import attempt
-
-
-class DecodeOptions(TypedDict, total=False):
-    """Keyword arguments of :meth:`recodec.Codec.decode` beside ``like``."""
-
-    iterations: Annotated[
-        int | None, Option(None, "Stop after so many chunks, before strips of exact rows; None takes all.")
-    ]
-    strict: Annotated[
-        bool,
-        Option(False, "Refuse a file that was cut, which is otherwise shown as far as its whole chunks go."),
-    ]
-    max_size: Annotated[
-        MaxSize | None,
-        Option(
-            None,
-            """Make the picture smaller, after it was decoded whole, until its longer side has so many pixels at most,
-            or width and height as many as a pair says; its shape is kept, and it is never made larger.""",
-        ),
-    ]
-    draft: Annotated[
-        bool,
-        Option(
-            False,
-            """With ``max_size``, take only the first chunks, as many as so small a picture needs, and no strips of
-            exact rows behind them: faster, and seldom to be told from the whole picture made smaller.""",
-        ),
-    ]
-    max_pixels: Annotated[
-        int | None,
-        Option(DEFAULT_MAX_PIXELS, "Refuse larger pictures, whatever the file claims; None is no limit."),
-    ]
-    max_memory: Annotated[int | None, Option(DEFAULT_MAX_MEMORY, MAX_MEMORY_TEXT)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +69,7 @@ class _Content:
         *,
         progressive: bool = False,
         threads: int = 1,
-        place: Destination | None = None,
+        place: Destination | Replaced | None = None,
         most: tuple[int, int] | None = None,
     ):
         if file.header.family.number != engine.family.number:
@@ -104,7 +78,7 @@ class _Content:
                 f"{engine.family.name!r}; recodec.decode finds the codec that a file names"
             )
         engine.require(file.header)
-        self.header, self.place, self.most = file.header, place, most
+        self.engine, self.header, self.place, self.most = engine, file.header, place, most
         self._begin = partial(engine.decoder, file.header, progressive=progressive, threads=threads)
         self._decoder: Decoder | None = None
         self.attachments = Attachments(file.header.common)
@@ -141,26 +115,30 @@ class _Content:
 
 def decode_all(
     engine: Engine,
-    sources: Sequence[Source | CodedFile],
-    like: Like,
+    sources: Iterable[Source | CodedFile | Exception],
+    kind: Kind,
     options: DecodeOptions,
-    places: Sequence[Destination | None] | None = None,
+    places: Iterable[Destination | None],
+    *,
+    alone: bool = False,
+    batch_size: int | None = None,
 ) -> Iterator[Output | Exception]:
     """Pictures, in order, and an error in the place of each that is not to be had.
 
-    Each is written to its place as well, where there is one. Raises :class:`OptionError`, and :class:`TargetError` for
-    options that no file could do with.
+    Each is written to its place as well, where there is one. A file ``alone`` has the whole machine. Raises
+    :class:`OptionError`, and :class:`TargetError` for options that no file could do with.
     """
     check_decode_options(options)
-
-    wanted = list(zip(sources, places or [None] * len(sources), strict=True))
+    # Places may go on for ever.
+    wanted = zip(sources, places, strict=False)
 
     def show(content: _Content) -> Output:
-        return _show(engine, content, like)
+        return _show(content, kind)
 
-    if engine.at_once == 1 or len(sources) == 1:
+    together = pictures_together(engine.at_once, batch_size, alone=alone)
+    if together == 1:
 
-        def whole(item: tuple[Source | CodedFile, Destination | None]) -> Output:
+        def whole(item: tuple[Source | CodedFile | Exception, Destination | None]) -> Output:
             return show(_read(engine, *item, threads=torch.get_num_threads(), **options))
 
         yield from (attempt(whole, item) for item in wanted)
@@ -177,11 +155,11 @@ def decode_all(
                 return [error] * len(sound)
         return [attempt(show, content) for content in sound]
 
-    def read(item: tuple[Source | CodedFile, Destination | None]) -> _Content:
+    def read(item: tuple[Source | CodedFile | Exception, Destination | None]) -> _Content:
         return _read(engine, *item, **options)
 
     contents = prepared(wanted, partial(attempt, read), usable_cores())
-    yield from batched(contents, _kind, process, engine.at_once)
+    yield from batched(contents, _kind, process, together)
 
 
 def _kind(content: _Content | Exception) -> Hashable:
@@ -189,21 +167,9 @@ def _kind(content: _Content | Exception) -> Hashable:
     return Exception if isinstance(content, Exception) else content.batch_key
 
 
-def check_decode_options(options: DecodeOptions) -> Limits:
-    """The limits among options. Raises :class:`OptionError`, and :class:`TargetError` for what is no number."""
-    check_options("decode", options, DecodeOptions.__optional_keys__ | {"like"})
-    if options.get("iterations") is not None:
-        positive_int("iterations", options["iterations"])  # type: ignore[arg-type]
-    if check_max_size(options.get("max_size")) is None and options.get("draft"):
-        raise TargetError("draft is for small pictures; say how small by max_size, or give iterations")
-    return Limits(
-        options.get("max_pixels", DEFAULT_MAX_PIXELS), options.get("max_memory", DEFAULT_MAX_MEMORY)
-    )
-
-
 def _read(
     engine: Engine,
-    source: Source | CodedFile,
+    source: Source | CodedFile | Exception,
     place: Destination | None = None,
     *,
     iterations: int | None = None,
@@ -215,6 +181,8 @@ def _read(
     threads: int = 1,
 ) -> _Content:
     """All of a file but its picture. Raises like :meth:`recodec.Codec.decode`."""
+    if isinstance(source, Exception):
+        raise source
     wanted = engine.iterations if iterations is None else positive_int("iterations", iterations)
     file = source if isinstance(source, CodedFile) else open_file(source, Limits(max_pixels, max_memory))
     reader = file.reader
@@ -247,13 +215,13 @@ def _is_code_chunk(engine: Engine, reader: Reader, chunk: Chunk) -> bool:
 # Not inference mode: what is handed out must be an ordinary tensor.
 @torch.no_grad()
 @without_autocast()
-def _show(engine: Engine, content: _Content, like: Like) -> Output:
+def _show(content: _Content, kind: Kind) -> Output:
     """The image that a caller would like from its parts."""
     common = content.header.common
     size = (common.channels + bool(common.alpha), common.height, common.width)
     rows, attachments = content.rows, content.attachments
     dtype = torch.uint8 if rows.depth == 8 else torch.uint16
-    samples = torch.empty(size, dtype=dtype, device=engine.device)
+    samples = torch.empty(size, dtype=dtype, device=content.engine.device)
     # Before the parts: those that have alpha themselves have more of it.
     if attachments.alpha is not None:
         samples[-1] = torch.from_numpy(of_depth(attachments.alpha, rows.depth))
@@ -261,39 +229,65 @@ def _show(engine: Engine, content: _Content, like: Like) -> Output:
         region.of(samples)[: len(part)] = part
     if content.most is not None:
         samples = reduced(samples, content.most)
-    shown = make_image(samples, like, attachments.metadata)
+    shown = make_image(samples, kind, attachments.metadata)
     if content.place is not None:
-        image = shown if isinstance(shown, Image.Image) else pillow_image(samples, attachments.metadata)
-        write_image(content.place, image)
+        # As the file has it, in which type the caller may want it.
+        kept = shown if isinstance(shown, Image.Image) and kind.dtype is None else None
+        write_image(content.place, kept or pillow_image(samples, attachments.metadata))
     return shown
 
 
 def progressive(
-    find: Callable[[FileHeader], Engine], blocks: Iterator[Buffer], like: Like, limits: Limits
+    find: Callable[[FileHeader], Engine],
+    source: Source,
+    kind: Kind,
+    options: ProgressiveOptions,
+    out: Destination | None = None,
 ) -> Iterator[Output]:
     """A picture after every code chunk and every strip of a file whose bytes are still arriving.
 
-    ``find`` finds its codec.
+    ``find`` finds its codec. Each picture takes the place of the one before in ``out``. Raises :class:`OptionError` and
+    :class:`TargetError` at once.
     """
+    limits, most = check_progressive_options(options), check_max_size(options.get("max_size"))
+    place = image_place(out)
+    kept = place if place is None or isinstance(place, str | os.PathLike) else Replaced(place)
+    return _progressive(find, source, kind, most, limits, kept)
+
+
+def _progressive(
+    find: Callable[[FileHeader], Engine],
+    source: Source,
+    kind: Kind,
+    most: tuple[int, int] | None,
+    limits: Limits,
+    place: Destination | Replaced | None,
+) -> Iterator[Output]:
     reader = Reader()
     content: _Content | None = None
-    for block in blocks:
+    for block in read_blocks(source):
         reader.feed(block)
         if content is None:
             try:
                 file = _opened(reader, limits)
             except TruncatedError:
                 continue  # the header may be complete with the next block
-            engine = find(file.header)
-            content = _Content(engine, file, progressive=True, threads=torch.get_num_threads())
+            content = _Content(
+                find(file.header),
+                file,
+                progressive=True,
+                threads=torch.get_num_threads(),
+                place=place,
+                most=most,
+            )
         for chunk in reader.chunks():
             content.take(chunk)
             content.rows.decode()
-            if _is_code_chunk(engine, reader, chunk):
+            if _is_code_chunk(content.engine, reader, chunk):
                 content.decoder.take([chunk.payload])
             elif chunk.type != STRIP or content.rows.fields is None:
                 continue
-            yield _show(engine, content, like)
+            yield _show(content, kind)
         if reader.ended:
             break
     if reader.iterations == 0:

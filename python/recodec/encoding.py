@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -25,7 +25,8 @@ from recodec.lossless_mode import LOSSLESS, LosslessMode, LosslessOptions, lossl
 from recodec.options import Option, check_options
 from recodec.quality import Goal, decibels, goal_of
 from recodec.runtime.batches import batched, prepared, usable_cores
-from recodec.several import attempt
+from recodec.runtime.together import pictures_together
+from recodec.several import attempt, tried
 from recodec.weights import hides_shipped
 
 # dB that a model should be able to reach; photographs lie above, text and line art below.
@@ -76,11 +77,17 @@ class _Job:
 
 
 def encode_all(
-    engine: Engine, images: Sequence[ImageLike | Picture], options: EncodeOptions
+    engine: Engine,
+    images: Iterable[ImageLike | Picture | Exception],
+    options: EncodeOptions,
+    *,
+    alone: bool = False,
+    batch_size: int | None = None,
 ) -> Iterator[FileWriter | Exception]:
     """Complete files, in order, and an error in the place of each that cannot be made.
 
-    Raises :class:`OptionError`, and :class:`TargetError` for options that no picture could do with.
+    An image ``alone`` has the whole machine. Raises :class:`OptionError`, and :class:`TargetError` for options that no
+    picture could do with.
     """
     check_options("encode", options, EncodeOptions.__optional_keys__)
     mode = lossless_mode(options, lossless=engine.exact)
@@ -91,15 +98,16 @@ def encode_all(
     def start(image: ImageLike | Picture, threads: int = 1) -> _Job:
         return _start(engine, mode, image, threads=threads, **others)
 
-    if engine.at_once == 1 or len(images) == 1:
+    together = pictures_together(engine.at_once, batch_size, alone=alone)
+    if together == 1:
 
-        def whole(image: ImageLike | Picture) -> FileWriter:
+        def whole(image: Any) -> FileWriter:
             job = start(image, torch.get_num_threads())
             if engine.at_once > 1 and job.batch_key is not None:
                 engine.encode_together([job.encoder], job.writer.iterations)
             return _filled(job)
 
-        yield from (attempt(whole, image) for image in images)
+        yield from (tried(whole, image) for image in images)
         return
 
     def process(jobs: Sequence[_Job | Exception]) -> list[FileWriter | Exception]:
@@ -114,8 +122,8 @@ def encode_all(
             return [error] * len(sound)
         return list(prepared(sound, partial(attempt, _filled), usable_cores()))
 
-    jobs = prepared(images, partial(attempt, start), usable_cores())
-    yield from batched(jobs, _kind, process, engine.at_once)
+    jobs = prepared(images, partial(tried, start), usable_cores())
+    yield from batched(jobs, _kind, process, together)
 
 
 def _kind(job: _Job | Exception) -> Hashable:

@@ -79,7 +79,7 @@ class BatchError(RecodecError, ExceptionGroup[Exception]):
     def __new__(cls, results: Sequence[Any], errors: Mapping[int, Exception]) -> Self:
         """Make one of all results, and of what was raised at some indices."""
         said = "; ".join(
-            f"item {index}: {_line(error)}" for index, error in list(errors.items())[:_ITEMS_SAID]
+            f"item {index}: {line_of(error)}" for index, error in list(errors.items())[:_ITEMS_SAID]
         )
         more = f"; and {len(errors) - _ITEMS_SAID} more" if len(errors) > _ITEMS_SAID else ""
         made = super().__new__(
@@ -99,7 +99,8 @@ class BatchError(RecodecError, ExceptionGroup[Exception]):
 _ITEMS_SAID = 3
 
 
-def _line(error: Exception) -> str:
+def line_of(error: Exception) -> str:
+    """What an error says, and its kind, in one line."""
     return " ".join(f"{type(error).__name__}: {error}".split())
 
 

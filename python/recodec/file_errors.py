@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 from typing import Any
 
 from recodec.errors import RecodecError
@@ -45,4 +46,15 @@ def _joined(kind: type[RecodecError], system: type[OSError]) -> type[RecodecErro
 
     members = {"__str__": text, "__reduce__": reduced, "__doc__": kind.__doc__, "__module__": kind.__module__}
     bases = (kind,) if issubclass(kind, system) else (kind, system)
-    return _joined_classes.setdefault((kind, system), type(kind.__name__, bases, members))
+    return _joined_classes.setdefault((kind, system), _Joined(kind.__name__, bases, members))  # type: ignore[arg-type]
+
+
+class _Joined(type):
+    """Of classes that no module has by a name: torch's workers send the class of an error, not the error."""
+
+
+def _reduced_class(joined: type) -> tuple[Any, ...]:
+    return _joined, next(key for key, found in _joined_classes.items() if found is joined)
+
+
+copyreg.pickle(_Joined, _reduced_class)

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from recodec.errors import MetadataDroppedWarning, TargetError, TruncatedError
-from recodec.io.destinations import Destination, deliver, destinations
+from recodec.io.destinations import Destination, deliver, destinations, placed
 from recodec.io.sources import Source, read_source
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, Limits, check_pixels
 from recodec.notices import warn
-from recodec.several import each, is_several
+from recodec.several import Items, Several, each, is_several
 
 if TYPE_CHECKING:
     from recodec.container.info import Info
@@ -26,16 +26,17 @@ if TYPE_CHECKING:
 @overload
 def info(data: Source) -> Info: ...  # type: ignore[overload-overlap]
 @overload
-def info(data: Sequence[Source]) -> list[Info]: ...
+def info(data: Several[Source]) -> list[Info]: ...
 
 
 def info(data: Any) -> Info | list[Info]:
-    """Read what a file says about itself; needs neither its model nor its pixels. Of a list or tuple gives a list.
+    """Read what a file says about itself; needs neither its model nor its pixels. Of several gives a list, as
+    :func:`recodec.decode` does.
 
     Raises :class:`FormatError` if it is no recodec file or has no whole code chunk, :class:`BatchError` where that is
     so of some of a list.
     """
-    return each(_info, data) if is_several(data) else _info(data)
+    return each(_info, Items(data)) if is_several(data) else _info(data)
 
 
 def _info(data: Source) -> Info:
@@ -57,7 +58,7 @@ def _info(data: Source) -> Info:
 def verify(data: Source, *, max_pixels: int | None = ..., max_memory: int | None = ...) -> Info: ...  # type: ignore[overload-overlap]
 @overload
 def verify(
-    data: Sequence[Source], *, max_pixels: int | None = ..., max_memory: int | None = ...
+    data: Several[Source], *, max_pixels: int | None = ..., max_memory: int | None = ...
 ) -> list[Info]: ...
 
 
@@ -72,12 +73,12 @@ def verify(
     Codes of the entropy network take the model that the file names. Returns :func:`info`. Raises
     :class:`WeightsError` where that is not at hand, :class:`ChecksumError` for damage, :class:`TruncatedError` for
     a cut file, :class:`LimitError` beyond ``max_pixels`` or ``max_memory`` (bytes), and for codes out of all
-    proportion to the picture, which only their model could tell to be right. Of a list or tuple gives a list, and
-    raises :class:`BatchError` where some of it are not sound.
+    proportion to the picture, which only their model could tell to be right. Of several gives a list, and raises
+    :class:`BatchError` where some of them are not sound.
     """
     limits = Limits(max_pixels, max_memory)
     check = partial(_verify, limits=limits)
-    return each(check, data) if is_several(data) else check(data)
+    return each(check, Items(data)) if is_several(data) else check(data)
 
 
 def _verify(data: Source, limits: Limits) -> Info:
@@ -124,7 +125,7 @@ def truncate(  # type: ignore[overload-overlap]
 ) -> bytes: ...
 @overload
 def truncate(
-    data: Sequence[Source],
+    data: Several[Source],
     *,
     iterations: int | None = ...,
     quality: float | None = ...,
@@ -150,7 +151,7 @@ def truncate(
     Strips of exact rows that follow the code chunks go first, with ``iterations`` and ``quality`` all of them.
     Where not even the first chunk fits beside all metadata, XMP, EXIF and ICC are dropped in that order
     with a :class:`MetadataDroppedWarning`. Raises :class:`TargetError` if that is not enough.
-    Of a list or tuple gives a list, and raises :class:`BatchError` where some of it cannot be cut. The result is also
+    Of several gives a list, and raises :class:`BatchError` where some of them cannot be cut. The result is also
     written to ``out``, a path, whole or not at all, or an open binary file; for a list a list of them. Raises
     :class:`OutputError` where it cannot be.
     """
@@ -162,11 +163,14 @@ def truncate(
     resolve_target(1, **targets)
     if not is_several(data):
         return _cut((data, destinations(out, None)[0]), targets)
-    return each(partial(_cut, targets=targets), zip(data, destinations(out, len(data)), strict=True))
+    items, places = placed(Items(data), out)
+    return each(partial(_cut, targets=targets), zip(items, places, strict=False))
 
 
-def _cut(item: tuple[Source, Destination | None], targets: Targets) -> bytes:
+def _cut(item: tuple[Source | Exception, Destination | None], targets: Targets) -> bytes:
     source, place = item
+    if isinstance(source, Exception):
+        raise source
     data = _truncate(source, targets)
     if place is not None:
         deliver(place, data)

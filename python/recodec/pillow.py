@@ -1,7 +1,7 @@
 """Pillow plugin: after ``import recodec.pillow``, Pillow opens and saves .rcd files::
 
     with Image.open("photo.rcd") as image:  # the header and the metadata; no model is loaded
-        image.draft(None, (320, 240))  # fewer iterations do for a smaller picture
+        image.draft(None, (320, 240))  # fewer pixels, of fewer iterations
         image.load()
     image.save("copy.rcd", quality=60)  # or bpp=, max_bytes=, psnr=, iterations=; effort=, model=, exif=, dpi=, ...
     image.save("exact.rcd", lossless=True)  # every sample; effort=, preview=
@@ -31,6 +31,7 @@ from recodec.io.drafts import draft_iterations
 from recodec.io.exclusive import exclusive
 from recodec.io.further_pictures import frames_of
 from recodec.io.metadata import INFO_KEYS, as_bytes, as_info, written_exif
+from recodec.io.reduced_sizes import covering_size, reduced_size
 from recodec.io.resolution import asked_dpi
 from recodec.limits import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS
 from recodec.lossless_mode import LOSSLESS, lossless_mode
@@ -74,6 +75,9 @@ class RecodecImageFile(ImageFile.ImageFile):
     iterations = 0
     truncated = False
     _by_rows = False
+    # What a draft left of the size: of the file's picture, as ``max_size`` has it.
+    _whole = (0, 0)
+    _most: tuple[int, int] | None = None
 
     def _open(self) -> None:
         assert self.fp is not None
@@ -82,7 +86,7 @@ class RecodecImageFile(ImageFile.ImageFile):
             header = reader.header()
             self._by_rows = read_file_header(header).details.by_rows
             self._mode = picture_mode(header)
-            self._size = (header.width, header.height)
+            self._size = self._whole = (header.width, header.height)
         # What is no recodec file, Pillow tries to read as another; damage in one has to be named.
         with _errors_as(OSError):
             try:
@@ -114,19 +118,24 @@ class RecodecImageFile(ImageFile.ImageFile):
     def draft(
         self, mode: str | None, size: tuple[int, int] | None
     ) -> tuple[str, tuple[int, int, float, float]] | None:
-        """Have ``load`` decode no more iterations than a picture of about ``size`` needs.
+        """Have ``load`` give the smallest picture of the same shape that is no smaller than ``size`` on either side.
 
-        The size stays as it is; scale the picture yourself, or let ``thumbnail`` do both. Shown at 1/f of
-        its width, a picture needs about 1/f of its iterations to look as good, since scaling averages the
-        errors away. ``mode`` is ignored. Returns the mode and box that ``load`` will give, or None if the
-        picture is loaded already.
+        ``thumbnail`` does so by itself. Shown at 1/f of its width, a picture needs about 1/f of its iterations to
+        look as good, since scaling averages the errors away, and no more of them are decoded. ``size`` of the image
+        is the new one at once, and no draft makes it larger again. ``mode`` is ignored. Returns the mode and box
+        that ``load`` will give, or None if the picture is loaded already.
         """
         if not self.tile:
             return None
-        # Fewer strips would be a part of the picture.
-        if size is not None and not self._by_rows:
-            factor = min(whole / max(part, 1) for whole, part in zip(self.size, size, strict=True))
-            self.iterations = min(self.iterations, draft_iterations(self.n_iterations, factor))
+        if size is not None and covering_size(*self.size, size):
+            # Fewer strips would be a part of the picture.
+            if not self._by_rows:
+                factor = min(whole / max(part, 1) for whole, part in zip(self._whole, size, strict=True))
+                self.iterations = min(self.iterations, draft_iterations(self.n_iterations, factor))
+            self._most = covering_size(*self._whole, size)
+            assert self._most is not None
+            self._size = reduced_size(*self._whole, self._most)
+            self.tile = [self.tile[0]._replace(extents=(0, 0, *self.size))]
         return self.mode, (0, 0, *self.size)
 
     def load(self) -> Any:
@@ -162,14 +171,16 @@ class RecodecImageFile(ImageFile.ImageFile):
     def _decode(self, data: bytes) -> Image.Image:
         from recodec.api import decode, progressive
 
+        options: Any = {"max_size": self._most, "max_pixels": MAX_PIXELS, "max_memory": MAX_MEMORY}
         with _errors_as(OSError):
             # With all code chunks, what follows them too. No code chunk at all: decode says so.
             wanted = self.iterations if 0 < self.iterations < self.n_iterations else None
             if not ImageFile.LOAD_TRUNCATED_IMAGES:
-                return decode(data, iterations=wanted, max_pixels=MAX_PIXELS, max_memory=MAX_MEMORY)
+                whole: Image.Image = decode(data, iterations=wanted, **options)
+                return whole
             best: Image.Image | None = None
             try:
-                pictures = progressive(data, max_pixels=MAX_PIXELS, max_memory=MAX_MEMORY)
+                pictures = progressive(data, **options)
                 for picture in islice(pictures, wanted):
                     best = picture
             except FormatError:

@@ -106,4 +106,5 @@ def test_a_thumbnail_shows_all_strips(picture: Image.Image, tmp_path: Path, monk
         image.thumbnail((16, 16))
     whole = picture.copy()
     whole.thumbnail((16, 16))
-    np.testing.assert_array_equal(np.asarray(image), np.asarray(whole))
+    # Made smaller twice, as thumbnails of JPEG are.
+    np.testing.assert_allclose(np.asarray(image).astype(int), np.asarray(whole).astype(int), atol=1)

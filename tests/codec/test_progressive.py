@@ -14,6 +14,8 @@ import recodec
 from recodec import _core
 from recodec.errors import (
     LimitError,
+    OptionError,
+    OutputError,
     RecodecError,
     SourceError,
     TruncatedError,
@@ -78,6 +80,67 @@ def test_progressive_shows_each_chunk_as_it_arrives(data: bytes, step: int) -> N
         assert source.given - info.prefix_bytes(k) < step
         np.testing.assert_array_equal(image, recodec.decode(data, like="numpy", iterations=k))
     assert k == 8
+
+
+@pytest.mark.parametrize("like", ["pil", "numpy", "torch"])
+def test_progressive_makes_pictures_smaller(tiny_model: str, data: bytes, like: str) -> None:
+    for use in (recodec.progressive, recodec.load(tiny_model).progressive):
+        shown = list(use(data, like=like, max_size=(20, 9)))
+        assert len(shown) == 8
+        for k, image in enumerate(shown, 1):
+            expected = recodec.decode(data, like=like, iterations=k, max_size=(20, 9))
+            np.testing.assert_array_equal(np.asarray(image), np.asarray(expected))
+    assert shown[0].size == (12, 9) or tuple(shown[0].shape) in ((9, 12, 3), (3, 9, 12))
+
+
+def test_each_picture_takes_the_place_of_the_one_before(data: bytes, tmp_path: Path) -> None:
+    path, buffer = tmp_path / "shown.webp", io.BytesIO(b"before")
+    buffer.seek(6)
+    for k, (image, small) in enumerate(
+        zip(
+            recodec.progressive(data, out=path),
+            recodec.progressive(data, like="torch", out=buffer, max_size=9),
+            strict=True,
+        ),
+        1,
+    ):
+        with Image.open(path) as written:
+            np.testing.assert_array_equal(np.asarray(written), np.asarray(image))
+        assert buffer.getvalue()[:6] == b"before"
+        alone = io.BytesIO()
+        np.testing.assert_array_equal(
+            small, recodec.decode(data, like="torch", out=alone, iterations=k, max_size=9)
+        )
+        assert buffer.getvalue()[6:] == alone.getvalue()
+    assert [*tmp_path.iterdir()] == [path]
+
+
+def test_what_progressive_cannot_do_is_said_before_anything_is_read(data: bytes, tmp_path: Path) -> None:
+    class Unread(Trickle):
+        def read(self, size: int = -1) -> bytes:
+            raise AssertionError("must not be called")
+
+    source = Unread(data, 1)
+    with pytest.raises(
+        OptionError, match=r"progressive\(\) has no option 'maxsize'; did you mean 'max_size'"
+    ):
+        recodec.progressive(source, maxsize=3)  # type: ignore[call-overload]
+    with pytest.raises(OptionError, match="cannot go back to where it stands"):
+        recodec.progressive(source, out=NoSeek())
+    with pytest.raises(OptionError, match="give a path or an open binary file"):
+        recodec.progressive(source, out=[tmp_path / "a.png"])  # type: ignore[call-overload]
+    with pytest.raises(OutputError, match="not an image format"):
+        recodec.progressive(source, out=tmp_path / "a.rcd")
+
+
+class NoSeek(io.RawIOBase):
+    """What a pipe is: it takes bytes and has no positions."""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: object) -> int:
+        raise AssertionError("must not be called")
 
 
 def test_progressive_stops_at_the_end_mark(data: bytes) -> None:

@@ -52,19 +52,21 @@ def photos(picture: Image.Image, tmp_path: Path) -> Path:
 
 
 @pytest.mark.usefixtures("_ray")
-def test_folder_there_and_back(tiny_model: str, photos: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_folder_there_and_back(tiny_model: str, photos: Path, tmp_path: Path, batch_size: int) -> None:
     coded, summary = tmp_path / "coded", tmp_path / "summary.jsonl"
 
     def encode() -> dict[str, bulk.Record]:
         records = bulk.encode_folder(
-            photos, coded, workers=2, model=tiny_model, iterations=3, summary=summary
+            photos, coded, workers=2, model=tiny_model, iterations=3, summary=summary, batch_size=batch_size
         )
         lines = [json.loads(line) for line in summary.read_text().splitlines()]
         assert lines == records
         return {str(Path(record["file"]).relative_to(photos)): record for record in records}
 
     first = encode()
-    assert len(first) == 11
+    assert len(first) == 12
+    assert first.pop("notes.txt")["left_out"] == ".txt"
     assert first["broken.jpg"]["error"] == "ImageError"
     assert "\n" not in first["broken.jpg"]["message"]
     made = sorted(coded.rglob("*"))
@@ -93,7 +95,7 @@ def test_folder_there_and_back(tiny_model: str, photos: Path, tmp_path: Path) ->
 
     (coded / "photo0.rcd").write_bytes(b"\x8eRCD")
     pictures = tmp_path / "pictures"
-    decoded = bulk.decode_folder(coded, pictures, workers=2, iterations=2)
+    decoded = bulk.decode_folder(coded, pictures, workers=2, iterations=2, batch_size=batch_size)
     assert sum("error" in record for record in decoded) == 1
     with Image.open(pictures / "below" / "photo1.png") as image:
         expected = recodec.decode(data, iterations=2)
@@ -114,6 +116,15 @@ def test_nothing_to_do_and_no_model(tiny_model: str, tmp_path: Path) -> None:
     assert bulk.encode_folder(tmp_path, tmp_path / "coded", model=tiny_model) == []
     with pytest.raises(recodec.WeightsError):
         bulk.encode_folder(tmp_path, tmp_path / "coded", model="none")
+
+
+def test_what_no_worker_could_do_with(tiny_model: str, photos: Path, tmp_path: Path) -> None:
+    for use in (bulk.encode_folder, bulk.decode_folder):
+        for batch_size in (0, -1, True):
+            with pytest.raises(recodec.TargetError, match="batch_size is"):
+                use(photos, tmp_path / "coded", batch_size=batch_size)
+    with pytest.raises(recodec.DeviceError, match="dtype is int8"):
+        bulk.encode_folder(photos, tmp_path / "coded", model=tiny_model, dtype="int8")
 
 
 def test_without_ray_the_extra_is_named() -> None:

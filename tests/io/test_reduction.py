@@ -13,7 +13,8 @@ from PIL import Image
 
 import recodec
 from recodec.errors import BatchError, TargetError
-from recodec.io.reduction import reduced, reduced_size
+from recodec.io.reduced_sizes import covering_size, reduced_size
+from recodec.io.reduction import reduced
 from tests.cli.running import run
 
 
@@ -33,6 +34,20 @@ def test_sizes_keep_the_shape_and_never_grow(
     size: tuple[int, int], most: tuple[int, int], expected: tuple[int, int]
 ) -> None:
     assert reduced_size(*size, most) == expected
+
+
+@pytest.mark.parametrize(
+    ("size", "wanted"),
+    [((400, 300), (200, 100)), ((300, 400), (1, 399)), ((3000, 7), (1000, 1)), ((997, 991), (331, 2))],
+)
+def test_what_covers_a_size_is_the_smallest_that_does(size: tuple[int, int], wanted: tuple[int, int]) -> None:
+    most = covering_size(*size, wanted)
+    assert most is not None
+    found = reduced_size(*size, most)
+    assert found[0] >= wanted[0]
+    assert found[1] >= wanted[1]
+    assert found[0] == wanted[0] or found[1] == wanted[1]
+    assert covering_size(*size, (size[0], 1)) is covering_size(*size, (1, size[1] + 1)) is None
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
@@ -102,8 +117,9 @@ def test_lists_and_codecs_and_out(tiny_model: str, picture: Image.Image, tmp_pat
 @pytest.mark.parametrize("wanted", [0, -1, 2.5, (3,), (3, 0), (1, 2, 3), "large", True])
 def test_what_is_no_size(tiny_model: str, picture: Image.Image, wanted: Any) -> None:
     data = recodec.encode(picture, model=tiny_model)
-    with pytest.raises(TargetError, match="max_size is"):
-        recodec.decode(data, max_size=wanted)
+    for use in (recodec.decode, recodec.progressive, recodec.load(tiny_model).progressive):
+        with pytest.raises(TargetError, match="max_size is"):
+            use(data, max_size=wanted)
 
 
 def test_the_command_makes_pictures_smaller(tiny_model: str, picture: Image.Image, tmp_path: Path) -> None:

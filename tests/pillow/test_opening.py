@@ -6,6 +6,7 @@ import io
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
@@ -210,15 +211,52 @@ def test_limit_on_pixels(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "iterations"),
-    [((61, 45), 8), ((200, 200), 8), ((31, 23), 5), ((30, 45), 8), ((15, 11), 2), ((1, 1), 1), ((0, 0), 1)],
+    ("size", "iterations", "drafted"),
+    [
+        ((61, 45), 8, (61, 45)),
+        ((200, 200), 8, (61, 45)),
+        ((31, 23), 5, (31, 23)),
+        ((31, 1), 5, (31, 23)),
+        ((1, 22.5), 4, (31, 23)),
+        ((30, 45), 8, (61, 45)),
+        ((15, 11), 2, (15, 11)),
+        ((1, 1), 1, (1, 1)),
+        ((0, 0), 1, (1, 1)),
+    ],
 )
-def test_draft_takes_iterations_in_proportion(data: bytes, size: tuple[int, int], iterations: int) -> None:
+def test_draft_takes_pixels_and_iterations_in_proportion(
+    data: bytes, size: Any, iterations: int, drafted: tuple[int, int]
+) -> None:
     image = opened(data)
-    assert image.draft("L", size) == ("RGB", (0, 0, 61, 45))
-    assert image.iterations == iterations
-    assert same(image, recodec.decode(data, iterations=iterations))
+    assert image.draft("L", size) == ("RGB", (0, 0, *drafted))
+    assert (image.iterations, image.size) == (iterations, drafted)
+    assert same(image, recodec.decode(data, iterations=iterations, max_size=drafted))
+    assert image.size == drafted
     assert image.draft(None, (1, 1)) is None
+
+
+def test_no_draft_makes_a_picture_larger_again(data: bytes) -> None:
+    image = opened(data)
+    image.draft(None, (20, 15))
+    assert image.draft(None, (40, 30)) == ("RGB", (0, 0, 20, 15))
+    assert image.draft(None, (10, 5)) == ("RGB", (0, 0, 10, 7))
+    assert image.iterations == 2
+    assert same(image, recodec.decode(data, iterations=2, max_size=10))
+
+
+def test_drafts_of_files_without_loss_have_all_rows(picture: Image.Image) -> None:
+    data = recodec.encode(picture, lossless=True)
+    image = opened(data)
+    image.draft(None, (15, 11))
+    assert same(image, recodec.decode(data, max_size=(15, 11)))
+
+
+def test_drafts_show_what_is_sound_of_a_damaged_file(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    at = recodec.info(data).prefix_bytes(2) - 1
+    image = opened(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+    image.draft(None, (31, 23))
+    assert same(image, recodec.decode(data, iterations=1, max_size=(31, 23)))
 
 
 def test_draft_without_size_changes_nothing(data: bytes) -> None:
@@ -238,3 +276,6 @@ def test_thumbnail_drafts(data: bytes) -> None:
     image.thumbnail((8, 8))
     assert image.size == (8, 6)
     assert image.iterations == 3
+    drafted = recodec.decode(data, iterations=3, max_size=(22, 16))
+    assert drafted.size == (22, 16)
+    assert same(image, drafted.resize((8, 6), Image.Resampling.BICUBIC, reducing_gap=2.0))

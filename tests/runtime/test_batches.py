@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from PIL import Image
 
 import recodec
 from recodec.codec import Codec
-from recodec.errors import BatchError, FormatError, MetadataDroppedWarning
+from recodec.errors import BatchError, FormatError, MetadataDroppedWarning, TargetError
 from recodec.families.recurrent.engine import RecurrentEngine
 from recodec.runtime.batches import batched, prepared
 from recodec.runtime.graphs import GraphCache
@@ -103,6 +104,57 @@ def test_lists_give_the_files_and_pictures_of_single_calls(
     shown = together.decode(list(files), like="torch", iterations=1)
     assert [tuple(tensor.shape[1:]) for tensor in shown] == [picture.size[::-1] for picture in pictures]
     assert all(tensor.dtype == torch.uint8 and not tensor.is_inference() for tensor in shown)
+
+
+@pytest.mark.parametrize("size", [None, 1, 2, 5])
+def test_no_more_are_computed_together_than_a_batch_has(
+    together: Codec, pictures: list[Image.Image], monkeypatch: pytest.MonkeyPatch, size: int | None
+) -> None:
+    groups: list[int] = []
+
+    def counted(use: Callable[..., None]) -> Callable[..., None]:
+        def count(members: Sequence[object], *rest: object) -> None:
+            groups.append(len(members))
+            use(members, *rest)
+
+        return count
+
+    for name in ("encode_together", "decode_together"):
+        monkeypatch.setattr(together.engine, name, counted(getattr(together.engine, name)))
+    files = together.encode(pictures, iterations=2, batch_size=size)
+    assert max(groups) == min(size or 3, 5)  # of these pictures five have one grid
+    assert files == [recodec.encode(picture, model="tiny", iterations=2) for picture in pictures]
+    groups.clear()
+    shown = together.decode(files, like="numpy", batch_size=size)
+    assert max(groups, default=1) == min(size or 3, 5)
+    for found, data in zip(shown, files, strict=True):
+        np.testing.assert_allclose(found.astype(int), recodec.decode(data, like="numpy").astype(int), atol=1)
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_on_a_cpu_batches_change_nothing(tiny_model: str, pictures: list[Image.Image], size: int) -> None:
+    codec = recodec.load(tiny_model)
+    alone = [codec.encode(picture, iterations=2) for picture in pictures]
+    shown = [codec.decode(data) for data in alone]
+    for use in (codec, recodec):
+        model: Any = {} if use is codec else {"model": tiny_model}
+        assert use.encode(pictures, iterations=2, batch_size=size, **model) == alone
+        assert use.encode(pictures[0], iterations=2, batch_size=size, **model) == alone[0]
+        assert use.decode(alone, batch_size=size) == shown
+        assert use.decode(alone[0], batch_size=size) == shown[0]
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.5, True, "4", float("nan"), [2]])
+def test_what_is_no_batch_size(together: Codec, pictures: list[Image.Image], size: Any) -> None:
+    data = together.encode(pictures[0], iterations=1)
+    uses: list[Any] = [
+        *(together.encode, lambda images, **options: recodec.encode(images, model="tiny", **options)),
+        *(together.decode, recodec.decode),
+    ]
+    for use, one in zip(uses, [pictures[0]] * 2 + [data] * 2, strict=True):
+        for given in (one, [one, one], []):
+            with pytest.raises(TargetError, match=r"batch_size is .*; it must be a"):
+                use(given, batch_size=size)
 
 
 def test_tiled_pictures_join_lists(

@@ -17,7 +17,7 @@ from recodec.io.drafts import draft_factor, draft_iterations
 from recodec.io.picture_kinds import is_rcd_file, register_plugins
 
 if TYPE_CHECKING:
-    from recodec.decoding import DecodeOptions
+    from recodec.decode_options import DecodeOptions
 
 
 @click.command()
@@ -151,7 +151,7 @@ class _Decode:
 
     def _wanted(self, info: recodec.Info) -> int | None:
         """How many iterations are decoded of a file; None is all there is."""
-        from recodec.io.reduction import check_max_size
+        from recodec.io.reduced_sizes import check_max_size
 
         given, most = self.options.get("iterations"), check_max_size(self.options.get("max_size"))
         if most is None or not self.options.get("draft") or info.details.by_rows:

@@ -186,7 +186,8 @@ class RecodecModel(ImageCodec):
 
     def encode(self, original: Pixels, setting: float) -> bytes:
         """A file of ``setting`` chunks."""
-        return self.codec.encode(original, iterations=int(setting))
+        data: bytes = self.codec.encode(original, iterations=int(setting))
+        return data
 
     def decode(self, file: bytes) -> Pixels:
         """All chunks of a file."""

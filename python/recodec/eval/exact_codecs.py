@@ -59,7 +59,8 @@ class ExactRecodec(ExactCodec):
 
     def encode(self, original: Pixels, setting: float) -> bytes:
         """With the threads that torch has."""
-        return recodec.encode(original, lossless=True, effort=self.effort)
+        data: bytes = recodec.encode(original, lossless=True, effort=self.effort)
+        return data
 
     def decode(self, file: bytes) -> Pixels:
         """Likewise."""

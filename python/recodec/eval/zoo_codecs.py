@@ -42,7 +42,8 @@ class ZooCodec(ImageCodec):
     def encode(self, original: Pixels, setting: float) -> bytes:
         """A file of the setting's level and stages."""
         level, stages = self._of(setting)
-        return self._codecs[level].encode(original, iterations=stages)
+        data: bytes = self._codecs[level].encode(original, iterations=stages)
+        return data
 
     def decode(self, file: bytes) -> Pixels:
         """All stages of a file."""

@@ -9,13 +9,15 @@ import errno
 import io
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
 from recodec.errors import OptionError, OutputError
 from recodec.file_errors import of_file
 from recodec.io import outputs
+from recodec.several import Items
 
 Destination: TypeAlias = str | os.PathLike[str] | BinaryIO
 
@@ -43,12 +45,22 @@ def destinations(out: Any, items: int | None) -> list[Destination | None]:
     return places
 
 
-def deliver(place: Destination, data: bytes) -> None:
+def placed(items: Items, out: Any) -> tuple[Items, Iterable[Destination | None]]:
+    """The same items, and a destination for every one. Raises like :func:`destinations`."""
+    if out is None:
+        return items, repeat(None)
+    items = items.counted()
+    return items, destinations(out, items.count)
+
+
+def deliver(place: Destination | Replaced, data: bytes) -> None:
     """Write a result. Raises :class:`OutputError`; a path then has what it had before."""
     try:
         if isinstance(place, str | os.PathLike):
             outputs.write(place, data)
             return
+        if isinstance(place, Replaced):
+            place = place.emptied()
         view = memoryview(data)
         while view:
             # Unbuffered files may take a part.
@@ -58,6 +70,26 @@ def deliver(place: Destination, data: bytes) -> None:
         raise _failed(place, error) from error
     except ValueError as error:
         raise OutputError(f"the output {_name(place)} cannot be written: {error}") from error
+
+
+class Replaced:
+    """An open file in which results take each other's place. Raises :class:`OptionError` if it cannot go back."""
+
+    def __init__(self, file: BinaryIO):
+        self._file, self.name = file, getattr(file, "name", None)
+        try:
+            self._start = file.tell()
+            file.seek(self._start)
+        except (AttributeError, OSError, ValueError):
+            raise OptionError(
+                f"out is {_name(file)}, which cannot go back to where it stands; give a path, or a file that can"
+            ) from None
+
+    def emptied(self) -> BinaryIO:
+        """The file, where it stood, without what was written since."""
+        self._file.seek(self._start)
+        self._file.truncate()
+        return self._file
 
 
 def _check(place: Any) -> None:

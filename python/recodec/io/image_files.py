@@ -5,14 +5,16 @@ from __future__ import annotations
 import io
 import os
 import struct
+from collections.abc import Iterable
 from typing import Any
 
 from PIL import Image, PngImagePlugin
 
 from recodec.errors import OutputError, OutputWarning
-from recodec.io.destinations import Destination, deliver, destinations
+from recodec.io.destinations import Destination, Replaced, deliver, destinations, placed
 from recodec.io.metadata import INFO_KEYS
 from recodec.notices import warn
+from recodec.several import Items
 
 # Formats that Pillow writes without the alpha channel, or with all of it on or off, and says nothing.
 _DROPS_ALPHA = ("BMP", "DIB", "GIF", "PPM", "SPIDER")
@@ -60,7 +62,7 @@ def to_bytes(image: Image.Image, format_name: str, quality: int | None = None) -
     return data, _lost(image, data, format_name)
 
 
-def format_of(place: Destination) -> str:
+def format_of(place: Destination | Replaced) -> str:
     """Pillow's name of the format that a path's suffix asks for, or a file's name; PNG where that has none.
 
     Raises :class:`OutputError` for what is no image format that can be written.
@@ -75,16 +77,25 @@ def format_of(place: Destination) -> str:
     return found
 
 
-def image_places(out: Any, items: int | None) -> list[Destination | None]:
-    """:func:`destinations` for images; raises :class:`OutputError` for formats that cannot be written too."""
-    places = destinations(out, items)
-    for place in places:
-        if place is not None:
-            format_of(place)
-    return places
+def image_place(out: Any) -> Destination | None:
+    """A destination for one image. Raises like :func:`destinations`, and for formats that cannot be written."""
+    (place,) = destinations(out, None)
+    if place is not None:
+        format_of(place)
+    return place
 
 
-def write_image(place: Destination, image: Image.Image) -> None:
+def image_places(items: Items, out: Any) -> tuple[Items, Iterable[Destination | None]]:
+    """:func:`placed` for images. Raises for formats that cannot be written too."""
+    items, places = placed(items, out)
+    if out is not None:
+        for place in (places := [*places]):
+            if place is not None:
+                format_of(place)
+    return items, places
+
+
+def write_image(place: Destination | Replaced, image: Image.Image) -> None:
     """Write an image in the format that ``place`` asks for. Raises :class:`OutputError`.
 
     What the format has no room for comes with an :class:`OutputWarning`.

@@ -77,6 +77,11 @@ class Picture:
         return int(self.samples.shape[2])
 
 
+def is_batch(image: object) -> bool:
+    """Whether it is a tensor N×C×H×W or an array N×H×W×C."""
+    return isinstance(image, Tensor | np.ndarray) and image.ndim == 4
+
+
 def read_picture(
     image: ImageLike | Picture,
     check_size: CheckSize,

@@ -149,7 +149,7 @@ def encode(
     chosen: EncodeOptions = {**options} if options else {}
     if not engine.exact and not Targets.__optional_keys__ & chosen.keys():
         chosen["iterations"] = engine.iterations
-    writer = single([*encode_all(engine, [image], chosen)])
+    writer = single([*encode_all(engine, [image], chosen, alone=True)])
     for warning in writer.warnings:
         warn(warning)
     return writer.assembly.to_bytes()
