@@ -24,7 +24,8 @@ from recodec.web.site import Picture
 
 WATCH = """
 const [rcm, speed] = given, image = document.createElement("recodec-image"), told = [];
-let received = 0;
+let received = 0, draft = null;
+image.addEventListener("draft", ({ detail }) => (draft = { at: performance.now(), received, ...detail }));
 image.addEventListener("bytes", ({ detail }) => (received = detail.received));
 image.addEventListener("picture", ({ detail }) => {
   const { width, height } = image.canvas;
@@ -42,7 +43,7 @@ await (await import("./stream.js")).prepared(rcm).ready;
 const start = performance.now();
 document.body.append(image);
 await ended;
-return { start, told };
+return { start, told, draft };
 """
 
 
@@ -72,6 +73,11 @@ def main(photo: Path, speed: float, quality: float) -> None:
             chromium.go(f"{server.address}?speed=1000000")
             found = chromium.run(WATCH, rcm, f"{speed:g}")
             server.shutdown()
+    if draft := found["draft"]:
+        print(
+            f"a draft of {100 * draft['bytes'] / len(data):.1f} % of the file was shown when "
+            f"{100 * draft['received'] / len(data):.1f} % had come, after {draft['at'] - found['start']:.0f} ms"
+        )
     print("chunk   made of  received    shown at  decoding      PSNR  off from Python")
     for one in found["told"]:
         shown = np.frombuffer(base64.b64decode(one["pixels"]), np.uint8).reshape(*original.shape[:2], 4)[

@@ -11,6 +11,12 @@
 
 namespace recodec {
 
+namespace {
+
+std::size_t parts(std::uint32_t side, std::size_t stride) { return (side - 1) / stride + 1; }
+
+}  // namespace
+
 void FileStream::feed(ByteView data) {
     if (ended_ || failure_) return;
     waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(at_));
@@ -47,10 +53,24 @@ const Bytes* FileStream::attachment(ChunkType type) const {
 }
 
 void FileStream::show(std::span<std::uint8_t> pixels, std::size_t threads) const {
-    const FeatureMap shown = (*model_.synthesis)(indices_, rows(), columns(), chunks_, threads);
+    write(pixels, (*model_.synthesis)(indices_, rows(), columns(), chunks_, threads), 1);
+}
+
+void FileStream::show_draft(std::span<std::uint8_t> pixels) const {
+    write(pixels, model_.synthesis->draft(indices_, rows(), columns(), chunks_), Synthesis::kDraftStride);
+}
+
+std::size_t FileStream::bytes(std::size_t stride) const {
+    return size_product({parts(header_->height, stride), parts(header_->width, stride), header_->channels});
+}
+
+// What of a map, of one position for stride x stride pixels, is in the picture.
+void FileStream::write(std::span<std::uint8_t> pixels, const FeatureMap& shown, std::size_t stride) const {
+    const auto height = static_cast<std::ptrdiff_t>(parts(header_->height, stride));
+    const auto width = static_cast<std::ptrdiff_t>(parts(header_->width, stride));
     std::size_t to = 0;
-    for (std::uint32_t y = 0; y < header_->height; ++y) {
-        for (std::uint32_t x = 0; x < header_->width; ++x) {
+    for (std::ptrdiff_t y = 0; y < height; ++y) {
+        for (std::ptrdiff_t x = 0; x < width; ++x) {
             const float* at = shown.at(y, x);
             // Grey is the mean of all three.
             const float mean = (at[0] + at[1] + at[2]) / 3;

@@ -39,10 +39,15 @@ public:
     const std::vector<std::int32_t>& indices() const { return indices_; }
     // The picture as it is shown so far, height x width x channels, of which there is a chunk.
     void show(std::span<std::uint8_t> pixels, std::size_t threads) const;
+    // The same, rough and small: one position for kDraftStride x kDraftStride pixels.
+    void show_draft(std::span<std::uint8_t> pixels) const;
+    // Of a picture with one position for stride x stride pixels.
+    std::size_t bytes(std::size_t stride) const;
     // None before it has come.
     const Bytes* attachment(ChunkType type) const;
 
 private:
+    void write(std::span<std::uint8_t> pixels, const FeatureMap& shown, std::size_t stride) const;
     bool begin();
     void take(const Chunk& chunk);
     void take_codes(ByteView payload);

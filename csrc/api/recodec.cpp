@@ -131,10 +131,18 @@ const int32_t* recodec_file_indices(const recodec_file* file) {
 
 recodec_status recodec_file_pixels(recodec_file* file, uint8_t* pixels, size_t size, unsigned threads) {
     if (file == nullptr || pixels == nullptr || file->stream.chunks() == 0) return RECODEC_ARGUMENT;
-    const recodec::Header& header = *file->stream.header();
     return guarded(file->message, [&] {
-        if (size != recodec::size_product({header.height, header.width, header.channels})) return RECODEC_ARGUMENT;
+        if (size != file->stream.bytes(1)) return RECODEC_ARGUMENT;
         file->stream.show({pixels, size}, threads);
+        return RECODEC_OK;
+    });
+}
+
+recodec_status recodec_file_draft(recodec_file* file, uint8_t* pixels, size_t size) {
+    if (file == nullptr || pixels == nullptr || file->stream.chunks() == 0) return RECODEC_ARGUMENT;
+    return guarded(file->message, [&] {
+        if (size != file->stream.bytes(recodec::Synthesis::kDraftStride)) return RECODEC_ARGUMENT;
+        file->stream.show_draft({pixels, size});
         return RECODEC_OK;
     });
 }

@@ -88,6 +88,9 @@ RECODEC_API const int32_t* recodec_file_indices(const recodec_file* file);
 /* The picture so far: height x width x channels bytes, row by row, on so many threads. RECODEC_ARGUMENT before the first
  * chunk, and if `size` is another. Indices through `ID.decoder.onnx` are the same, to one level. */
 RECODEC_API recodec_status recodec_file_pixels(recodec_file* file, uint8_t* pixels, size_t size, unsigned threads);
+/* A rough picture of an eighth of each side, rounded up, of the chunks so far: something to show, enlarged, while
+ * recodec_file_pixels() takes its time. Bytes, RECODEC_ARGUMENT as there; this takes a thousandth as long. */
+RECODEC_API recodec_status recodec_file_draft(recodec_file* file, uint8_t* pixels, size_t size);
 /* The data of an attachment that recodec_file_next() has passed, without its checksum, which is right; NULL if there is none
  * yet. Stays until the file is freed. */
 RECODEC_API const void* recodec_file_attachment(const recodec_file* file, recodec_attachment which, size_t* size);

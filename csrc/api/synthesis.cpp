@@ -39,6 +39,8 @@ std::size_t width_of(const FloatTensors& tensors, const std::string& name, std::
     return outputs / parts;
 }
 
+float gate(float strength) { return std::exp(kGateRange * std::tanh(strength)); }
+
 // Calls work(y, x) for every position.
 template <class Work>
 void at_positions(const FeatureMap& map, std::size_t threads, const Work& work) {
@@ -65,6 +67,23 @@ FeatureMap depth_to_space(const FeatureMap& from, std::size_t factor, std::size_
     return to;
 }
 
+// The linear path with the gates of its biases, and the mean over each block of 8x8 pixels instead of those.
+Convolution draft_of(const std::vector<float>& weights, const std::vector<float>& bias, const std::vector<float>& strength) {
+    constexpr std::size_t kSide = Synthesis::kStride / Synthesis::kDraftStride, kOutputs = 3 * kSide * kSide;
+    constexpr auto kShare = 1.0f / (Synthesis::kDraftStride * Synthesis::kDraftStride);
+    const std::size_t channels = strength.size();
+    std::vector<float> means(kOutputs * channels), mean_bias(kOutputs);
+    for (std::size_t from = 0; from < bias.size(); ++from) {
+        const std::size_t colour = from % 3, x = from / 3 % Synthesis::kStride, y = from / 3 / Synthesis::kStride;
+        const std::size_t to = (y / Synthesis::kDraftStride * kSide + x / Synthesis::kDraftStride) * 3 + colour;
+        mean_bias[to] += kShare * bias[from];
+        for (std::size_t c = 0; c < channels; ++c) {
+            means[to * channels + c] += kShare * gate(strength[c]) * weights[from * channels + c];
+        }
+    }
+    return {means, mean_bias, channels, 1};
+}
+
 }  // namespace
 
 Synthesis::Synthesis(const FloatTensors& tensors, std::span<const std::uint8_t> chunk_of, std::size_t channels,
@@ -81,6 +100,8 @@ Synthesis::Synthesis(const FloatTensors& tensors, std::span<const std::uint8_t> 
     head_ = convolution(tensors, synthesis + "head", channels, inner_width, 3);
     strength_ = convolution(tensors, synthesis + "strength", inner_width, channels, 1);
     linear_ = convolution(tensors, synthesis + "linear", channels, 3 * kStride * kStride, 1);
+    draft_ = draft_of(tensors.at(synthesis + "linear.weight").values, tensors.at(synthesis + "linear.bias").values,
+                      tensors.at(synthesis + "strength.bias").values);
     const auto blocks = [&](const std::string& name, std::size_t width) {
         std::vector<Block> found;
         for (std::size_t i = 0; tensors.contains(name + "." + std::to_string(i) + ".inner.weight"); ++i) {
@@ -172,7 +193,7 @@ FeatureMap Synthesis::operator()(std::span<const std::int32_t> indices, std::siz
     at_positions(latents, threads, [&](std::ptrdiff_t row, std::ptrdiff_t column) {
         float* at = latents.at(row, column);
         const float* by = strength.at(row, column);
-        for (std::size_t c = 0; c < channels_; ++c) at[c] *= std::exp(kGateRange * std::tanh(by[c]));
+        for (std::size_t c = 0; c < channels_; ++c) at[c] *= gate(by[c]);
     });
     FeatureMap pixels = depth_to_space(linear_(latents, threads), kStride, threads);
     x = depth_to_space(grow_(x, threads), kStride / kBranchStride, threads);
@@ -184,6 +205,11 @@ FeatureMap Synthesis::operator()(std::span<const std::int32_t> indices, std::siz
         for (std::size_t i = 0; i < pixels.width; ++i) at[i] += addition[i] / kPixelScale;
     });
     return pixels;
+}
+
+FeatureMap Synthesis::draft(std::span<const std::int32_t> indices, std::size_t rows, std::size_t columns,
+                            std::size_t chunks) const {
+    return depth_to_space(draft_(values(indices, rows, columns, chunks), 1), kStride / kDraftStride, 1);
 }
 
 }  // namespace recodec

@@ -33,6 +33,12 @@ public:
     FeatureMap operator()(std::span<const std::int32_t> indices, std::size_t rows, std::size_t columns, std::size_t chunks,
                           std::size_t threads) const;
 
+    // The linear path of the same, as it is where no layer says otherwise, in means of 8x8 pixels: 2·rows x 2·columns x 3.
+    // Rough, in a thousandth of the time.
+    static constexpr std::size_t kDraftStride = 8;
+    FeatureMap draft(std::span<const std::int32_t> indices, std::size_t rows, std::size_t columns,
+                     std::size_t chunks) const;
+
     // About the bytes that this takes for so many positions.
     std::uint64_t bytes(std::uint64_t positions) const;
 
@@ -50,7 +56,7 @@ private:
     std::vector<std::uint32_t> unit_;
     std::vector<float> first_, others_;
     std::vector<float> threshold_, scale_, gain_, offset_;
-    Convolution head_, strength_, grow_, output_, linear_;
+    Convolution head_, strength_, grow_, output_, linear_, draft_;
     std::vector<Block> blocks_, inner_blocks_;
 };
 

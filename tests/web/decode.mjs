@@ -4,7 +4,7 @@ import { pathToFileURL } from "node:url";
 
 const [decoder, library, rcm, path, out, piece = "100"] = process.argv.slice(2);
 const { Model, whyNot } = await import(pathToFileURL(decoder));
-const said = { whyNot: whyNot(), infos: [], fed: [], error: "", status: 0, ended: false };
+const said = { whyNot: whyNot(), infos: [], drafts: [], fed: [], error: "", status: 0, ended: false };
 const pictures = [], data = readFileSync(path);
 try {
   const model = await Model.load(readFileSync(library), readFileSync(rcm));
@@ -16,6 +16,8 @@ try {
     while ((step = file.next()) === "chunk") {
       said.infos.push(file.info());
       said.fed.push(Math.min(at + Number(piece), data.length));
+      const draft = file.draft();
+      said.drafts.push({ ...draft, pixels: [...draft.pixels] });
       pictures.push(file.pixels());
     }
     said.ended = step === "end";

@@ -12,10 +12,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+import torch.nn.functional as F
 from PIL import Image
 
 import recodec
 from recodec.export.model_file import model_file
+from recodec.networks.latent.network import LatentNetwork
+from recodec.networks.latent.transform import depth_to_space, gate
 from recodec.weights import load_model
 from tests.mutations import mutations
 
@@ -100,6 +104,31 @@ def test_the_default_model(node: Node) -> None:
     errors = [((picture[..., :3] - original) ** 2).mean() for picture in pixels]
     assert errors[-1] == min(errors) < errors[0] / 3
     assert said["fed"][0] < len(data) / 10
+
+
+def test_drafts_are_the_linear_path(node: Node) -> None:
+    photo = Image.open(ROOT / "python" / "recodec" / "demo" / "photo.png").convert("RGB")
+    data = recodec.encode(photo.crop((40, 30, 168, 126)), bpp=0.5)
+    model = load_model(recodec.info(data).model)
+    said, pixels = node.decode(data, model_file(model))
+    network = model.network
+    assert isinstance(network, LatentNetwork)
+    original = torch.from_numpy(np.array(photo.crop((40, 30, 168, 126)))).permute(2, 0, 1)[None] / 255 - 0.5
+    with torch.no_grad():
+        index = network.analyse(original)
+        for chunks, draft in enumerate(said["drafts"], 1):
+            values = network.planes.values(network.planes.prefix(index, chunks), chunks)
+            gains = network.chunks.log_gain[chunks - 1].exp() * gate(network.synthesis.strength.bias)
+            linear = network.synthesis.linear(values * gains[:, None, None])
+            wanted = F.avg_pool2d(depth_to_space(linear, 16), 8)[0].permute(1, 2, 0)
+            assert (draft["width"], draft["height"]) == (16, 12)
+            shown = np.array(draft["pixels"]).reshape(12, 16, 4)
+            assert np.abs(shown[..., :3] - ((wanted + 0.5).clamp(0, 1) * 255).round().numpy()).max() <= 1
+            assert (shown[..., 3] == 255).all()
+            # A picture, if a rough one.
+            small = pixels[chunks - 1, ..., :3].reshape(12, 8, 16, 8, 3).mean((1, 3))
+            assert np.abs(shown[..., :3] - small).mean() < 24
+    assert len(said["drafts"]) == len(pixels) > 8
 
 
 def test_a_cut_file_keeps_its_pictures(node: Node, rcm: bytes, coded: Callable[..., bytes]) -> None:

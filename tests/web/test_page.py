@@ -31,10 +31,10 @@ WATCH = """
 const [attributes, most] = given, image = document.createElement("recodec-image"), told = [];
 const line = () => image.shadowRoot.querySelector("p").textContent;
 const ended = new Promise((resolve) => {
-  for (const name of ["bytes", "picture", "load", "error"]) {
+  for (const name of ["bytes", "draft", "picture", "load", "error"]) {
     image.addEventListener(name, ({ detail }) => {
       const told_ = { name, at: performance.now(), ...detail };
-      if (name === "picture") {
+      if (name === "draft" || name === "picture") {
         const { width, height } = image.canvas;
         const { data } = image.canvas.getContext("2d").getImageData(0, 0, width, height);
         told_.pixels = btoa(String.fromCharCode(...data));
@@ -129,6 +129,22 @@ def test_the_first_picture_is_there_before_the_last_byte(
     assert first["at"] < bytes_[-1]["at"] - 500
     assert first["bytes"] < size / 2
     assert len(pictures(found)) == CHUNKS
+
+
+@pytest.mark.parametrize(("number", "drafts"), [(1, 1), (2, 1), (3, 0)])
+def test_a_draft_comes_before_the_first_picture(
+    server: PacedServer, chromium: Browser, site: Site, number: int, drafts: int
+) -> None:
+    found = watch(chromium, site, number, every="")
+    names = [one["name"] for one in found["told"]]
+    assert names.count("draft") == drafts
+    if drafts:
+        assert names.index("draft") < names.index("picture")
+        draft = next(one for one in found["told"] if one["name"] == "draft")
+        assert (draft["width"], draft["height"]) == (61, 45)
+        seen = np.frombuffer(base64.b64decode(draft["pixels"]), np.uint8).reshape(45, 61, 4)
+        assert (seen[..., 3] == 255).all()
+        assert seen[..., :3].std() > 0.5
 
 
 def test_the_page_shows_what_it_does(

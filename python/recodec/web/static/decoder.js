@@ -4,6 +4,7 @@ const OK = 0, MORE = 16, END = 17;
 // Messages for statuses for which the library has none.
 const SAID = { 5: "the picture is too large", 7: "there is not enough memory", 8: "a call out of turn" };
 const ALPHA = 3;
+const DRAFT_STRIDE = 8;
 const INFO_FIELDS = ["width", "height", "channels", "colour", "alpha", "depth", "rows", "columns", "stride", "chunks"];
 // Addresses have 32 bits here, and the picture itself needs some of them.
 const MEMORY = 1536 * 1024 * 1024;
@@ -134,11 +135,23 @@ class ProgressiveFile {
 
   /** The picture so far, as ImageData has it: width x height x 4 bytes, opaque. */
   pixels() {
-    const { width, height, channels } = this.info(), model = this.#model, size = width * height * channels;
-    if (!this.#pixels) this.#pixels = model.c.malloc(size);
+    const { width, height, channels } = this.info(), { c } = this.#model;
+    return this.#shown(width * height, channels, (at, size) => c.recodec_file_pixels(this.#handle, at, size, 1));
+  }
+
+  /** A rough picture so far, in no time: {pixels, width, height}, an eighth of each side of the picture, rounded up. */
+  draft() {
+    const info = this.info(), [width, height] = [info.width, info.height].map((side) => Math.ceil(side / DRAFT_STRIDE));
+    const write = (at, size) => this.#model.c.recodec_file_draft(this.#handle, at, size);
+    return { pixels: this.#shown(width * height, info.channels, write), width, height };
+  }
+
+  #shown(area, channels, write) {
+    const model = this.#model, size = area * channels, info = this.info();
+    if (!this.#pixels) this.#pixels = model.c.malloc(info.width * info.height * channels);
     if (!this.#pixels) this.#check(7);
-    this.#check(model.c.recodec_file_pixels(this.#handle, this.#pixels, size, 1));
-    const from = model.bytes(this.#pixels, size), to = new Uint8ClampedArray(4 * width * height).fill(255);
+    this.#check(write(this.#pixels, size));
+    const from = model.bytes(this.#pixels, size), to = new Uint8ClampedArray(4 * area).fill(255);
     const step = channels === 1 ? 0 : 1;
     for (let i = 0, j = 0; j < size; i += 4, j += channels) {
       to[i] = from[j];

@@ -1,6 +1,8 @@
 // <recodec-image src="photo.rcd" model="models/ID.rcm" alt="…">: a picture that gets better while its file arrives.
 import { play } from "./stream.js";
 
+// Pixels along a side that a draft has one for.
+const STRIDE = 8;
 // Not a style element, which pages may forbid.
 const STYLE = new CSSStyleSheet();
 STYLE.replaceSync(`
@@ -14,7 +16,7 @@ STYLE.replaceSync(`
 
 /**
  * Attributes: src, model; alt; speed in kB/s; every, for a picture after each chunk; chunks, after how many it is good enough.
- * Events: "bytes" {received, total}, "picture" {chunks, bytes, ms, width, height}, "load", "error" {reason}.
+ * Events: "bytes" {received, total}, "draft" {bytes, ms, width, height} before the first "picture" {chunks, bytes, ms, width, height}, "load", "error" {reason}.
  */
 class RecodecImage extends HTMLElement {
   static observedAttributes = ["src", "model", "alt"];
@@ -75,6 +77,9 @@ class RecodecImage extends HTMLElement {
       every: this.hasAttribute("every"),
       signal: stop.signal,
       onbytes: (received, total) => this.#tell("bytes", { received, total }),
+      ondraft: (draft) => {
+        if (!stop.signal.aborted) this.#sketch(draft);
+      },
       onpicture: (picture) => {
         if (stop.signal.aborted) return;
         this.#show(picture);
@@ -90,12 +95,23 @@ class RecodecImage extends HTMLElement {
   }
 
   #show({ pixels, width, height, ...others }) {
+    this.#sized(width, height).putImageData(new ImageData(pixels, width, height), 0, 0);
+    this.#tell("picture", { width, height, ...others });
+  }
+
+  #sketch({ rough, width, height, ...others }) {
+    const small = new OffscreenCanvas(rough.width, rough.height);
+    small.getContext("2d").putImageData(new ImageData(rough.pixels, rough.width, rough.height), 0, 0);
+    this.#sized(width, height).drawImage(small, 0, 0, STRIDE * rough.width, STRIDE * rough.height);
+    this.#tell("draft", { width, height, ...others });
+  }
+
+  #sized(width, height) {
     // Setting a side clears the canvas.
     if (this.#canvas.width !== width) this.#canvas.width = width;
     if (this.#canvas.height !== height) this.#canvas.height = height;
-    this.#canvas.getContext("2d").putImageData(new ImageData(pixels, width, height), 0, 0);
     this.#canvas.hidden = false;
-    this.#tell("picture", { width, height, ...others });
+    return this.#canvas.getContext("2d");
   }
 
   #say(reason) {

@@ -27,6 +27,7 @@ class Decoder {
         if (data.failed) return fail(data.failed);
         const play = this.#plays.get(data.number);
         if (data.picture) play?.onpicture(data.picture);
+        else if (data.draft) play?.ondraft?.(data.draft);
         else play?.finish(data.done);
       };
     });
@@ -35,7 +36,7 @@ class Decoder {
     this.#worker.postMessage({ model });
   }
 
-  open(every, onpicture) {
+  open(every, onpicture, ondraft) {
     const number = ++this.#last, send = (message, moved) => this.#worker.postMessage({ number, ...message }, moved);
     send({ open: true, every });
     const finished = new Promise((resolve) => {
@@ -43,7 +44,7 @@ class Decoder {
         this.#plays.delete(number);
         resolve(reason);
       };
-      this.#plays.set(number, { onpicture, finish });
+      this.#plays.set(number, { onpicture, ondraft, finish });
     });
     const close = () => {
       this.#plays.get(number)?.finish("");
@@ -62,11 +63,12 @@ export function prepared(model) {
 
 /**
  * Fetches the file `src` and tells onpicture({width, height, chunks, ms, bytes, pixels}) its pictures and
- * onbytes(received, total) what came; total is 0 where the server does not say. With `speed`, in kB/s, the model is waited
- * for, and then bytes come no faster. `every`: a picture after every chunk, rather than the newest.
+ * onbytes(received, total) what came; total is 0 where the server does not say. ondraft({width, height, rough, ms, bytes})
+ * is told of the first chunk alone, before its picture is computed: rough.pixels, rough.width x rough.height, are to be
+ * enlarged eight times. With `speed`, in kB/s, the model is waited for, and then bytes come no faster. `every`: a picture after every chunk, rather than the newest.
  * Resolves to "" at the end of the file, or to a line about what went wrong; pictures stay good.
  */
-export async function play(src, model, { speed, every = false, signal, onpicture, onbytes }) {
+export async function play(src, model, { speed, every = false, signal, onpicture, ondraft, onbytes }) {
   const reason = whyNot();
   if (reason) return reason;
   const decoder = prepared(model);
@@ -79,7 +81,7 @@ export async function play(src, model, { speed, every = false, signal, onpicture
     const answer = await fetch(address, { signal });
     if (!answer.ok) return `the file cannot be fetched: ${answer.status} ${answer.statusText}`;
     const total = Number(answer.headers.get("Content-Length")) || 0;
-    file = decoder.open(every, onpicture);
+    file = decoder.open(every, onpicture, ondraft);
     signal?.addEventListener("abort", file.close);
     let received = 0, done = false;
     file.finished.then(() => (done = true));

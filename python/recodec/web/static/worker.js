@@ -1,5 +1,5 @@
 // Decodes for one model, away from the page. Messages here: {model}, then {open, every}, {feed, bytes}, {ended}, {close}, each
-// with the number of a file; from here: {ready} or {failed}, {picture}, {done}.
+// with the number of a file; from here: {ready} or {failed}, {draft}, {picture}, {done}.
 import { Model } from "./decoder.js";
 
 const files = new Map();
@@ -56,7 +56,15 @@ async function step(file) {
 }
 
 async function show(file, start) {
-  const info = file.reader.info(), pixels = file.reader.pixels();
+  const info = file.reader.info();
+  // Before the first picture, which takes long. It would hide what opacity does.
+  if (!file.shown && info.alpha === 0) {
+    const { width, height } = info, rough = file.reader.draft();
+    const draft = { width, height, rough, ms: performance.now() - start, bytes: file.fed };
+    postMessage({ number: file.number, draft }, [rough.pixels.buffer]);
+  }
+  file.shown = true;
+  const pixels = file.reader.pixels();
   const opacity = info.alpha === 1 && (file.opacity ??= await greyLevels(file.reader.opacity()));
   // As long as the picture is waited for; the file may be closed since then.
   if (opacity && opacity.length === pixels.length) {
@@ -96,7 +104,7 @@ async function take({ number, model: address, open, every, bytes, ended, closed 
   } catch {
     return; // said above
   }
-  if (open) files.set(number, { number, every, reader: reader.open(), fed: 0, ended: false, due: false });
+  if (open) files.set(number, { number, every, reader: reader.open(), fed: 0, ended: false, due: false, shown: false });
   const file = files.get(number);
   if (!file) return;
   if (closed) return close(number);
