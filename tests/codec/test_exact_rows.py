@@ -328,8 +328,10 @@ def test_pillow(data: bytes, picture: Image.Image, tmp_path: Path, tiny_model: s
     with opened(data) as image:
         image.draft(None, (6, 6))
         image.load()
-        assert image.tobytes() == recodec.decode(data, iterations=image.iterations).tobytes()
+        drafted = recodec.decode(data, iterations=image.iterations, max_size=image.size)
+        assert (image.tobytes(), image.size) == (drafted.tobytes(), drafted.size)
         assert image.iterations < image.n_iterations
+        assert max(image.size) < max(picture.size)
 
 
 def test_pillow_shows_what_comes_before_damage(
