@@ -31,11 +31,12 @@ inline constexpr std::array<std::uint8_t, 1> kStripFields = {0x01};
 }  // namespace detail
 
 // Numbered from 1.
-inline constexpr std::array<HeaderPreset, 4> kHeaderPresets = {{
+inline constexpr std::array<HeaderPreset, 5> kHeaderPresets = {{
     {1, "latent-1", {0x48, 0x50, 0x9E, 0xB7, 0xF6, 0x2B, 0xE1, 0x48}, detail::kLatentFields},
     {1, "latent-2", {0xA2, 0xDA, 0x21, 0x95, 0xC5, 0x25, 0xC6, 0xC2}, detail::kLatentFields},
     {kLosslessFamily, "lossless", {}, detail::kStripFields},
     {1, "latent-3", {0x72, 0x6D, 0x66, 0x3E, 0x4C, 0x6C, 0xBD, 0xB1}, detail::kLearningFields},
+    {1, "latent-4", {0x10, 0x6A, 0xE3, 0x65, 0x15, 0x6A, 0xD2, 0x25}, detail::kLearningFields},
 }};
 
 inline bool says(const HeaderPreset& preset, const Header& header) {

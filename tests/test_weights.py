@@ -38,6 +38,7 @@ RELEASED = {
     "latent-1": "48509eb7f62be148",
     "latent-2": "a2da2195c525c6c2",
     "latent-3": "726d663e4c6cbdb1",
+    "latent-4": "106ae365156ad225",
     "paper-1": "38eaa2fd2de6c9dd",
 }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from recodec.errors import SettingError, WeightsError
 
-DEFAULT_MODEL = "latent-3"
+DEFAULT_MODEL = "latent-4"
 SEARCH_PATH_VARIABLE = "RECODEC_WEIGHTS"
 
 MODEL_ID = re.compile(r"[a-z0-9-]{1,32}")

@@ -113,7 +113,12 @@ def test_flags() -> None:
         assert read_header(edited(data, 0, 1 << bit))[0].width == 61
 
 
-RELEASED = {"latent-1": "48509eb7f62be148", "latent-2": "a2da2195c525c6c2", "latent-3": "726d663e4c6cbdb1"}
+RELEASED = {
+    "latent-1": "48509eb7f62be148",
+    "latent-2": "a2da2195c525c6c2",
+    "latent-3": "726d663e4c6cbdb1",
+    "latent-4": "106ae365156ad225",
+}
 
 
 def released(model: str = "latent-1", **changes: Any) -> PlaneFields:
@@ -123,7 +128,7 @@ def released(model: str = "latent-1", **changes: Any) -> PlaneFields:
         "stride": 16,
         "depth": 256,
     }
-    return make_header(**fields, entropy=2, entropy_version=4 if model == "latent-3" else 2, **changes)
+    return make_header(**fields, entropy=2, entropy_version=4 if model > "latent-2" else 2, **changes)
 
 
 @pytest.mark.parametrize("arithmetic", [0, 1])
@@ -163,7 +168,7 @@ def test_other_files_have_headers_in_full(changes: dict[str, Any]) -> None:
     assert read_header(written)[0] == header
 
 
-@pytest.mark.parametrize("number", [0, 5, 0x7F])
+@pytest.mark.parametrize("number", [0, 6, 0x7F])
 def test_unknown_presets(number: int) -> None:
     data = edited(write_header(released()), 5, number)
     assert error_of(data) == UNSUPPORTED

@@ -181,7 +181,7 @@ def test_what_is_beyond_limits_is_not_sound(tiny_model: str) -> None:
         assert not is_sound(bad)
 
 
-@pytest.mark.parametrize("model", ["latent-3", "rnn-1"])
+@pytest.mark.parametrize("model", ["latent-4", "rnn-1"])
 @pytest.mark.parametrize("shape", [(1 << 13, 1 << 13), (1 << 22, 1)])
 @pytest.mark.parametrize("threads", [1, 4, 200])
 def test_defaults_have_room_for_the_largest_picture_on_any_number_of_cores(

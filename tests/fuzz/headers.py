@@ -63,8 +63,8 @@ MODELS: Models = (
     ("tiny", STRIPS),
 )
 SHIPPED: Models = (
-    ("latent-3", "network"),
-    ("latent-3", "adaptive"),
+    ("latent-4", "network"),
+    ("latent-4", "adaptive"),
     ("rnn-1", "network"),
     ("dev-1", "adaptive"),
     ("lossless", STRIPS),
