@@ -371,3 +371,15 @@ def test_the_command_trains_judges_and_writes(tmp_path: Path, folder: Path) -> N
     )
     assert onward.exit_code == 0, onward.output
     assert load_model(tmp_path / "on" / "small.safetensors").notes["started_from"].startswith("small ")
+
+
+def test_colours_of_areas_count_as_asked() -> None:
+    pixels = torch.rand(2, 3, 40, 33) - 0.5
+    shown = pixels.clone()
+    shown[0] += 0.1
+    # Nothing in the mean of any area.
+    shown[1, :, ::2] += 0.1
+    shown[1, :, 1::2] -= 0.1
+    plain, coloured = (Distortion(1.0, 0.0, share).measure(shown, pixels).distortion for share in (0.0, 4.0))
+    torch.testing.assert_close(plain, torch.full((2,), 0.01))
+    torch.testing.assert_close(coloured, torch.tensor([0.05, 0.01]))
