@@ -65,7 +65,7 @@ def through_zoo(**settings: Any) -> Encode:
 
 
 def ours(samples: Samples) -> bytes:
-    data = recodec.encode(samples, model="lossless")
+    data: bytes = recodec.encode(samples, model="lossless")
     same(samples, recodec.decode(data, like="numpy")[..., 0])
     return data
 
