@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -14,7 +14,13 @@ from recodec import _core
 from recodec.container.core import ICC, STRIP
 from recodec.container.targets import Target, Targets, preview_target, resolve_target
 from recodec.container.writer import FileWriter
-from recodec.errors import HiddenModelWarning, InputWarning, TargetError, UnsuitablePictureWarning
+from recodec.errors import (
+    HiddenModelWarning,
+    InputWarning,
+    OptionError,
+    TargetError,
+    UnsuitablePictureWarning,
+)
 from recodec.families.lossless.engine import StripEncoder
 from recodec.families.lossless.fields import EFFORTS, MEMORY_SHARE
 from recodec.families.protocol import Encoder, Engine
@@ -54,6 +60,14 @@ class EncodeOptions(Targets, LosslessOptions, total=False):
             "auto",
             """Code with the model's trained entropy network where it has one; "network" raises where it has none,
             "adaptive" does without: larger files, which readers from before entropy networks can read.""",
+        ),
+    ]
+    on_progress: Annotated[
+        Callable[[float], object] | None,
+        Option(
+            None,
+            """Called during the search of ``effort`` 1 to 9, which may take minutes, with the share of it that is done,
+            up to 1, picture by picture; what it raises ends the encoding. Nothing else calls it.""",
         ),
     ]
     max_pixels: Annotated[int | None, Option(DEFAULT_MAX_PIXELS, "Refuse larger pictures; None is no limit.")]
@@ -132,7 +146,12 @@ def _kind(job: _Job | Exception) -> Hashable:
 
 
 def _check(options: Mapping[str, Any]) -> None:
-    """Raise :class:`TargetError` for limits and targets that are none, whatever the picture."""
+    """Raise :class:`TargetError` for limits and targets that are none, whatever the picture, and
+    :class:`OptionError` for a callback that is none.
+    """
+    called = options.get("on_progress")
+    if called is not None and not callable(called):
+        raise OptionError(f"on_progress is {called!r}; it must be a function of one number, or None")
     Limits(**{name: options[name] for name in ("max_pixels", "max_memory") if name in options})
     resolve_target(1, **{name: options[name] for name in Targets.__optional_keys__ & options.keys()})
 
@@ -160,6 +179,7 @@ def _start(
     strip: bool = False,
     max_pixels: int | None = DEFAULT_MAX_PIXELS,
     max_memory: int | None = DEFAULT_MAX_MEMORY,
+    on_progress: Callable[[float], object] | None = None,
     **options: Any,
 ) -> _Job:
     """Read a picture and begin its file; ``options`` are targets and the family's own."""
@@ -180,7 +200,7 @@ def _start(
     header = _header(engine, shown)
     strips = None
     if mode.search:
-        options["effort"] = mode.search
+        options |= {"effort": mode.search, "on_progress": on_progress}
     if engine.exact:
         # Systems of the zoo that lose nothing have one way to do so.
         if "effort" in engine.encoder_options:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import subprocess
+import sys
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,7 +18,7 @@ from PIL import Image
 
 import recodec
 from recodec.cli import main
-from recodec.errors import TargetError, WeightsError
+from recodec.errors import OptionError, TargetError, WeightsError
 from recodec.networks.entropy.embedded import EmbeddedEntropyModel
 from recodec.networks.latent import search as searching
 from recodec.networks.latent.search import Curve, LatentSearch
@@ -88,7 +92,7 @@ def test_a_search_that_finds_nothing_better_changes_nothing(
     codec = recodec.load()
     plain = codec.encode(photo, iterations=12)
 
-    def worse(self: LatentSearch, pixels: torch.Tensor, *_: Any) -> torch.Tensor:
+    def worse(self: LatentSearch, pixels: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
         return torch.zeros_like(self._network.analyse(pixels))
 
     monkeypatch.setattr(LatentSearch, "refine", worse)
@@ -133,6 +137,62 @@ def test_pictures_of_any_kind(mode: str, size: tuple[int, int], flat: bool) -> N
     samples = np.full(shape, 255, np.uint8) if flat else rng.integers(120, 130, shape, np.uint8)
     image = Image.fromarray(samples.squeeze(2) if mode == "L" else samples)
     assert recodec.decode(recodec.encode(image, effort=1)).size == size
+
+
+def test_progress_is_told_picture_by_picture_and_may_end_it(
+    photo: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refinement, "_SIDE", 3)
+    codec = recodec.load()
+    shares: list[float] = []
+    codec.encode([photo, photo], effort=2, iterations=4, on_progress=shares.append)
+    half = len(shares) // 2
+    assert shares[:half] == shares[half:] == sorted(set(shares))
+    assert half > 4
+    assert shares[-1] == 1
+
+    class EnoughError(Exception):
+        pass
+
+    def stop(share: float) -> None:
+        raise EnoughError
+
+    with pytest.raises(EnoughError):
+        codec.encode(photo, effort=2, on_progress=stop)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"effort": 0}, {"lossless": True}, {"lossless": True, "effort": "fast"}]
+)
+def test_progress_is_of_a_search(photo: Image.Image, options: dict[str, Any]) -> None:
+    shares: list[float] = []
+    recodec.encode(photo, on_progress=shares.append, **options)
+    assert not shares
+    recodec.encode(photo, model="rnn-1", bpp=0.2, on_progress=shares.append)
+    with pytest.raises(OptionError, match="on_progress is 3; it must be a function"):
+        recodec.encode(photo, on_progress=3, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+def test_a_terminal_shows_the_search(photo: Image.Image, tmp_path: Path) -> None:
+    import pty
+
+    photo.save(tmp_path / "photo.png")
+    arguments = ["encode", str(tmp_path / "photo.png"), "--effort", "1"]
+    ours, theirs = pty.openpty()
+    with open(ours, "rb", buffering=0) as terminal:
+        command = [sys.executable, "-m", "recodec", *arguments, "-o", str(tmp_path / "a.rcd")]
+        subprocess.run(command, check=True, stderr=theirs, env={**os.environ, "TERM": "xterm"})
+        os.close(theirs)
+        shown = b""
+        # Its other end is closed, which Linux calls an error.
+        with contextlib.suppress(OSError):
+            while part := terminal.read(4096):
+                shown += part
+    assert b"searching" in shown
+    piped = subprocess.run([*command[:-1], str(tmp_path / "b.rcd")], check=True, capture_output=True)
+    assert b"searching" not in piped.stderr
+    assert (tmp_path / "a.rcd").read_bytes() == (tmp_path / "b.rcd").read_bytes()
 
 
 @pytest.mark.parametrize("effort", [-1, 10, True, 2.5, "9", "most"])

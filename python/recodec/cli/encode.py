@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import io
+import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Unpack
 
@@ -126,10 +127,24 @@ def encode(
         # An option of some models only.
         **({} if entropy == "auto" else {"entropy": entropy}),
     }
-    work: jobs.Work = _Encode(codecs, model, chosen)
+    # Several files have a bar that counts them.
+    bar = (
+        bool(effort) and not lossless and len(planned) == 1 and not reporting["quiet"] and sys.stderr.isatty()
+    )
+    work: jobs.Work = _Encode(codecs, model, chosen, bar)
     if resume:
         work = jobs.Resuming(work, max_pixels, max_memory)
     jobs.run(planned, work, processes=processes, **reporting)
+
+
+@contextlib.contextmanager
+def _search_shown() -> Iterator[Callable[[float], object]]:
+    """A bar on standard error, for as long as a search goes on."""
+    from rich.progress import Progress
+
+    with Progress(console=output.console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("searching", total=1.0)
+        yield lambda share: progress.update(bar, completed=share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +152,7 @@ class _Encode:
     codecs: Codecs
     model: str
     settings: dict[str, Any]
+    bar: bool = False
 
     def __call__(self, job: Job) -> Outcome:
         from PIL import Image
@@ -146,8 +162,9 @@ class _Encode:
         picture_kinds.register_plugins()
         # In memory, because pipes cannot seek.
         source = io.BytesIO(output.read(job.source))
-        with caught_warnings() as caught:
-            data = self.codecs.load(self.model).encode(source, **self.settings)
+        with caught_warnings() as caught, contextlib.ExitStack() as shown:
+            told = shown.enter_context(_search_shown()) if self.bar else None
+            data = self.codecs.load(self.model).encode(source, on_progress=told, **self.settings)
         return outcome(job, data, caught)
 
 

@@ -30,10 +30,12 @@ def refine(
     search: LatentSearch,
     bits: Callable[[Tensor], np.ndarray],
     steps: int,
+    progress: Callable[[float], object] | None = None,
 ) -> Tensor:
     """Indices (1, channels, rows, columns): those of the analysis, unless the search's are better in every prefix.
 
-    ``bits`` are those of each chunk of such indices.
+    ``bits`` are those of each chunk of such indices. ``progress`` is told the share that is done, up to 1; what it
+    raises ends the search.
     """
     plain = analyse(network, samples, rows, columns, place)
     halo = max(network.reach)
@@ -54,8 +56,13 @@ def refine(
         before = curve(plain)
         goal = search.goal(before)
         found = torch.empty_like(plain)
-        for tile, pixels in windows():
-            tile.core.of(found)[:] = tile.inner.of(search.refine(pixels, goal, steps))
+        for number, (tile, pixels) in enumerate(windows()):
+
+            def told(share: float, done: int = number) -> None:
+                if progress is not None:
+                    progress((done + share) / len(tiles))
+
+            tile.core.of(found)[:] = tile.inner.of(search.refine(pixels, goal, steps, progress=told))
         after = curve(found)
     better = goal.of(after, search.counts) <= goal.of(before, search.counts)
     return found if np.all(better) else plain

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
@@ -53,11 +53,12 @@ class RecurrentEncoder:
         limits: Limits,
         entropy: Entropy = "auto",
         effort: int | None = None,
+        on_progress: Callable[[float], object] | None = None,
     ):
         network = engine.network
         self._engine, self._picture, self._limits = engine, picture, limits
         self._search = engine.search if effort else None
-        self._steps = STEPS[effort or 0]
+        self._steps, self._on_progress = STEPS[effort or 0], on_progress
         rows, columns = grid_shape(picture.width, picture.height, network.stride)
         # Tiles that leave no trace in the picture are not in the file.
         halo = network.reach.decoder
@@ -150,7 +151,13 @@ class RecurrentEncoder:
             return TiledEncoder(network, self._samples, self._grid, place)
         make: Analyse | None = None
         if self._search is not None:
-            make = partial(refine, search=self._search, bits=self._bits, steps=self._steps)
+            make = partial(
+                refine,
+                search=self._search,
+                bits=self._bits,
+                steps=self._steps,
+                progress=self._on_progress,
+            )
         return SeamlessEncoder(network, self._samples, self._grid, place, make)
 
     def _bits(self, target: torch.Tensor) -> NDArray[np.float64]:

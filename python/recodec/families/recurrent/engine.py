@@ -131,12 +131,12 @@ class RecurrentEngine:
     @property
     def encoder_options(self) -> frozenset[str]:
         """Of the entropy coder, and of the search for better latents."""
-        return frozenset({"entropy", "effort"})
+        return frozenset({"entropy", "effort", "on_progress"})
 
     def encoder(
         self, picture: Picture, header: _core.Header, limits: Limits, **options: Any
     ) -> RecurrentEncoder:
-        """Begin a picture; options are ``entropy``, and ``effort`` from 0 to 9."""
+        """Begin a picture; options are ``entropy``, ``effort`` from 0 to 9, and ``on_progress``, told of it."""
         return RecurrentEncoder(self, picture, header, limits, **options)
 
     def decoder(

@@ -10,7 +10,7 @@ compression", anneals too, for one rate).
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -88,8 +88,18 @@ class LatentSearch:
         middles = np.sqrt(bits[at][1:] * bits[at][:-1])
         return Goal(bits, np.exp(np.interp(np.log(bits), np.log(middles), np.log(slopes))))
 
-    def refine(self, pixels: Tensor, goal: Goal, steps: int, seed: int = 0) -> Tensor:
-        """Indices (1, channels, h, w) that serve the goal better than those of the analysis, after so many steps."""
+    def refine(
+        self,
+        pixels: Tensor,
+        goal: Goal,
+        steps: int,
+        seed: int = 0,
+        progress: Callable[[float], object] = lambda share: None,
+    ) -> Tensor:
+        """Indices (1, channels, h, w) that serve the goal better than those of the analysis, after so many steps.
+
+        ``progress`` is told the share of the steps that are done, after each.
+        """
         latents = self._network.latents(pixels)
         planes = self._network.planes
         threshold = planes.threshold[:, None, None]
@@ -119,6 +129,7 @@ class LatentSearch:
                 gradient += weight * self._pull_of_distortion(now, index, pixels, count, softness)
             moved.grad = gradient * threshold
             optimiser.step()
+            progress((step + 1) / steps)
         return planes.index((latents + threshold * moved).detach())
 
     def _pull_of_distortion(
