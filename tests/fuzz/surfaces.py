@@ -66,6 +66,32 @@ def _memory(rng: Generator) -> dict[str, Any]:
     return {"max_memory": _number(rng, 1 << 32)} if rng.random() < 0.1 else {}
 
 
+def _shown_as(rng: Generator) -> dict[str, Any]:
+    """Mostly whole and of the file's own type."""
+    options: dict[str, Any] = {}
+    if rng.random() < 0.3:
+        sides = [_number(rng, int(rng.integers(1, 70))) for _ in range(draw(rng, (1, 2, 2, 2, 3)))]
+        options["max_size"] = sides[0] if len(sides) == 1 else draw(rng, (tuple, list))(sides)
+    if rng.random() < 0.2:
+        options["dtype"] = draw(
+            rng, ("uint8", "uint16", "float32", "float64", np.uint16, torch.float32, torch.half, 3, "")
+        )
+    return options
+
+
+def _check_size_shown(picture: Any, like: str, found: recodec.Info, options: dict[str, Any]) -> None:
+    size = (
+        picture.size if like == "pil" else picture.shape[1::-1] if like == "numpy" else picture.shape[:0:-1]
+    )
+    most = options.get("max_size")
+    if most is None:
+        assert tuple(size) == (found.width, found.height)
+    else:
+        across, down = most if isinstance(most, tuple | list) else (most, most)
+        assert 1 <= size[0] <= min(across, found.width)
+        assert 1 <= size[1] <= min(down, found.height)
+
+
 def info(data: bytes, rng: Generator) -> None:
     found = recodec.info(draw(rng, (bytes, bytearray, memoryview, io.BytesIO))(data))
     assert found.file_bytes <= len(data)
@@ -137,21 +163,22 @@ def decode(data: bytes, rng: Generator) -> None:
         "iterations": None if rng.random() < 0.5 else _number(rng, 2),
         "strict": rng.random() < 0.3,
         **_memory(rng),
+        **_shown_as(rng),
+        "draft": rng.random() < 0.2,
     }
     picture = recodec.decode(data, like=like, max_pixels=MAX_PIXELS, **options)
-    found = recodec.info(data)
-    size = (
-        picture.size if like == "pil" else picture.shape[1::-1] if like == "numpy" else picture.shape[:0:-1]
-    )
-    assert tuple(size) == (found.width, found.height)
+    _check_size_shown(picture, like, recodec.info(data), options)
 
 
 def progressive(data: bytes, rng: Generator) -> None:
     like = draw(rng, ("pil", "numpy", "torch"))
     source = _Trickle(data, int(rng.integers(1, 300)))
-    pictures = list(islice(recodec.progressive(source, like=like, max_pixels=MAX_PIXELS, **_memory(rng)), 8))
+    options = _memory(rng) | _shown_as(rng)
+    pictures = list(islice(recodec.progressive(source, like=like, max_pixels=MAX_PIXELS, **options), 8))
     found = recodec.info(data)
     assert 1 <= len(pictures) <= found.iterations + len(found.strip_bytes)
+    for picture in pictures:
+        _check_size_shown(picture, like, found, options)
 
 
 class _Trickle(io.BytesIO):
