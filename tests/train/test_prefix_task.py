@@ -130,6 +130,10 @@ def test_a_transform_becomes_a_codec(
     assert any(not torch.equal(table, start.tables[name]) for name, table in found.tables.items()), (
         "so does the entropy network"
     )
+    later = make_trainer(joint, photographs, tmp_path / "later")
+    later.start_from(found)
+    for name, table in later.task.costs.entropy.tables().items():
+        assert torch.equal(table, found.tables[name]), "the start's own entropy network is gone on with"
     coded = recodec.load(both).encode(image)
     assert recodec.info(coded).details.entropy == "network-4"
     assert np.asarray(recodec.load(both).decode(coded)).shape == image.shape

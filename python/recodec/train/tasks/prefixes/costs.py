@@ -12,7 +12,7 @@ from recodec.errors import TrainingError
 from recodec.networks.entropy.embedded import EmbeddedEntropyModel
 from recodec.networks.latent.network import LatentNetwork
 from recodec.networks.latent.planes import EmbeddedPlanes
-from recodec.weights import load_model
+from recodec.weights import Model, load_model
 
 # Of a quantiser, in widths of its intervals.
 _SOFTNESS = 0.15
@@ -45,6 +45,21 @@ class CodeCosts(nn.Module):
         """Raise :class:`TrainingError` unless costs are of these planes."""
         if not torch.equal(planes.chunk_of.cpu(), self._chunk_of.cpu()):
             raise TrainingError(f"the planes of {self._model}, which tells costs, are in another order")
+
+    def take_from(self, start: Model) -> bool:
+        """Go on with the entropy network of what a run starts from, which learned with its codes; whether it has one.
+
+        One of other widths is left. Raises :class:`TrainingError` like :meth:`check`.
+        """
+        assert isinstance(start.network, LatentNetwork)
+        self.check(start.network.planes)
+        if not start.tables:
+            return False
+        own = EmbeddedEntropyModel.from_tables(start.network.planes, start.tables)
+        if own.bias.shape != self.entropy.bias.shape or own.inner_bias.shape != self.entropy.inner_bias.shape:
+            return False
+        self.entropy.load_state_dict(own.state_dict())
+        return True
 
     def averaged(
         self, state: Mapping[str, Tensor], prefix: str, planes: EmbeddedPlanes

@@ -44,7 +44,8 @@ class PrefixRecipe(RateDistortionRecipe):
     """A latent network whose planes are put in order, and the training of its decoder.
 
     With ``costs_of``, a model of the same planes that has an entropy network, the encoder is trained as well: it
-    is told what its codes cost there.
+    is told what its codes cost there. Where the model that a run starts from has such a network of its own, of the
+    same widths, that one is gone on with.
     """
 
     tables: ClassVar[Mapping[str, type[Any]]] = {**RateDistortionRecipe.tables, "chunks": ChunkOptions}

@@ -69,8 +69,8 @@ class PrefixTask(RateDistortionTask[PrefixRecipe]):
         if isinstance(network, TransformNetwork) and self.costs is None:
             self._arrange(network)
         elif isinstance(network, LatentNetwork) and network.config == self.recipe.network:
-            if self.costs is not None:
-                self.costs.check(network.planes)
+            if self.costs is not None and self.costs.take_from(model):
+                self.setting.journal.console.say(f"costs are told by the entropy network of {model.id}")
             self.network.load_state_dict(network.state_dict())
             kept = model.training.get("lambdas")
             if kept is None or self.costs is not None:
