@@ -200,7 +200,9 @@ def _start(
     header = _header(engine, shown)
     strips = None
     if mode.search:
-        options |= {"effort": mode.search, "on_progress": on_progress}
+        options["effort"] = mode.search
+        if "on_progress" in engine.encoder_options:
+            options["on_progress"] = on_progress
     if engine.exact:
         # Systems of the zoo that lose nothing have one way to do so.
         if "effort" in engine.encoder_options:
@@ -211,7 +213,7 @@ def _start(
         share = int(limits.max_memory * MEMORY_SHARE)
         strips = StripEncoder(picture, mode.effort, STRIP, threads=threads, max_memory=share)
         limits = limits.less(strips.memory)
-    for name in options.keys() - engine.encoder_options:
+    for name in sorted(options.keys() - engine.encoder_options):
         raise TargetError(
             f"{name} is {options[name]!r}, but files of model {engine.id} are made without; leave it out"
         )
